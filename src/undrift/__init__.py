@@ -1,0 +1,46 @@
+"""undrift: drift, decision, retraining, before and after, rollback.
+
+Nothing heavy is imported before it is used::
+
+    import undrift as ud
+
+    reference = ud.profile(train)  # small, mergeable, no whole rows
+    result = ud.compare(reference, today)  # result.verdict, result.drifted
+    loop = ud.open("undrift.toml")
+    report = loop.step(today)  # report.action, report.why
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from undrift.comparison import Limits, Result, compare
+    from undrift.config import open  # noqa: A004 - as in gzip.open
+    from undrift.loop import Loop
+    from undrift.profiles.table import TableProfile, profile
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Limits": "undrift.comparison",
+    "Loop": "undrift.loop",
+    "Result": "undrift.comparison",
+    "TableProfile": "undrift.profiles.table",
+    "compare": "undrift.comparison",
+    "open": "undrift.config",
+    "profile": "undrift.profiles.table",
+}
+
+__all__ = ["Limits", "Loop", "Result", "TableProfile", "compare", "open", "profile"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'undrift' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,232 @@
+"""Fitted models as bytes and back, and asking them for predictions.
+
+Models are kept with skops, which rebuilds only types that are named: scikit-learn's own and those
+on our list. A pickle can run any code when it is loaded, so it needs the user's explicit consent.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from undrift.errors import ConfigError, DataError, ModelError, UntrustedError, suggest
+from undrift.records import Schema
+from undrift.schema import features
+
+Format = Literal["skops", "pickle"]
+
+TRUSTED = (
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "numpy.dtype",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.LogLink",
+    "sklearn._loss.loss.AbsoluteError",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfPoissonLoss",
+    "sklearn._loss.loss.HalfSquaredError",
+    "sklearn._loss.loss.PinballLoss",
+    "sklearn.compose._column_transformer._RemainderColsList",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+)
+"""Types that skops does not vouch for by itself and that we do: plain containers of numbers.
+
+`functools.partial` and functions never stand here: they call whatever they hold.
+"""
+
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "undrift")
+"""Packages whose versions are kept with a model."""
+
+
+def dump(model: Any) -> bytes:
+    """A fitted model as skops bytes; raises ModelError when skops cannot, or when we could not load it."""
+    import skops.io
+
+    try:
+        artifact: bytes = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    except Exception as error:  # noqa: BLE001 - whatever a foreign estimator raises while it is taken apart
+        raise ModelError(f"{type(model).__name__} cannot be stored: {error}", "Choose another model.") from error
+    _refuse_unknown(artifact)
+    return artifact
+
+
+def serialise(model: Any, *, prefer_pickle: bool) -> tuple[bytes, Format]:
+    """A fitted model as skops bytes, or as a pickle where the user consented and skops cannot."""
+    try:
+        return dump(model), "skops"
+    except ModelError:
+        if not prefer_pickle:
+            raise
+        import joblib
+
+        sink = io.BytesIO()
+        joblib.dump(model, sink)
+        return sink.getvalue(), "pickle"
+
+
+def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:  # noqa: A002
+    """The model in these bytes.
+
+    Raises UntrustedError for types nobody vouched for, and for a pickle without consent.
+    """
+    if format == "pickle":
+        if not trust_pickle:
+            raise UntrustedError(
+                "the model is a pickle, which can run any code when it is loaded",
+                "If you trust whoever made it, set model.trust_pickle = true, or adopt it with --trust.",
+            )
+        import joblib
+
+        return joblib.load(io.BytesIO(artifact))
+    import skops.io
+
+    _refuse_unknown(artifact)
+    return skops.io.loads(artifact, trusted=list(TRUSTED))
+
+
+def read_file(path: str | Path, *, trust_pickle: bool = False) -> tuple[Any, bytes, Format]:
+    """A fitted model from a file (.skops, or .pkl, .pickle and .joblib with consent), and its bytes."""
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"model file {file} does not exist", "Check the path.")
+    format_: Format = "skops" if file.suffix == ".skops" else "pickle"
+    artifact = file.read_bytes()
+    try:
+        return load(artifact, format_, trust_pickle=trust_pickle), artifact, format_
+    except UntrustedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a damaged or foreign file fails in any way it likes
+        raise ModelError(f"{file} does not load as a {format_} model: {error}", "Save it again.") from error
+
+
+def estimator(path: str) -> Any:
+    """The class named by an import path such as "sklearn.linear_model:Ridge".
+
+    >>> estimator("sklearn.linear_model:Ridge").__name__
+    'Ridge'
+    """
+    module_name, _, name = path.partition(":")
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"model.use = {path!r}: {error}", "Install the package, or correct the path.") from error
+    if not hasattr(module, name):
+        known = [n for n in dir(module) if n[:1].isupper()]
+        raise ConfigError(f"model.use = {path!r}: {module_name} has no {name!r}", suggest(name, known))
+    return getattr(module, name)
+
+
+def frame(table: pa.Table, schema: Schema) -> pd.DataFrame:
+    """The features of a table as a model sees them: numbers and booleans as float64, labels as objects.
+
+    Types do not depend on the rows, so training and serving see the same.
+    """
+    columns = {
+        c.name: _column(table[c.name], numeric=c.kind != "categorical") for c in features(schema)
+    }
+    return pd.DataFrame(columns)
+
+
+def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
+    """One number per row: the prediction, or for two classes the probability of the second one.
+
+    Raises ModelError when the model does not fit the columns or gives anything but finite numbers.
+    """
+    fit_check(model, rows)
+    try:
+        raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
+    except Exception as error:  # noqa: BLE001 - a foreign model fails in any way it likes
+        raise ModelError(
+            f"{type(model).__name__} does not predict on the columns {', '.join(map(str, rows))}: {error}",
+            "Adopt a pipeline that takes the raw columns of the data file.",
+        ) from error
+    values = np.asarray(raw, dtype=np.float64)
+    values = values[:, _positive(model, schema)] if schema.task == "binary" else values.reshape(len(rows), -1)[:, 0]
+    if not np.isfinite(values).all():
+        raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
+    return values
+
+
+def fit_check(model: Any, rows: pd.DataFrame) -> None:
+    """Raise ModelError unless the model was fitted on exactly these columns, where it remembers them."""
+    wanted = [str(name) for name in getattr(model, "feature_names_in_", rows.columns)]
+    lacking = [name for name in wanted if name not in rows.columns]
+    if lacking:
+        raise ModelError(
+            f"the model wants the column {lacking[0]!r}, which the data does not have",
+            suggest(lacking[0], list(map(str, rows.columns))),
+        )
+    surplus = [str(name) for name in rows.columns if name not in wanted]
+    if surplus:
+        raise ModelError(
+            f"the data has the feature {surplus[0]!r}, which the model was not trained on",
+            f"Leave it out: --ignore {surplus[0]}, or data.ignore in undrift.toml.",
+        )
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the packages that a model's behaviour depends on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _refuse_unknown(artifact: bytes) -> None:
+    import skops.io
+
+    try:
+        unknown = sorted(set(skops.io.get_untrusted_types(data=artifact)) - set(TRUSTED))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise UntrustedError(f"this is not a whole skops file: {error}", "Save the model again.") from error
+    if unknown:
+        raise UntrustedError(
+            f"the model holds the type {unknown[0]}, which is not on undrift's list of trusted types",
+            "Use a plain scikit-learn pipeline; encode categories before the model.",
+        )
+
+
+def _positive(model: Any, schema: Schema) -> int:
+    """The column of predict_proba that belongs to the second class."""
+    classes = [str(c) for c in getattr(model, "classes_", ("0", "1"))]
+    for wanted in (schema.classes[1], schema.classes[1].capitalize(), "1", "1.0"):
+        if wanted in classes and len(classes) == 2:
+            return classes.index(wanted)
+    raise ModelError(
+        f"the model knows the classes {', '.join(classes)}, the data {', '.join(schema.classes)}",
+        "Train it on the same labels.",
+    )
+
+
+def _column(values: pa.ChunkedArray, *, numeric: bool) -> Any:
+    if numeric:
+        return values.cast(pa.float64()).to_numpy()
+    objects = np.array(values.to_pylist(), dtype=object)
+    return cast(Any, pd.Series(np.where(pd.isna(objects), np.nan, objects), dtype=object))

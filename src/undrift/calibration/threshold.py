@@ -1,0 +1,32 @@
+"""The plain rule: over the threshold is drift, and nothing else is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undrift.calibration import Calibration
+from undrift.metrics import Metric
+from undrift.records import Finding, Verdict
+
+WATCH = 1 / 3
+"""From this part of the threshold on, an effect is worth watching."""
+
+
+class Threshold:
+    """Judges by effect size alone; says ``insufficient`` where noise alone would reach the threshold."""
+
+    def judge(self, metric: Metric, ref: Any, cur: Any, threshold: float) -> Finding:
+        """The finding: value, limit, noise floor and verdict, without a p-value."""
+        value, noise = metric(ref, cur), metric.noise(ref, cur)
+        return Finding(metric.name, value, threshold, noise, _verdict(value, threshold, noise))
+
+
+def _verdict(value: float, threshold: float, noise: float) -> Verdict:
+    if noise > threshold:
+        return "insufficient"
+    if value >= threshold > 0 or (threshold == 0 and value > 0):
+        return "drift"
+    return "watch" if value >= threshold * WATCH and value > 0 else "stable"
+
+
+_: type[Calibration] = Threshold

@@ -1,0 +1,591 @@
+"""The loop: profile, compare, decide, retrain, gate, promote.
+
+Each result is stored before the next verb acts, and every verb first looks whether its result is
+there: a step that died anywhere goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift import artifacts, inputs, losses
+from undrift import gate as gates
+from undrift.archive import FOREIGN, Archive, Labelled
+from undrift.comparison import Limits, Result, judge
+from undrift.errors import ModelError, NotFoundError, TooFewError
+from undrift.gate import Gate
+from undrift.lakes import Lake
+from undrift.merging import Merge
+from undrift.policies import Policy
+from undrift.profiles.codec import dumps, loads
+from undrift.profiles.table import TableProfile, of_schema, profile
+from undrift.records import (
+    Batch,
+    Comparison,
+    Decision,
+    History,
+    Outcome,
+    Promotion,
+    Rule,
+    Schema,
+    Score,
+    Selection,
+    Service,
+    Step,
+    Version,
+    Window,
+    encode,
+)
+from undrift.registries import Registry
+from undrift.stores import Store
+from undrift.trainers import Trainer
+from undrift.windows import Cut, blocks, matured, newest, span
+from undrift.wording import decision as decision_sentence
+from undrift.wording import outcome as outcome_sentence
+
+T = TypeVar("T")
+
+LEASE = "loop"
+LEASE_SECONDS = 600.0
+"""A lease outlives the longest verb; a holder that died on this machine is replaced at once."""
+
+REMEMBERED = 50
+"""Windows that a policy is shown."""
+
+events = logging.getLogger("undrift.events")
+"""One structured line per record kept: ``event`` and ``record`` are attributes of the log record."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """All that happened after one window."""
+
+    window: Window
+    comparison: Comparison
+    decision: Decision
+    scores: tuple[Score, ...]
+    outcome: Outcome | None
+    step: Step
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one call of ``step`` did: the batch it kept and the windows it settled."""
+
+    batch: Batch | None
+    settled: tuple[Settled, ...]
+
+    @property
+    def action(self) -> str:
+        """"keep", "promote" or "reject" after the newest window; "wait" when none was settled."""
+        return self.settled[-1].step.action if self.settled else "wait"
+
+    @property
+    def why(self) -> str:
+        """The reason, in words."""
+        return self.settled[-1].step.why if self.settled else "no window is complete yet"
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """How the newest window compares with the reference."""
+        return self.settled[-1].comparison if self.settled else None
+
+
+@dataclass
+class Loop:
+    """A model in production, watched: every part is handed in, nothing is wired here."""
+
+    schema: Schema
+    store: Store
+    lake: Lake
+    registry: Registry
+    policy: Policy
+    merges: dict[str, Merge]
+    holder: str
+    trainer: Trainer | None = None
+    limits: Limits = field(default_factory=Limits)
+    gate: Gate = field(default_factory=Gate)
+    cut: Cut = field(default_factory=Cut)
+    label_delay: timedelta = timedelta(0)
+    coverage: float = 0.9
+    loss: str = "auto"
+    trust_pickle: bool = False
+
+    def __post_init__(self) -> None:
+        """Wire the archive; nothing is read yet."""
+        self.archive = Archive(self.schema, self.store, self.lake, self.cut)
+        self._token = 0
+        self._models: dict[int, Any] = {}
+        self._profiles: dict[int, TableProfile] = {}
+
+    # The six verbs ------------------------------------------------------------------------------
+
+    def step(self, rows: Any = None, now: datetime | None = None, batch: str | None = None) -> Report:
+        """Take in a batch (a file or frame), settle every window that is complete, and say what was done.
+
+        ``now`` is the event time up to which everything has arrived; by default the newest seen.
+        Calling it again with the same rows changes nothing. Raises DataError for a batch that does not
+        fit, BusyError while another process works on the same workspace.
+        """
+        with self._lease():
+            kept = self._take_in(rows, batch)
+            clock = max(filter(None, (now, self.archive.watermark())), default=None)
+            return Report(kept, tuple(self._settle(window, clock) for window in self._due(clock)))
+
+    def _settle(self, window: Window, now: datetime | None) -> Settled:
+        comparison = self._once(Comparison, window.key, lambda: self._compare(window))
+        self._predict(window)
+        scores = self._score(now)
+        decision = self._once(Decision, window.key, lambda: self._decide(window, now))
+        outcome = None
+        if decision.action == "retrain":
+            challengers = self._retrain(window, now)
+            outcome = self._once(Outcome, window.key, lambda: self._judge(window, challengers, now))
+            self._promote(outcome)
+        step = self._once(Step, window.key, lambda: self._close(window, comparison, decision, outcome))
+        return Settled(window, comparison, decision, scores, outcome, step)
+
+    def _compare(self, window: Window) -> Comparison:
+        """Profile the window and compare every feature with the live model's reference."""
+        self._renew()
+        live = self.live()
+        current = of_schema(self.archive.rows(window.index, window.index), self.schema, self.reference())
+        self.store.put_profile(_profile_key(window), dumps(current))
+        found = judge(self.reference(), current, self.limits)
+        return replace(found, window=window, reference=live.number)
+
+    def _predict(self, window: Window) -> None:
+        """Log the predictions of the live model, and of the first one in its shadow."""
+        if self.store.get(Service, window.key):
+            return
+        live, first = self.live().number, self.first().number
+        held = [n for n in dict.fromkeys((live, first)) if n != FOREIGN]
+        if held:
+            rows = self.archive.rows(window.index, window.index)
+            features = artifacts.frame(rows, self.schema)
+            values = {n: artifacts.predict(self.model(n), features, self.schema) for n in held}
+            self.archive.predicted(window, rows, values)
+        shadow = tuple(n for n in (first,) if n != live)
+        self._keep(window.key, Service(window.key, window.index, live, shadow))
+
+    def _score(self, now: datetime | None) -> tuple[Score, ...]:
+        """Score every version that served a window whose labels have matured since."""
+        coverage = self.archive.coverage()
+        windows = {w.index: w for w in self.archive.windows()}
+        scored = {s.window for s in self.store.all(Score)}
+        ready = [
+            service
+            for service in self.store.all(Service)
+            if service.window not in scored
+            and coverage.get(service.index, 0.0) >= self.coverage
+            and matured(windows[service.index], self.label_delay, now)
+        ]
+        return tuple(score for service in ready for score in self._score_window(service, windows))
+
+    def _decide(self, window: Window, now: datetime | None) -> Decision:
+        """Ask the policy; without a trainer or unseen held-out rows, say what is lacking instead."""
+        live = self.live()
+        history = History(
+            window=window,
+            comparisons=tuple(c for c in self.store.all(Comparison, REMEMBERED) if c.reference == live.number),
+            scores=tuple(self._live_scores()[-REMEMBERED:]),
+            decisions=tuple(self.store.all(Decision, REMEMBERED)),
+            champion=live,
+            labelled_rows=self._new_labelled_rows(live),
+        )
+        decision = self.policy.decide(history)
+        lacking = self._lacking(now) if decision.action == "retrain" else None
+        if lacking is None:
+            return decision
+        rule = Rule("ready", holds=False, text=lacking)
+        return replace(decision, action="keep", why=lacking, rules=(*decision.rules, rule))
+
+    def _retrain(self, window: Window, now: datetime | None) -> list[Version]:
+        """Train one challenger per merge strategy on the labelled rows that are not held out."""
+        available, held_out = self._split(now)
+        done = {v.merge: v for v in self.store.all(Version) if v.window == window.key}
+        chosen = {name: merge.select(available) for name, merge in self.merges.items()}
+        distinct = {s: name for name, s in reversed(chosen.items())}
+        return [
+            done.get(name) or self._train(window.key, name, selection, held_out)
+            for name, selection in chosen.items()
+            if distinct[selection] == name
+        ]
+
+    def _judge(self, window: Window, challengers: list[Version], now: datetime | None) -> Outcome:
+        """Judge the challengers against the champion on the same held-out rows, paired."""
+        self._renew()
+        live = self.live()
+        _, held_out = self._split(now)
+        data = self.archive.labelled(_spanning(held_out))
+        contestants = [live, *challengers]
+        trained = {v.number: self._trained_ids(v) for v in contestants}
+        gates.assert_unseen(set(data.ids), trained)
+        predicted = {v.number: self._predictions(v, data, held_out) for v in contestants}
+        loss, title = losses.named(self.loss, self.schema.task or "regression")
+        per_row = {n: loss(data.labels, values) for n, values in predicted.items()}
+        block = blocks(data.times, len(data), span(self.gate.block))
+        rivals = [(v, per_row[v.number]) for v in challengers]
+        trials = gates.judge(per_row[live.number], rivals, block, self.gate)
+        best = gates.winner(trials)
+        outcome = Outcome(
+            window=window.key,
+            index=window.index,
+            champion=live.number,
+            champion_loss=float(per_row[live.number].mean()),
+            loss=title,
+            trials=trials,
+            promoted=best.version if best else None,
+            held_out=tuple(w.key for w in held_out),
+            rows=len(data),
+            blocks=len(np.unique(block)),
+            confidence=self.gate.confidence(len(trials)),
+            why="",
+            others={
+                str(n): losses.others(data.labels, values, self.schema.task or "regression")
+                for n, values in predicted.items()
+            },
+        )
+        return replace(outcome, why=outcome_sentence(outcome))
+
+    def _promote(self, outcome: Outcome) -> None:
+        """Make the winner champion, in one transaction with its ledger entry."""
+        if outcome.promoted is None or self._entered("promote", outcome.promoted, outcome.window):
+            return
+        self._crown(
+            Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why)
+        )
+
+    # What a person or a program asks of it ------------------------------------------------------
+
+    def start(self, history: Any, model: tuple[Any, bytes, artifacts.Format] | None = None) -> Version:
+        """Keep the history, train the first model on it (or adopt a fitted one) and make it live.
+
+        ``model`` is what ``artifacts.read_file`` gave. Does nothing where a model is live already.
+        Raises TooFewError when the history is too short to train on and hold rows out.
+        """
+        with self._lease():
+            live = self.store.champion()
+            if live is not None:
+                return live
+            table = inputs.read(history)
+            self.archive.add(table, inputs.label_of(history), history=True)
+            version = self._first_version(model)
+            reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
+            self._crown(Promotion("start", version.number, None, version.window, reason))
+            return version
+
+    def label(self, rows: Any, now: datetime | None = None, batch: str | None = None) -> Batch:
+        """Take in labels that arrived after their rows, and score what has matured."""
+        with self._lease():
+            kept = self.archive.label(inputs.read(rows), inputs.label_of(rows), batch)
+            self._score(max(filter(None, (now, self.archive.watermark())), default=None))
+            return kept
+
+    def check(self, rows: Any) -> Result:
+        """Compare rows with the live model's reference; nothing is kept."""
+        reference = self.reference()
+        current = profile(rows, like=reference)
+        own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
+        current = replace(current, new=tuple(n for n in current.new if n not in own))
+        return Result(judge(reference, current, self.limits), reference, current)
+
+    def rollback(self, reason: str, to: int | None = None) -> Promotion:
+        """Make the previous champion (or version ``to``) live again, after loading it and checking its hash.
+
+        Raises NotFoundError when there is nothing to go back to.
+        """
+        with self._lease():
+            live = self.live()
+            target = self._predecessor(live) if to is None else to
+            if target == live.number:
+                raise NotFoundError(f"v{target} is live already", "See undrift models.")
+            self._known(target)
+            self.model(target)
+            window = max(self.archive.windows(), key=lambda w: w.index, default=None)
+            promotion = Promotion("rollback", target, live.number, window.key if window else "", reason)
+            self._crown(promotion)
+            return promotion
+
+    def live(self) -> Version:
+        """The version that is live; raises NotFoundError before ``start``."""
+        version = self.store.champion()
+        if version is None:
+            raise NotFoundError("no model is live in this workspace", "Run undrift init.")
+        return version
+
+    def first(self) -> Version:
+        """The first model, which is never retrained."""
+        return self._known(self.store.ledger()[0].promotion.version)
+
+    def reference(self) -> TableProfile:
+        """The profile of the rows that the live model was trained on."""
+        number = self.live().number
+        if number not in self._profiles:
+            data = self.store.get_profile(f"v{number}")
+            if data is None:
+                raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
+            self._profiles = {number: loads(data)}
+        return self._profiles[number]
+
+    def model(self, number: int) -> Any:
+        """The fitted model of a version: its hash is checked before it is loaded."""
+        if number == FOREIGN:
+            return None
+        if number not in self._models:
+            version = self._known(number)
+            artifact = self.registry.get(version.artifact)
+            self._models[number] = artifacts.load(
+                artifact, "pickle" if version.format == "pickle" else "skops", trust_pickle=self.trust_pickle
+            )
+        return self._models[number]
+
+    # Parts of the verbs -------------------------------------------------------------------------
+
+    def _take_in(self, rows: Any, batch: str | None) -> Batch | None:
+        if rows is None:
+            return None
+        self.live()
+        kept = self.archive.add(inputs.read(rows), inputs.label_of(rows), batch)
+        events.info("batch", extra={"event": "batch", "record": encode(kept)})
+        return kept
+
+    def _due(self, now: datetime | None) -> list[Window]:
+        """Complete windows that are not settled, oldest first."""
+        settled = {s.window.index for s in self.store.all(Step)}
+        windows = self.archive.windows()
+        return [w for w in windows if w.index not in settled and self.cut.closed(w, now)]
+
+    def _score_window(self, service: Service, windows: dict[int, Window]) -> list[Score]:
+        data = self.archive.labelled(Selection(service.index, service.index))
+        loss, title = losses.named(self.loss, self.schema.task or "regression")
+        found = []
+        for number in (service.live, *service.shadow):
+            logged = self.archive.predictions(service.index, number)
+            have = np.array([id_ in logged for id_ in data.ids])
+            labels = data.labels[have]
+            values = np.array([logged[id_] for id_ in data.ids[have]], dtype=np.float64)
+            if not len(labels):
+                continue
+            score = Score(
+                window=service.window,
+                index=service.index,
+                version=number,
+                metric=title,
+                value=float(loss(labels, values).mean()),
+                rows=len(labels),
+                coverage=len(labels) / windows[service.index].rows,
+                others=losses.others(labels, values, self.schema.task or "regression"),
+            )
+            self._keep(f"{service.window}/v{number}", score)
+            found.append(score)
+        return found
+
+    def _live_scores(self) -> list[Score]:
+        """The scores of whichever version was live, by window."""
+        served = {s.window: s.live for s in self.store.all(Service)}
+        scores = [s for s in self.store.all(Score) if served.get(s.window) == s.version]
+        return sorted(scores, key=lambda s: s.index)
+
+    def _new_labelled_rows(self, live: Version) -> int:
+        batches = self.archive.batches()
+        return sum(n for b in batches for index, n in b.labels.items() if int(index) > live.through)
+
+    def _split(self, now: datetime | None) -> tuple[list[Window], list[Window]]:
+        """Labelled, matured windows: those to train on, and the newest ones, unseen by the champion."""
+        coverage = self.archive.coverage()
+        due = [w for w in self.archive.windows() if matured(w, self.label_delay, now)]
+        known = [*self.archive.windows(history=True), *due]
+        usable = [w for w in known if coverage[w.index] >= self.coverage]
+        live = self.store.champion()
+        through = live.through if live else None
+        held_out = [w for w in newest(usable, self.gate.windows) if through is None or w.index > through]
+        return [w for w in usable if w not in held_out], held_out
+
+    def _lacking(self, now: datetime | None) -> str | None:
+        if self.trainer is None:
+            return "there is no model to train: set model.use in undrift.toml"
+        available, held_out = self._split(now)
+        if not held_out or not available:
+            return "no labelled window is unseen by the live model: wait for labels"
+        return None
+
+    def _train(self, window: str, merge: str, selection: Selection, held_out: list[Window]) -> Version:
+        """Train one model, keep its artifact, its reference profile and its record, in this order."""
+        self._renew()
+        assert self.trainer is not None
+        data = self.archive.labelled(selection)
+        live = self.store.champion()
+        features = artifacts.frame(data.rows, self.schema)
+        template = self.model(live.number) if live else None
+        model = self.trainer.fit(features, data.labels, self.schema, template)
+        number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
+        pickled = live is not None and live.format == "pickle"
+        artifact, form = artifacts.serialise(model, prefer_pickle=pickled and self.trust_pickle)
+        score = self._score_on(model, held_out)
+        version = Version(
+            number=number,
+            window=window,
+            merge=merge,
+            trainer=self.trainer.name,
+            artifact=self.registry.put(artifact),
+            format=form,
+            bytes=len(artifact),
+            through=selection.last,
+            snapshot=self.archive.snapshot(selection, data),
+            metric=losses.named(self.loss, self.schema.task or "regression")[1],
+            reference_score=score,
+            libraries=artifacts.libraries(),
+        )
+        self.store.put_profile(f"v{number}", dumps(of_schema(data.rows, self.schema)))
+        self._keep(str(number), version)
+        self._models[number] = model
+        return version
+
+    def _first_version(self, model: tuple[Any, bytes, artifacts.Format] | None) -> Version:
+        window = self.archive.windows(history=True)[-1]
+        kept = self.store.get(Version, "1") or self.store.get(Version, str(FOREIGN))
+        if kept:
+            return kept
+        if model is not None or self.schema.prediction is not None:
+            return self._adopt(window, model)
+        if self.trainer is None:
+            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
+        available, held_out = self._split(None)
+        if not available or not held_out:
+            raise TooFewError(
+                f"the history makes {len(available) + len(held_out)} labelled windows",
+                f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
+            )
+        selection = Selection(available[0].index, available[-1].index)
+        return self._train(window.key, "everything", selection, held_out)
+
+    def _adopt(self, window: Window, model: tuple[Any, bytes, artifacts.Format] | None) -> Version:
+        """Register a model that was fitted elsewhere, or the stream of its predictions."""
+        windows = self.archive.windows(history=True)
+        rows = self.archive.rows(windows[0].index, windows[-1].index)
+        title = losses.named(self.loss, self.schema.task)[1] if self.schema.task else None
+        number, artifact, form, trainer = FOREIGN, b"", "", "prediction column"
+        score = None
+        if model is not None:
+            fitted, artifact, form = model
+            number, trainer = 1, type(fitted).__name__
+            artifacts.predict(fitted, artifacts.frame(rows.slice(0, 100), self.schema), self.schema)
+            self._models[number] = fitted
+            score = self._score_on(fitted, windows) if self.schema.task else None
+        elif self.schema.task:
+            score = self._score_foreign(windows)
+        version = Version(
+            number=number,
+            window=window.key,
+            merge="adopted",
+            trainer=trainer,
+            artifact=self.registry.put(artifact) if artifact else "",
+            format=form,
+            bytes=len(artifact),
+            through=windows[-1].index,
+            metric=title,
+            reference_score=score,
+            libraries=artifacts.libraries(),
+        )
+        self.store.put_profile(f"v{number}", dumps(of_schema(rows, self.schema)))
+        self._keep(str(number), version)
+        return version
+
+    def _score_on(self, model: Any, windows: list[Window]) -> float:
+        """The mean loss of a model on the labelled rows of these windows."""
+        data = self.archive.labelled(_spanning(windows))
+        values = artifacts.predict(model, artifacts.frame(data.rows, self.schema), self.schema)
+        loss, _ = losses.named(self.loss, self.schema.task or "regression")
+        return float(loss(data.labels, values).mean())
+
+    def _score_foreign(self, windows: list[Window]) -> float | None:
+        data = self.archive.labelled(_spanning(windows))
+        loss, _ = losses.named(self.loss, self.schema.task or "regression")
+        return float(loss(data.labels, self._logged(data, windows, FOREIGN)).mean()) if len(data) else None
+
+    def _predictions(self, version: Version, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
+        if version.number == FOREIGN:
+            return self._logged(data, windows, FOREIGN)
+        return artifacts.predict(
+            self.model(version.number), artifacts.frame(data.rows, self.schema), self.schema
+        )
+
+    def _logged(self, data: Labelled, windows: list[Window], number: int) -> NDArray[np.float64]:
+        logged = {k: v for w in windows for k, v in self.archive.predictions(w.index, number).items()}
+        return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
+
+    def _trained_ids(self, version: Version) -> set[str]:
+        return self.archive.ids(version.snapshot.selection) if version.snapshot else set()
+
+    def _close(
+        self, window: Window, comparison: Comparison, decision: Decision, outcome: Outcome | None
+    ) -> Step:
+        live = self.live().number
+        if outcome is None:
+            return Step(window, comparison.verdict, "keep", decision_sentence(decision), live)
+        action = "reject" if outcome.promoted is None else "promote"
+        return Step(window, comparison.verdict, action, outcome.why, live)
+
+    def _predecessor(self, live: Version) -> int:
+        entries = [e.promotion for e in self.store.ledger()]
+        made = [p for p in entries if p.version == live.number and p.action != "rollback"]
+        if not made or made[-1].previous is None:
+            raise NotFoundError(f"v{live.number} is the first model", "There is nothing to go back to.")
+        return made[-1].previous
+
+    def _entered(self, action: str, version: int, window: str) -> bool:
+        entries = [e.promotion for e in self.store.ledger()]
+        return any((p.action, p.version, p.window) == (action, version, window) for p in entries)
+
+    def _known(self, number: int) -> Version:
+        version = self.store.get(Version, str(number))
+        if version is None:
+            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
+        return version
+
+    def _once(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
+        """The stored record, or a new one that is stored before it is returned."""
+        found = self.store.get(kind, key)
+        if found is None:
+            found = make()
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: str, record: Any) -> None:
+        name = type(record).__name__.lower()
+        if self.store.put(key, record):
+            events.info(name, extra={"event": name, "record": encode(record)})
+
+    def _crown(self, promotion: Promotion) -> None:
+        self.store.crown(promotion, self._token)
+        self._profiles.clear()
+        self._models = {n: m for n, m in self._models.items() if n in (promotion.version, self.first().number)}
+        events.info("promotion", extra={"event": "promotion", "record": encode(promotion)})
+
+    def _renew(self) -> None:
+        self._token = self.store.acquire(LEASE, self.holder, LEASE_SECONDS)
+
+    @contextmanager
+    def _lease(self) -> Iterator[None]:
+        self._renew()
+        try:
+            yield
+        finally:
+            self.store.release(LEASE, self.holder)
+
+
+def _profile_key(window: Window) -> str:
+    return f"window/{window.key}"
+
+
+def _spanning(windows: list[Window]) -> Selection:
+    return Selection(windows[0].index, windows[-1].index)

@@ -1,0 +1,100 @@
+"""Parts by name: every room's parts are its files, plus the entry points of other packages."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from undrift.errors import ConfigError, suggest
+
+
+def names(room: str) -> list[str]:
+    """Names of all parts in a room, as written in a configuration file.
+
+    >>> "psi" in names("metrics")
+    True
+    """
+    package = import_module(f"undrift.{room}")
+    files = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
+    return sorted(files | set(_foreign(room)))
+
+
+def find(room: str, name: str) -> Any:
+    """The part called ``name`` in a room: the object named like its file.
+
+    Raises ConfigError with a suggestion when there is no such part.
+
+    >>> find("metrics", "psi").name
+    'psi'
+    """
+    if name not in names(room):
+        raise ConfigError(f"no {room} part is called {name!r}", suggest(name, names(room)))
+    foreign = _foreign(room)
+    if name in foreign:
+        return foreign[name].load()
+    module = import_module(f"undrift.{room}.{name}")
+    return getattr(module, name, None) or getattr(module, _camel(name))
+
+
+def build(room: str, table: Mapping[str, Any], where: str = "") -> Any:
+    """Build a part from its table: ``use`` names it, the other keys are its constructor's arguments.
+
+    A table (or a list of tables) with a ``use`` of its own is built first: parts nest.
+    Raises ConfigError for an unknown name, an unknown key or a value of the wrong type.
+    """
+    where = where or room
+    arguments = dict(table)
+    if "use" not in arguments:
+        raise ConfigError(f"[{where}] does not say which part to use", f'Add use = "{names(room)[0]}".')
+    part = find(room, arguments.pop("use"))
+    parameters = inspect.signature(part).parameters
+    hints = typing.get_type_hints(part.__init__)
+    for key, value in arguments.items():
+        if key not in parameters:
+            raise ConfigError(f"unknown key {where}.{key}", suggest(key, list(parameters)))
+        arguments[key] = _nested(room, value, f"{where}.{key}", hints.get(key, Any))
+    missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in arguments]
+    if missing:
+        raise ConfigError(f"{where}.{missing[0]} is missing", f"Set it beside use = {table['use']!r}.")
+    return part(**arguments)
+
+
+def _nested(room: str, value: Any, where: str, hint: Any) -> Any:
+    if isinstance(value, Mapping) and "use" in value:
+        return build(room, value, where)
+    if isinstance(value, list) and value and all(isinstance(v, Mapping) and "use" in v for v in value):
+        return tuple(build(room, v, f"{where}[{i}]") for i, v in enumerate(value))
+    return checked(value, hint, where)
+
+
+def checked(value: Any, hint: Any, where: str) -> Any:
+    """The value if it has the hinted type (an integer passes for a float), else a ConfigError."""
+    if hint is Any or hint is inspect.Parameter.empty:
+        return value
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    plain = tuple(typing.get_origin(option) or option for option in options)
+    if float in plain and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if tuple in plain and isinstance(value, list):
+        return tuple(value)
+    wanted = tuple(Mapping if p is dict else p for p in plain if isinstance(p, type))
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in plain):
+        kinds = " or ".join(p.__name__ for p in plain if p is not type(None))
+        raise ConfigError(f"{where} = {value!r} should be of type {kinds}", "Correct the value.")
+    return value
+
+
+@cache
+def _foreign(room: str) -> dict[str, Any]:
+    return {e.name: e for e in entry_points(group=f"undrift.{room}")}
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))

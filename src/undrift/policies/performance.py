@@ -1,0 +1,50 @@
+"""Retrain when the live model has become worse than it was when it was judged."""
+
+from __future__ import annotations
+
+from undrift.errors import ConfigError
+from undrift.policies import Policy, conclude
+from undrift.records import Decision, History, Rule
+from undrift.wording import number, signed
+
+
+class Performance:
+    """Retrains when the mean loss over the last ``over`` scored windows is ``drop`` above the reference.
+
+    The reference is the live model's loss on the held-out rows that it was judged on; only windows
+    that the live model itself served count. ``drop = 0.2`` asks for a loss 20 % higher.
+    """
+
+    def __init__(
+        self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100
+    ) -> None:
+        if drop < 0:
+            raise ConfigError(f"policy.drop = {drop}", "Give the rise in loss that is too much, such as 0.2.")
+        if over < 1:
+            raise ConfigError(f"policy.over = {over}", "Count windows from 1.")
+        self.drop = drop
+        self.over = over
+        self.cooldown = cooldown
+        self.minimum_rows = minimum_rows
+
+    def decide(self, history: History) -> Decision:
+        """Retrain when the loss has risen too far."""
+        return conclude(history, (self._risen(history),), self.cooldown, self.minimum_rows)
+
+    def _risen(self, history: History) -> Rule:
+        live = history.champion
+        if live is None or live.reference_score is None:
+            return Rule("performance", holds=False, text="the live model has no reference score")
+        scores = [s for s in history.scores if s.version == live.number][-self.over :]
+        if not scores:
+            return Rule("performance", holds=False, text=f"no labels have matured for v{live.number} yet")
+        now = sum(s.value * s.rows for s in scores) / sum(s.rows for s in scores)
+        rise = now / live.reference_score - 1 if live.reference_score else 0.0
+        text = (
+            f"{live.metric} {number(now)} over the last {len(scores)} scored windows, reference "
+            f"{number(live.reference_score)}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
+        )
+        return Rule("performance", rise >= self.drop, text, rise, self.drop)
+
+
+_: type[Policy] = Performance

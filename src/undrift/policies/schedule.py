@@ -1,0 +1,27 @@
+"""Retrain by the calendar."""
+
+from __future__ import annotations
+
+from undrift.errors import ConfigError
+from undrift.policies import Policy, decision, enough, windows_since_retraining
+from undrift.records import Decision, History, Rule
+
+
+class Schedule:
+    """Retrains every ``every`` windows, whatever happened; a strong baseline."""
+
+    def __init__(self, every: int = 4, minimum_rows: int = 100) -> None:
+        if every < 1:
+            raise ConfigError(f"policy.every = {every}", "Count windows from 1.")
+        self.every = every
+        self.minimum_rows = minimum_rows
+
+    def decide(self, history: History) -> Decision:
+        """Retrain when the interval has passed since the last retraining, or since the start."""
+        since = windows_since_retraining(history) or len(history.decisions) + 1
+        text = f"{since} windows since the last retraining, one is due every {self.every}"
+        due = Rule("schedule", since >= self.every, text, since, self.every)
+        return decision(history, (due, enough(history, self.minimum_rows)))
+
+
+_: type[Policy] = Schedule

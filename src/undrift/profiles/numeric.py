@@ -1,0 +1,129 @@
+"""The profile of a column of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift.errors import MergeError
+from undrift.profiles.grid import Grid
+from undrift.records import Kind
+
+
+@dataclass(frozen=True, eq=False)
+class NumericProfile:
+    """Counts over a frozen grid, moments about its centre, and what was not a finite number.
+
+    ``counts`` has shape (len(grid.edges) + 1,) and holds finite values only; nulls, NaN and the
+    two infinities are told apart. ``total`` and ``squares`` are sums of (x - centre) and of its square.
+    """
+
+    kind: ClassVar[Kind] = "numeric"
+
+    grid: Grid
+    counts: NDArray[np.int64]
+    total: float = 0.0
+    squares: float = 0.0
+    minimum: float | None = None
+    maximum: float | None = None
+    null: int = 0
+    nan: int = 0
+    negative_infinite: int = 0
+    positive_infinite: int = 0
+
+    @classmethod
+    def empty(cls, grid: Grid) -> NumericProfile:
+        """The profile of no rows over this grid: the neutral element of ``merge``."""
+        return cls(grid, np.zeros(len(grid.edges) + 1, dtype=np.int64))
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], null: int, grid: Grid | None = None) -> NumericProfile:
+        """Summarise values (nulls already taken out and counted) over a grid, or over their own.
+
+        >>> NumericProfile.of(np.array([1.0, 2.0, np.nan]), null=1).missing
+        2
+        """
+        finite = values[np.isfinite(values)]
+        grid = Grid.of(finite) if grid is None else grid
+        away = finite - grid.centre
+        return cls(
+            grid,
+            grid.count(finite),
+            float(away.sum()),
+            float(np.dot(away, away)),
+            float(finite.min()) if len(finite) else None,
+            float(finite.max()) if len(finite) else None,
+            null,
+            int(np.isnan(values).sum()),
+            int(np.isneginf(values).sum()),
+            int(np.isposinf(values).sum()),
+        )
+
+    def merge(self, other: NumericProfile) -> NumericProfile:
+        """The profile of the rows of both; raises MergeError when the grids differ."""
+        if self.grid != other.grid:
+            raise MergeError(
+                f"profiles over unlike grids ({len(self.grid.edges)} and {len(other.grid.edges)} edges)",
+                "Profile both with like= the same reference.",
+            )
+        return replace(
+            self,
+            counts=self.counts + other.counts,
+            total=self.total + other.total,
+            squares=self.squares + other.squares,
+            minimum=_extreme(min, self.minimum, other.minimum),
+            maximum=_extreme(max, self.maximum, other.maximum),
+            null=self.null + other.null,
+            nan=self.nan + other.nan,
+            negative_infinite=self.negative_infinite + other.negative_infinite,
+            positive_infinite=self.positive_infinite + other.positive_infinite,
+        )
+
+    @property
+    def finite(self) -> int:
+        """Rows with a finite number."""
+        return int(self.counts.sum())
+
+    @property
+    def infinite(self) -> int:
+        """Rows with either infinity."""
+        return self.negative_infinite + self.positive_infinite
+
+    @property
+    def missing(self) -> int:
+        """Rows that are null or NaN."""
+        return self.null + self.nan
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.finite + self.infinite + self.missing
+
+    @property
+    def ordered(self) -> NDArray[np.int64]:
+        """Counts from lowest to highest cell; -inf counts as underflow, +inf as overflow."""
+        counts = self.counts.copy()
+        counts[0] += self.negative_infinite
+        counts[-1] += self.positive_infinite
+        return counts
+
+    @property
+    def mean(self) -> float:
+        """Mean of the finite values; NaN when there are none."""
+        return self.grid.centre + self.total / self.finite if self.finite else float("nan")
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the finite values (divided by n); NaN when there are none."""
+        if not self.finite:
+            return float("nan")
+        away = self.total / self.finite
+        return float(np.sqrt(max(0.0, self.squares / self.finite - away * away)))
+
+
+def _extreme(which: type[min] | type[max], a: float | None, b: float | None) -> float | None:  # type: ignore[valid-type]
+    known = [v for v in (a, b) if v is not None]
+    return which(known) if known else None

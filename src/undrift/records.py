@@ -1,0 +1,315 @@
+"""What the loop says and remembers: frozen values without behaviour, and their JSON form.
+
+Nothing here holds a wall-clock time: the store stamps a record when it keeps it, so the same
+rows and the same seed give the same records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+Kind = Literal["numeric", "categorical", "boolean"]
+Verdict = Literal["drift", "watch", "stable", "insufficient"]
+Task = Literal["regression", "binary"]
+Role = Literal["feature", "left out"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the agreed table: its Arrow type, and what undrift does with it."""
+
+    name: str
+    type: str
+    kind: Kind | None = None
+    role: Role = "feature"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What every batch must look like: agreed on once, when the workspace is made."""
+
+    columns: tuple[Column, ...]
+    target: str | None = None
+    task: Task | None = None
+    classes: tuple[str, ...] = ()
+    time: str | None = None
+    id: str | None = None
+    prediction: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed stretch of rows; ``start`` and ``end`` are None where rows are counted instead."""
+
+    key: str
+    index: int
+    rows: int
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One delivery: how many rows came before it, and its rows and labels by window index."""
+
+    id: str
+    rows: int
+    before: int
+    windows: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    latest: datetime | None = None
+    history: bool = False
+    extra: tuple[str, ...] = ()
+    late: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One feature by one metric: its value, the limit, and what that means."""
+
+    metric: str
+    value: float
+    threshold: float
+    noise: float
+    verdict: Verdict
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureComparison:
+    """All findings of one feature; the worst of their verdicts is the feature's."""
+
+    name: str
+    kind: Kind
+    verdict: Verdict
+    effect: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every feature of one window against the reference, worst first."""
+
+    verdict: Verdict
+    rows_reference: int
+    rows_current: int
+    features: tuple[FeatureComparison, ...]
+    calibration: str
+    lost: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
+    window: Window | None = None
+    reference: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Which versions predicted a window: the live one, and others in its shadow. 0 is a foreign model."""
+
+    window: str
+    index: int
+    live: int
+    shadow: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The realised performance of one model version on one window whose labels have matured."""
+
+    window: str
+    index: int
+    version: int
+    metric: str
+    value: float
+    rows: int
+    coverage: float
+    others: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One condition of a policy, with its numbers: it holds or it does not."""
+
+    name: str
+    holds: bool
+    text: str
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to retrain after a window, and every rule that led there."""
+
+    window: str
+    index: int
+    action: Literal["retrain", "keep"]
+    why: str
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows a model is trained on: all labelled rows of the windows first..last."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The exact rows behind a model: selection, table versions, count, and the rows' hash."""
+
+    selection: Selection
+    tables: dict[str, int]
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model that was kept: where its artifact lies and what made it.
+
+    ``through`` is the newest window it may have been trained on; number 0 is a foreign model whose
+    predictions come with the rows.
+    """
+
+    number: int
+    window: str
+    merge: str
+    trainer: str
+    artifact: str
+    format: str
+    bytes: int
+    through: int
+    snapshot: Snapshot | None = None
+    metric: str | None = None
+    reference_score: float | None = None
+    libraries: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One challenger against the champion on the held-out rows: mean loss difference and bounds."""
+
+    version: int
+    merge: str
+    loss: float
+    difference: float
+    lower: float
+    upper: float
+    better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the gate found: every challenger judged on identical rows, and who goes live."""
+
+    window: str
+    index: int
+    champion: int
+    champion_loss: float
+    loss: str
+    trials: tuple[Trial, ...]
+    promoted: int | None
+    held_out: tuple[str, ...]
+    rows: int
+    blocks: int
+    confidence: float
+    why: str
+    others: dict[str, dict[str, float | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One change of champion, as the ledger keeps it."""
+
+    action: Literal["start", "promote", "rollback"]
+    version: int
+    previous: int | None
+    window: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A window that is settled: what the loop did after it, and which version is live since."""
+
+    window: Window
+    verdict: Verdict
+    action: Literal["keep", "promote", "reject"]
+    why: str
+    live: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that a policy may look at when it decides about ``window``; oldest first."""
+
+    window: Window
+    comparisons: tuple[Comparison, ...]
+    scores: tuple[Score, ...]
+    decisions: tuple[Decision, ...]
+    champion: Version | None
+    labelled_rows: int
+
+
+def encode(record: Any) -> dict[str, Any]:
+    """A record as plain JSON values; times in ISO 8601, NaN and infinities as null.
+
+    >>> encode(Selection(first=1, last=3))
+    {'first': 1, 'last': 3}
+    """
+    return {f.name: _plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+
+
+def decode(kind: type[T], values: dict[str, Any]) -> T:
+    """The record that ``encode`` made these values from; absent fields take their defaults.
+
+    >>> decode(Selection, {"first": 1, "last": 3})
+    Selection(first=1, last=3)
+    """
+    hints = typing.get_type_hints(kind)
+    return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in hints})
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return encode(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return value
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _typed(next(a for a in arguments if a is not type(None)), value)
+    if hint is float and value is None:
+        return math.nan
+    if origin is tuple:
+        return tuple(_typed(arguments[0], v) for v in value)
+    if origin is dict:
+        return {k: _typed(arguments[1], v) for k, v in value.items()}
+    if hint is datetime:
+        return datetime.fromisoformat(value)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return decode(hint, value)
+    return value

@@ -1,0 +1,241 @@
+"""The agreed table: which columns there are, of which kind, and whether a batch fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from undrift.errors import DataError, suggest
+from undrift.records import Column, Kind, Schema, Task
+
+PREFIX = "_undrift_"
+"""Names that begin like this belong to the lake's own columns."""
+
+ID_LIKE_SHARE = 0.5
+ID_LIKE_ROWS = 100
+"""A text column whose values are nearly all different names rows, it does not describe them."""
+
+
+def kind_of(type_: pa.DataType) -> Kind | None:
+    """How undrift sees an Arrow type; None for what it cannot compare (times, bytes, nested).
+
+    >>> kind_of(pa.int8()), kind_of(pa.string()), kind_of(pa.timestamp("us"))
+    ('numeric', 'categorical', None)
+    """
+    if pa.types.is_dictionary(type_):
+        return kind_of(type_.value_type)
+    if pa.types.is_boolean(type_):
+        return "boolean"
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return "numeric"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return "categorical"
+    return None
+
+
+def infer(
+    table: pa.Table,
+    *,
+    target: str | None = None,
+    time: str | None = None,
+    id: str | None = None,  # noqa: A002 - the word that users write
+    prediction: str | None = None,
+    ignore: Iterable[str] = (),
+    task: Task | None = None,
+    source: str = "the table",
+) -> Schema:
+    """Agree on a schema from the first rows of a stream.
+
+    Every column but target and prediction is kept; features are those undrift can compare, the
+    others are left out with a reason. Raises DataError for a named column that is not there, a
+    nested column, a target that is empty or has one class only.
+    """
+    for name in filter(None, (target, time, id, prediction, *ignore)):
+        _require(table, name, source)
+    apart = {target, prediction}
+    columns = tuple(
+        _column(table[name], name, {time: "time", id: "id", **dict.fromkeys(ignore, "ignored")}, source)
+        for name in table.column_names
+        if name not in apart
+    )
+    if not any(column.role == "feature" for column in columns):
+        raise DataError(f"{source} has no feature column", "Add numeric, boolean or text columns.")
+    found, classes = _task(table[target], target, task, source) if target else (None, ())
+    return Schema(
+        columns, target=target, task=found, classes=classes, time=time, id=id, prediction=prediction
+    )
+
+
+def features(schema: Schema) -> tuple[Column, ...]:
+    """The columns that are compared and that a model sees."""
+    return tuple(column for column in schema.columns if column.role == "feature")
+
+
+def conform(table: pa.Table, schema: Schema, source: str = "the table") -> pa.Table:
+    """The agreed columns in the agreed order and types; extra columns are dropped.
+
+    Values are cast only where nothing is lost. Raises DataError naming file, column and row.
+    """
+    if table.num_rows == 0:
+        raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
+    for column in schema.columns:
+        _require(table, column.name, source)
+    types = [(column.name, type_named(column.type)) for column in schema.columns]
+    return pa.table(
+        [cast(table[name], type_, name, source) for name, type_ in types], schema=pa.schema(types)
+    )
+
+
+def extra(table: pa.Table, schema: Schema) -> tuple[str, ...]:
+    """Columns of a batch that the schema does not know."""
+    known = {column.name for column in schema.columns} | {schema.target, schema.prediction}
+    return tuple(name for name in table.column_names if name not in known)
+
+
+def cast(values: pa.ChunkedArray, type_: pa.DataType, name: str, source: str) -> pa.ChunkedArray:
+    """Cast without loss: 3.0 becomes the integer 3, 3.5 and "abc" are refused with their row."""
+    values = plain(values)
+    if values.type == type_:
+        return values
+    try:
+        return values.cast(type_)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        row, value = _first_misfit(values, type_)
+        at = f", row {row + 1} holds {value!r}" if row is not None else f", it is {values.type}"
+        raise DataError(
+            f"column {name!r} of {source} should be {type_}{at}", "Correct the column, then deliver again."
+        ) from error
+
+
+def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in a type that every lake can keep: no dictionaries, views, or unsigned integers."""
+    return values.cast(plain_type(values.type))
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """The lake's type for an Arrow type, wide enough to lose nothing."""
+    if pa.types.is_dictionary(type_):
+        return plain_type(type_.value_type)
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return pa.string()
+    if pa.types.is_uint64(type_) or pa.types.is_decimal(type_) or pa.types.is_float16(type_):
+        return pa.float64()
+    if pa.types.is_unsigned_integer(type_):
+        return pa.int64()
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
+        return pa.timestamp("us", tz="UTC")
+    if pa.types.is_null(type_):
+        return pa.float64()
+    return type_
+
+
+def type_named(name: str) -> pa.DataType:
+    """The Arrow type that was written down by name in a schema.
+
+    >>> type_named("timestamp[us, tz=UTC]")
+    TimestampType(timestamp[us, tz=UTC])
+    """
+    if name == "timestamp[us, tz=UTC]":
+        return pa.timestamp("us", tz="UTC")
+    return {"double": pa.float64(), "float": pa.float32()}.get(name) or pa.type_for_alias(name)
+
+
+def labels(values: pa.ChunkedArray, schema: Schema, source: str = "the table") -> pa.ChunkedArray:
+    """A target column as float64: the value itself, or 0 and 1 for the two classes.
+
+    Raises DataError for a label that is none of the classes, or a target that is not a number.
+    """
+    if schema.task != "binary":
+        return _finite(cast(values, pa.float64(), schema.target or "", source), schema.target or "", source)
+    text = as_text(values)
+    codes = pc.index_in(text, pa.array(schema.classes))
+    unknown = pc.and_(pc.is_null(codes), pc.is_valid(text))
+    if pc.any(unknown).as_py():
+        value = text.filter(unknown)[0].as_py()
+        raise DataError(
+            f"column {schema.target!r} of {source} holds the label {value!r}",
+            f"Labels are {schema.classes[0]!r} and {schema.classes[1]!r}.",
+        )
+    return codes.cast(pa.float64())
+
+
+def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Labels as text: whole numbers without a point, booleans as true and false."""
+    values = plain(values)
+    if pa.types.is_floating(values.type):
+        whole = pc.all(pc.equal(pc.floor(values), values), min_count=0).as_py()
+        values = values.cast(pa.int64()) if whole else values
+    return values.cast(pa.string())
+
+
+def _column(values: pa.ChunkedArray, name: str, apart: dict[str | None, str], source: str) -> Column:
+    if name.startswith(PREFIX):
+        raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
+    if pa.types.is_nested(values.type):
+        raise DataError(f"column {name!r} of {source} is nested ({values.type})", "Flatten or drop it.")
+    kind = kind_of(values.type)
+    reason = apart.get(name) or _why_left_out(values, kind)
+    type_ = str(plain_type(values.type))
+    if reason:
+        return Column(name, type_, kind, "left out", reason)
+    return Column(name, type_, kind)
+
+
+def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
+    if pa.types.is_null(values.type):
+        return "all null"
+    if kind is None:
+        return f"{values.type} is not compared"
+    if kind == "categorical":
+        rows = len(values) - values.null_count
+        if rows >= ID_LIKE_ROWS and pc.count_distinct(values).as_py() > ID_LIKE_SHARE * rows:
+            return "ID-like: nearly every value is different"
+    return ""
+
+
+def _task(
+    values: pa.ChunkedArray, name: str, task: Task | None, source: str
+) -> tuple[Task, tuple[str, ...]]:
+    known = values.drop_null()
+    if len(known) == 0:
+        raise DataError(f"target {name!r} of {source} holds no label", "Name the right target column.")
+    distinct = sorted(set(as_text(known.unique()).to_pylist()))
+    if len(distinct) == 1:
+        raise DataError(
+            f"target {name!r} of {source} has one value only: {distinct[0]!r}",
+            "Training needs rows of both classes, or a number that varies.",
+        )
+    numeric = kind_of(values.type) == "numeric"
+    chosen: Task = task or ("regression" if numeric and len(distinct) > 2 else "binary")
+    if chosen == "binary" and len(distinct) > 2:
+        raise DataError(
+            f"target {name!r} of {source} has {len(distinct)} classes",
+            "undrift trains on two classes or on numbers; merge classes or name a numeric target.",
+        )
+    if chosen == "regression" and not numeric:
+        raise DataError(f"target {name!r} of {source} is not a number", "Leave out the task setting.")
+    return chosen, tuple(distinct) if chosen == "binary" else ()
+
+
+def _finite(values: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
+    bad = pc.invert(pc.fill_null(pc.is_finite(values), True))
+    if pc.any(bad).as_py():
+        row = pc.index(bad, True).as_py()
+        raise DataError(f"target {name!r} of {source} is not finite in row {row + 1}", "Correct the label.")
+    return values
+
+
+def _require(table: pa.Table, name: str, source: str) -> None:
+    if name not in table.column_names:
+        raise DataError(f"{source} has no column {name!r}", suggest(name, table.column_names))
+
+
+def _first_misfit(values: pa.ChunkedArray, type_: pa.DataType) -> tuple[int | None, object]:
+    for row, value in enumerate(values):
+        try:
+            value.cast(type_)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return row, value.as_py()
+    return None, None

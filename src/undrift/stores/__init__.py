@@ -1,0 +1,76 @@
+"""Stores: records by key, kept versions, profiles, the lease, and the promotion ledger.
+
+The champion is one row, written in one transaction with its ledger entry.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from undrift.records import Promotion, Version
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """What a store of records can do. Every write is durable when the call returns."""
+
+    def put(self, key: str, record: Any) -> bool:
+        """Keep a record under its class and key; False, and nothing changed, if there is one."""
+
+    def get(self, kind: type[T], key: str) -> T | None:
+        """The record of this class under the key."""
+
+    def all(self, kind: type[T], newest: int | None = None) -> list[T]:
+        """All records of a class, or the newest ones, in the order in which they were put."""
+
+    def times(self, kind: type[Any]) -> dict[str, datetime]:
+        """When each record of a class was put (UTC), by key."""
+
+    def put_profile(self, key: str, data: bytes) -> None:
+        """Keep a profile's serial form; the first one under a key stays."""
+
+    def get_profile(self, key: str) -> bytes | None:
+        """The profile's serial form under the key."""
+
+    def champion(self) -> Version | None:
+        """The version that is live."""
+
+    def crown(self, promotion: Promotion, token: int) -> None:
+        """Make a version champion and write its ledger entry, in one transaction.
+
+        Raises BusyError when the lease of ``token`` was lost in the meantime.
+        """
+
+    def ledger(self) -> list[LedgerEntry]:
+        """All changes of champion, oldest first."""
+
+    def acquire(self, name: str, holder: str, seconds: float) -> int:
+        """Take or renew a lease; the token grows with every new holder. Raises BusyError if held."""
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a lease back."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class LedgerEntry(Protocol):
+    """One link of the ledger's hash chain."""
+
+    @property
+    def number(self) -> int:
+        """Position, from 1."""
+
+    @property
+    def at(self) -> datetime:
+        """When it was written (UTC)."""
+
+    @property
+    def promotion(self) -> Promotion:
+        """What changed."""
+
+    @property
+    def hash(self) -> str:
+        """sha256 over the previous hash and this entry."""

@@ -1,0 +1,268 @@
+"""A store in an SQL database: SQLite by default, any SQLAlchemy URL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from undrift.errors import BusyError, UndriftError
+from undrift.records import Promotion, Version, decode, encode
+from undrift.stores import Store
+from undrift.stores._tables import HEAD, champion, leases, ledger, profiles, records
+
+T = TypeVar("T")
+
+GENESIS = "0" * 64
+"""What the first ledger entry chains to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One link of the ledger."""
+
+    number: int
+    at: datetime
+    promotion: Promotion
+    hash: str
+
+
+class Sql:
+    """Records, profiles, lease and ledger in one database.
+
+    ``url`` is an SQLAlchemy URL; "sqlite://" alone is a database in memory. The tables are made, or
+    migrated, when the store is opened.
+    """
+
+    def __init__(self, url: str = "sqlite://") -> None:
+        self.url = url
+        self._engine = _engine(url)
+        self._migrate()
+
+    def put(self, key: str, record: Any) -> bool:
+        """Keep a record under its class and key; False, and nothing changed, if there is one."""
+        row = {"kind": type(record).__name__, "key": key, "body": _text(encode(record)), "at": time.time()}
+        try:
+            with self._writing() as connection:
+                connection.execute(records.insert().values(row))
+        except IntegrityError:
+            return False
+        return True
+
+    def get(self, kind: type[T], key: str) -> T | None:
+        """The record of this class under the key."""
+        query = sa.select(records.c.body).where(records.c.kind == kind.__name__, records.c.key == key)
+        with self._reading() as connection:
+            body = connection.execute(query).scalar()
+        return decode(kind, json.loads(body)) if body is not None else None
+
+    def all(self, kind: type[T], newest: int | None = None) -> list[T]:
+        """All records of a class, or the newest ones, in the order in which they were put."""
+        query = (
+            sa.select(records.c.body)
+            .where(records.c.kind == kind.__name__)
+            .order_by(records.c.number.desc())
+            .limit(newest)
+        )
+        with self._reading() as connection:
+            bodies = connection.execute(query).scalars().all()
+        return [decode(kind, json.loads(body)) for body in reversed(bodies)]
+
+    def times(self, kind: type[Any]) -> dict[str, datetime]:
+        """When each record of a class was put (UTC), by key."""
+        query = sa.select(records.c.key, records.c.at).where(records.c.kind == kind.__name__)
+        with self._reading() as connection:
+            return {key: datetime.fromtimestamp(at, UTC) for key, at in connection.execute(query)}
+
+    def put_profile(self, key: str, data: bytes) -> None:
+        """Keep a profile's serial form; the first one under a key stays."""
+        try:
+            with self._writing() as connection:
+                connection.execute(profiles.insert().values(key=key, body=data))
+        except IntegrityError:
+            return
+
+    def get_profile(self, key: str) -> bytes | None:
+        """The profile's serial form under the key."""
+        with self._reading() as connection:
+            body = connection.execute(sa.select(profiles.c.body).where(profiles.c.key == key)).scalar()
+        return bytes(body) if body is not None else None
+
+    def champion(self) -> Version | None:
+        """The version that is live."""
+        with self._reading() as connection:
+            number = connection.execute(sa.select(champion.c.version)).scalar()
+        return self.get(Version, str(number)) if number is not None else None
+
+    def crown(self, promotion: Promotion, token: int) -> None:
+        """Make a version champion and write its ledger entry, in one transaction."""
+        with self._writing() as connection:
+            _check_token(connection, token)
+            last = connection.execute(
+                sa.select(ledger.c.number, ledger.c.hash).order_by(ledger.c.number.desc()).limit(1)
+            ).first()
+            number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
+            at, body = time.time(), _text(encode(promotion))
+            row = {"number": number, "at": at, "body": body, "hash": link(previous, number, at, body)}
+            connection.execute(ledger.insert().values(row))
+            connection.execute(champion.delete())
+            connection.execute(champion.insert().values(only=1, version=promotion.version))
+
+    def ledger(self) -> list[Entry]:
+        """All changes of champion, oldest first; raises UndriftError when the chain is broken."""
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(ledger).order_by(ledger.c.number)).all()
+        previous = GENESIS
+        for row in rows:
+            if row.hash != link(previous, row.number, row.at, row.body):
+                raise UndriftError(f"ledger entry {row.number} was altered", "Restore the store from a backup.")
+            previous = row.hash
+        return [
+            Entry(r.number, datetime.fromtimestamp(r.at, UTC), decode(Promotion, json.loads(r.body)), r.hash)
+            for r in rows
+        ]
+
+    def acquire(self, name: str, holder: str, seconds: float) -> int:
+        """Take or renew a lease; a holder that died on this machine is replaced at once."""
+        now = time.time()
+        with self._writing() as connection:
+            held = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+            if held and held.holder == holder:
+                connection.execute(leases.update().where(leases.c.name == name).values(expires=now + seconds))
+                return int(held.token)
+            if held and held.expires > now and not _dead(held.holder):
+                raise BusyError(
+                    f"{held.holder} is at work on this workspace",
+                    f"Wait, or try again in {held.expires - now:.0f} s.",
+                )
+            token = held.token + 1 if held else 1
+            row = {"name": name, "holder": holder, "token": token, "expires": now + seconds}
+            connection.execute(leases.delete().where(leases.c.name == name))
+            connection.execute(leases.insert().values(row))
+            return token
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a lease back: it expires now, its token is kept."""
+        mine = (leases.c.name == name) & (leases.c.holder == holder)
+        with self._writing() as connection:
+            connection.execute(leases.update().where(mine).values(expires=0.0, holder=""))
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        writer = self._engine.execution_options(writes=True)
+        with _reachable(self.url), writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _reachable(self.url), self._engine.connect() as connection:
+            yield connection
+
+    def _migrate(self) -> None:
+        if self._version() == HEAD:
+            return
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "_migrations"))
+        with self._writing() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def _version(self) -> str | None:
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            found: str | None = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+            return found
+
+
+def holder() -> str:
+    """A name for this process that tells others whether it still lives."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def link(previous: str, number: int, at: float, body: str) -> str:
+    """The hash of a ledger entry: sha256 over the previous hash and the entry."""
+    return hashlib.sha256(f"{previous}\n{number}\n{at!r}\n{body}".encode()).hexdigest()
+
+
+def _engine(url: str) -> sa.Engine:
+    if url in ("sqlite://", "sqlite:///:memory:"):
+        return sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url)
+    engine = sa.create_engine(url, connect_args={"timeout": 30})
+    sa.event.listen(engine, "connect", _sqlite_settings)
+    sa.event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_settings(connection: Any, _record: Any) -> None:
+    """WAL, full durability, and transactions that we begin ourselves."""
+    connection.isolation_level = None
+    if connection.execute("pragma journal_mode").fetchone()[0] != "wal":
+        connection.execute("pragma journal_mode=wal")
+    connection.execute("pragma synchronous=full")
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    """A writer takes the lock at once, so that nobody writes between what it reads and what it writes."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+
+def _check_token(connection: sa.Connection, token: int) -> None:
+    if connection.execute(sa.select(sa.func.max(leases.c.token))).scalar() != token:
+        raise BusyError("another process took over this workspace", "Run the step again.")
+
+
+def _dead(name: str) -> bool:
+    """Whether a holder is known to be gone: given back, or a process of this machine that ended."""
+    host, _, pid = name.rpartition(":")
+    if not name:
+        return True
+    return host == socket.gethostname() and not _alive(int(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _reachable(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        where = sa.make_url(url).render_as_string(hide_password=True)
+        raise BusyError(f"the store {where} does not answer: {error.orig}", "Try again later.") from error
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+_: type[Store] = Sql

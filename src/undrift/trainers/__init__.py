@@ -1,0 +1,28 @@
+"""Trainers: make a fitted model from rows.
+
+A part is a class whose constructor takes the settings of ``[model]`` and whose ``fit`` trains
+everything anew, preprocessing included.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from undrift.records import Schema
+
+
+class Trainer(Protocol):
+    """Fits a model on rows."""
+
+    @property
+    def name(self) -> str:
+        """What is trained, as the records keep it."""
+
+    def fit(
+        self, rows: pd.DataFrame, labels: NDArray[np.float64], schema: Schema, champion: Any | None
+    ) -> Any:
+        """A model fitted on ``rows`` with one label per row; ``champion`` is the live model, if any."""

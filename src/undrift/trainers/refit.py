@@ -1,0 +1,49 @@
+"""The live model's own pipeline, fitted anew: for a model that was adopted, not trained here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from undrift.errors import ModelError
+from undrift.records import Schema
+from undrift.trainers import Trainer
+
+
+class Refit:
+    """Clones the champion, with its settings and without what it learnt, and fits the clone."""
+
+    name = "refit"
+
+    def fit(
+        self, rows: pd.DataFrame, labels: NDArray[np.float64], schema: Schema, champion: Any | None
+    ) -> Any:
+        """A fitted clone of the champion; raises ModelError if there is none or it cannot be cloned."""
+        from sklearn.base import clone
+
+        if champion is None:
+            raise ModelError(
+                "there is no model to refit",
+                'Name one to train: model.use = "sklearn.ensemble:HistGradientBoostingRegressor", say.',
+            )
+        targets = _targets(labels, schema, champion)
+        try:
+            return clone(champion).fit(rows, targets)
+        except Exception as error:  # noqa: BLE001 - a foreign estimator fails in any way it likes
+            raise ModelError(
+                f"{type(champion).__name__} does not refit: {error}",
+                "Adopt a whole pipeline that takes the raw columns, or set model.use to one that undrift builds.",
+            ) from error
+
+
+def _targets(labels: NDArray[np.float64], schema: Schema, champion: Any) -> Any:
+    """Labels in the champion's own words."""
+    if schema.task != "binary":
+        return labels
+    return np.asarray(champion.classes_)[labels.astype(np.int64)]
+
+
+_: type[Trainer] = Refit

@@ -1,0 +1,122 @@
+"""Sentences, made from stored records and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from undrift.records import Comparison, Decision, Finding, Outcome, Score, Trial, Verdict
+
+ICONS: dict[Verdict, str] = {"drift": "■", "watch": "▲", "stable": "·", "insufficient": "?"}
+
+
+def number(value: float | None) -> str:
+    """A number as people write it: three digits that matter, no exponent for ordinary sizes.
+
+    >>> number(61.234), number(0.01234), number(12345.6)
+    ('61.2', '0.0123', '12,346')
+    """
+    if value is None or value != value:
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign.
+
+    >>> signed(-17.0), signed(0.5)
+    ('−17.0', '+0.5')
+    """
+    return ("+" if value >= 0 else "−") + number(abs(value))
+
+
+def drifted(record: Comparison) -> tuple[str, ...]:
+    """Names of the features over the limit, worst first, then those lost or retyped."""
+    over = tuple(f.name for f in record.features if f.verdict == "drift")
+    return (*over, *record.lost, *record.retyped)
+
+
+def comparison(record: Comparison) -> str:
+    """The verdict on a window in one sentence."""
+    total = len(record.features) + len(record.lost) + len(record.retyped)
+    over = drifted(record)
+    if record.verdict == "insufficient":
+        return f"Insufficient: {count(record.rows_current, 'row')} are too few to judge any feature."
+    if not over:
+        watched = sum(f.verdict == "watch" for f in record.features)
+        tail = f", {watched} to watch" if watched else ""
+        return f"{record.verdict.capitalize()}: none of {count(total, 'feature')} over the limit{tail}."
+    return f"Drift: {len(over)} of {count(total, 'feature')} over the limit. Worst: {worst(record)}."
+
+
+def worst(record: Comparison) -> str:
+    """The worst feature with what happened to it."""
+    if record.lost:
+        return f"{record.lost[0]} is gone"
+    if record.retyped:
+        return f"{record.retyped[0]} has another type"
+    feature = record.features[0]
+    return f"{feature.name}, {feature.effect} ({finding(deciding(feature.findings))})"
+
+
+def deciding(findings: Sequence[Finding]) -> Finding:
+    """The finding that lies furthest over its limit."""
+    return max(findings, key=lambda f: (f.verdict == "drift", f.value / f.threshold if f.threshold else 0))
+
+
+def finding(record: Finding) -> str:
+    """A value beside its limit: "psi 1.43, limit 0.1"."""
+    return f"{record.metric} {number(record.value)}, limit {number(record.threshold)}"
+
+
+def movers(record: Comparison, most: int = 2) -> str:
+    """The features over the limit, each with its effect, the first few named."""
+    over = [f for f in record.features if f.verdict == "drift"]
+    named = ", ".join(f"{f.name} {short(f.effect)}" for f in over[:most])
+    more = f" +{len(over) - most}" if len(over) > most else ""
+    return named + more
+
+
+def short(effect: str) -> str:
+    """The first part of an effect; the shift in sd alone where there is one."""
+    first = effect.split("; ")[0]
+    return first[first.index("(") + 1 : -1] if first.endswith(" sd)") else first
+
+
+def score(record: Score) -> str:
+    """A realised score: "MAE 61.2 on 168 rows"."""
+    return f"{record.metric} {number(record.value)} on {count(record.rows, 'row')}"
+
+
+def decision(record: Decision) -> str:
+    """What was decided, and why."""
+    return f"{'Retrain' if record.action == 'retrain' else 'Keep the model'}: {record.why}."
+
+
+def outcome(record: Outcome) -> str:
+    """What the gate found: who was better, by how much, on how many rows."""
+    best = chosen(record)
+    if record.promoted is not None:
+        return (
+            f"v{best.version} promoted: {record.loss} {number(record.champion_loss)} → {number(best.loss)}, "
+            f"{bounds(best)} on the same {count(record.rows, 'row')}"
+        )
+    return f"v{best.version} rejected: {record.loss} {bounds(best)}, not better; v{record.champion} stays"
+
+
+def chosen(record: Outcome) -> Trial:
+    """The promoted challenger, or the one that came nearest."""
+    return min(record.trials, key=lambda t: (t.version != record.promoted, t.difference))
+
+
+def bounds(trial: Trial) -> str:
+    """A difference with its bounds: "−17.0 [−22.0, −12.0]"."""
+    return f"{signed(trial.difference)} [{signed(trial.lower)}, {signed(trial.upper)}]"
+
+
+def count(number_: int, noun: str) -> str:
+    """A count with its noun: "1 row", "2,000 rows"."""
+    return f"{number_:,} {noun}{'' if number_ == 1 else 's'}"
