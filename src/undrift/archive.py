@@ -55,11 +55,11 @@ class Archive:
         The batch id is the content's hash unless given; a batch that is already kept is returned as
         it was. Raises DataError when the batch does not fit the schema; then nothing is kept.
         """
-        rows = agreed.conform(table, self.schema, source)
         batch = batch or content_hash(table)
         known = self.store.get(Batch, batch)
         if known:
             return known
+        rows = agreed.conform(table, self.schema, source)
         times = self._times(rows, source)
         order = np.argsort(times, kind="stable") if times is not None else np.arange(rows.num_rows)
         table, rows = table.take(order), rows.take(order)
@@ -99,13 +99,13 @@ class Archive:
             raise DataError(
                 "late labels need data.target and data.id in undrift.toml", "Or deliver labels with the rows."
             )
-        for name in (id_, target):
-            if name not in table.column_names:
-                raise DataError(f"{source} has no column {name!r}", f"Labels need {id_!r} and {target!r}.")
         batch = batch or "labels-" + content_hash(table)
         known = self.store.get(Batch, batch)
         if known:
             return known
+        for name in (id_, target):
+            if name not in table.column_names:
+                raise DataError(f"{source} has no column {name!r}", f"Labels need {id_!r} and {target!r}.")
         ids = self._ids_of(table, source)
         labels = self._labels(table, source)
         windows = self._windows_of(ids)

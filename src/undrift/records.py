@@ -12,6 +12,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 Kind = Literal["numeric", "categorical", "boolean"]
@@ -280,8 +281,13 @@ def decode(kind: type[T], values: dict[str, Any]) -> T:
     >>> decode(Selection, {"first": 1, "last": 3})
     Selection(first=1, last=3)
     """
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in hints})
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _plain(value: Any) -> Any:

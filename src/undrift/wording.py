@@ -120,3 +120,39 @@ def bounds(trial: Trial) -> str:
 def count(number_: int, noun: str) -> str:
     """A count with its noun: "1 row", "2,000 rows"."""
     return f"{number_:,} {noun}{'' if number_ == 1 else 's'}"
+
+
+STATES: dict[Verdict, str] = {
+    "drift": "Drifting",
+    "watch": "Worth watching",
+    "stable": "Stable",
+    "insufficient": "Too few rows to say",
+}
+
+
+def status(
+    live: int,
+    since: str,
+    comparison: Comparison | None,
+    promoted: Outcome | None,
+    score: Score | None,
+) -> str:
+    """The state of a workspace, from its newest records."""
+    if comparison is None or comparison.window is None:
+        return f"v{live} is live since {since}; no window is complete yet."
+    over = drifted(comparison)
+    total = len(comparison.features) + len(comparison.lost) + len(comparison.retyped)
+    parts = [f"{STATES[comparison.verdict]}: v{live} is live since {since}"]
+    if over:
+        verb = "drifts" if len(over) == 1 else "drift"
+        parts.append(f"{len(over)} of {count(total, 'feature')} {verb} in window {comparison.window.key}")
+    text = "; ".join(parts) + "."
+    if promoted is not None:
+        best = chosen(promoted)
+        text += (
+            f" On the same {count(promoted.rows, 'row')}, {promoted.loss} was {number(promoted.champion_loss)} "
+            f"with v{promoted.champion} and {number(best.loss)} with v{live}."
+        )
+    if score is not None:
+        text += f" Last labelled window {score.window}: {score.metric} {number(score.value)}."
+    return text

@@ -10,8 +10,9 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from undrift.errors import DataError
 from undrift.lakes import WINDOW, Lake, TableName
 
-CHECKPOINT_EVERY = 100
-"""Commits after which Delta writes a checkpoint, so that opening a table stays fast."""
+COMPACT_EVERY = 32
+"""Commits after which small files are put together and a checkpoint is written, so that reading stays
+fast. The files of older versions stay, so every snapshot can still be read."""
 
 
 class Delta:
@@ -38,8 +39,10 @@ class Delta:
             mode="append",
             commit_properties=CommitProperties(app_transactions=[Transaction(batch, 1)]),
             storage_options=self.options,
-            configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)} if delta is None else None,
         )
+        if delta is not None and delta.version() % COMPACT_EVERY == 0:
+            delta.optimize.compact()
+            delta.create_checkpoint()
         return True
 
     def read(

@@ -49,6 +49,7 @@ class Sql:
     def __init__(self, url: str = "sqlite://") -> None:
         self.url = url
         self._engine = _engine(url)
+        self._read: dict[type[Any], tuple[int, list[Any]]] = {}
         self._migrate()
 
     def put(self, key: str, record: Any) -> bool:
@@ -69,16 +70,21 @@ class Sql:
         return decode(kind, json.loads(body)) if body is not None else None
 
     def all(self, kind: type[T], newest: int | None = None) -> list[T]:
-        """All records of a class, or the newest ones, in the order in which they were put."""
+        """All records of a class, or the newest ones, in the order in which they were put.
+
+        Records never change, so those read before are remembered and only newer ones are fetched.
+        """
+        last, known = self._read.get(kind, (0, []))
         query = (
-            sa.select(records.c.body)
-            .where(records.c.kind == kind.__name__)
-            .order_by(records.c.number.desc())
-            .limit(newest)
+            sa.select(records.c.number, records.c.body)
+            .where(records.c.kind == kind.__name__, records.c.number > last)
+            .order_by(records.c.number)
         )
         with self._reading() as connection:
-            bodies = connection.execute(query).scalars().all()
-        return [decode(kind, json.loads(body)) for body in reversed(bodies)]
+            rows = connection.execute(query).all()
+        known = known + [decode(kind, json.loads(row.body)) for row in rows]
+        self._read[kind] = (rows[-1].number if rows else last, known)
+        return known[-newest:] if newest else list(known)
 
     def times(self, kind: type[Any]) -> dict[str, datetime]:
         """When each record of a class was put (UTC), by key."""

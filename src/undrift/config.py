@@ -1,0 +1,385 @@
+"""One TOML in, one Loop out: the only place that wires parts together.
+
+A setting comes, in this order, from the command line, from ``UNDRIFT_*``, from ``undrift.toml``, from
+``[tool.undrift]`` in ``pyproject.toml``, or is the default. ``UNDRIFT_DRIFT__METRIC=ks`` sets drift.metric.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from undrift.errors import ConfigError, NotFoundError, suggest
+from undrift.plugins import build, checked
+from undrift.records import Schema
+
+if TYPE_CHECKING:
+    from undrift.loop import Loop
+    from undrift.stores import Store
+
+FILE = "undrift.toml"
+ENVIRONMENT = "UNDRIFT_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its default, its type, and what to tell whoever reads the file."""
+
+    default: Any
+    type: Any
+    comment: str
+
+
+SETTINGS: dict[str, Setting] = {
+    "data.target": Setting(None, str | None, "what the model predicts"),
+    "data.time": Setting(None, str | None, "the event time; without one, rows are taken in order"),
+    "data.id": Setting(None, str | None, "names a row, so that late labels find it"),
+    "data.prediction": Setting(None, str | None, "a foreign model's predictions, where undrift holds no model"),
+    "data.task": Setting(None, str | None, '"regression" or "binary"; by default what the target looks like'),
+    "data.ignore": Setting([], list, "columns that are neither compared nor shown to the model"),
+    "windows.size": Setting("batch", str | int, '"7d" or "12h" of event time, a number of rows, or "batch"'),
+    "labels.delay": Setting(None, str | None, "how long after a window its labels are complete"),
+    "labels.coverage": Setting(0.9, float, "share of a window's rows that need a label before it is scored"),
+    "drift.metric": Setting("psi", str, "how far a feature has moved"),
+    "drift.threshold": Setting(None, float | None, "the smallest move worth caring about, in the metric's units"),
+    "drift.also": Setting(["missing", "unseen"], list, "metrics watched beside it, at their own thresholds"),
+    "drift.calibration": Setting("threshold", str, "what makes a move significant"),
+    "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),
+    "policy.use": Setting("performance", str, "when to retrain"),
+    "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),
+    "model.use": Setting(None, str | None, 'what to train, "module:Class" with the scikit-learn API'),
+    "model.seed": Setting(0, int, "given to the model as random_state"),
+    "model.trust_pickle": Setting(False, bool, "consent to load a pickled model, which can run any code"),
+    "gate.alpha": Setting(0.05, float, "how often, at most, a model that is no better may be promoted"),
+    "gate.windows": Setting(2, int, "newest labelled windows that challengers are judged on"),
+    "gate.block": Setting("1d", str, "rows of one block err together: the interval is over blocks"),
+    "gate.margin": Setting(0.0, float, "the mean loss that a challenger must at least save"),
+    "lake.use": Setting("delta", str, "where rows are kept"),
+    "lake.uri": Setting(".undrift/lake", str, "a folder or object storage"),
+    "registry.use": Setting("folder", str, "where models are kept"),
+    "registry.path": Setting(".undrift/models", str, "a folder"),
+    "store.use": Setting("sql", str, "where records are kept"),
+    "store.url": Setting("sqlite:///.undrift/store.db", str, "an SQLAlchemy URL"),
+}
+"""Every setting by dotted name. A section with ``use`` takes the arguments of its part besides."""
+
+SECTIONS = tuple(dict.fromkeys(name.partition(".")[0] for name in SETTINGS))
+
+PARTS = ("policy", "lake", "registry", "store")
+"""Sections whose keys are the arguments of the part that ``use`` names."""
+
+OPEN_TABLES = ("drift.features", "model.params")
+"""Tables whose keys are the user's: feature names, and arguments of a model's constructor."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a workspace by dotted name, each with where it came from."""
+
+    root: Path
+    settings: dict[str, tuple[Any, str]]
+
+    def get(self, name: str) -> Any:
+        """The value of one setting, None if it has none."""
+        return self.settings.get(name, (None, ""))[0]
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section as a nested table."""
+        table: dict[str, Any] = {}
+        for key, (value, _) in self.settings.items():
+            if key.startswith(f"{name}."):
+                _plant(table, key[len(name) + 1 :], value)
+        return table
+
+    def store(self) -> Store:
+        """The store of records, opened."""
+        table = self.section("store")
+        if table["url"].startswith("sqlite:///") and ":memory:" not in table["url"]:
+            path = self.root / table["url"].removeprefix("sqlite:///")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table["url"] = f"sqlite:///{path}"
+        opened: Store = build("stores", table, "store")
+        return opened
+
+    def loop(self, schema: Schema, store: Store) -> Loop:
+        """Wire every part into a loop."""
+        from undrift.comparison import Limits
+        from undrift.gate import Gate
+        from undrift.loop import Loop
+        from undrift.stores.sql import holder
+        from undrift.windows import Cut, span
+
+        delay = self.get("labels.delay")
+        drift = self.section("drift")
+        drift["also"] = tuple(drift["also"])
+        loop = Loop(
+            schema=schema,
+            store=store,
+            lake=build("lakes", self._rooted("lake", "uri"), "lake"),
+            registry=build("registries", self._rooted("registry", "path"), "registry"),
+            policy=build("policies", self.section("policy"), "policy"),
+            merges=dict(_merges(self.get("merge.candidates"))),
+            holder=holder(),
+            trainer=self._trainer(),
+            limits=Limits(**drift),
+            gate=Gate(**self.section("gate")),
+            cut=Cut.of(self.get("windows.size")),
+            coverage=self.get("labels.coverage"),
+            loss=self.get("score.loss"),
+            trust_pickle=self.get("model.trust_pickle"),
+        )
+        if delay is not None:
+            loop.label_delay = span(delay)
+        return loop
+
+    def check(self) -> None:
+        """Raise ConfigError unless every part can be built from its settings; nothing is opened."""
+        from undrift.comparison import Limits
+        from undrift.gate import Gate
+        from undrift.windows import Cut, span
+
+        drift = self.section("drift")
+        Limits(**drift | {"also": tuple(drift["also"])})
+        Gate(**self.section("gate"))
+        span(self.get("gate.block"))
+        Cut.of(self.get("windows.size"))
+        if self.get("labels.delay") is not None:
+            span(self.get("labels.delay"))
+        build("policies", self.section("policy"), "policy")
+        dict(_merges(self.get("merge.candidates")))
+        self._trainer()
+
+    def _trainer(self) -> Any:
+        table = self.section("model")
+        use = table["use"]
+        if use is None:
+            return None
+        if ":" not in use:
+            return build("trainers", {"use": use}, "model")
+        from undrift.trainers.estimator import Estimator
+
+        return Estimator(use, table.get("params"), table["seed"])
+
+    def _rooted(self, section: str, key: str) -> dict[str, Any]:
+        """A section whose path, if it is relative, starts at the workspace."""
+        table = self.section(section)
+        if key in table and "://" not in table[key]:
+            table[key] = str(self.root / table[key])
+        return table
+
+
+def open(path: str | Path = FILE, **overrides: Any) -> Loop:  # noqa: A001 - as in gzip.open
+    """The loop of a workspace: ``path`` is its ``undrift.toml`` or its folder.
+
+    ``overrides`` are settings by dotted name with __ for the dot: ``drift__metric="ks"``. Raises
+    NotFoundError where there is no workspace, ConfigError for settings that are wrong.
+    """
+    given = Path(path)
+    root = given if given.is_dir() else given.parent
+    config = load(root, {k.replace("__", "."): v for k, v in overrides.items()})
+    return opened(config)
+
+
+def opened(config: Config) -> Loop:
+    """The loop of a workspace that was made before; its schema comes from its store."""
+    config.check()
+    store = config.store()
+    schema = store.get(Schema, "schema")
+    if schema is None:
+        raise NotFoundError(f"{config.root} holds no model yet", "Run undrift init --from FILE --target COLUMN.")
+    for name in ("target", "time", "id", "prediction"):
+        if config.get(f"data.{name}") != getattr(schema, name):
+            raise ConfigError(
+                f"data.{name} = {config.get(f'data.{name}')!r}, but the workspace was made with "
+                f"{getattr(schema, name)!r}",
+                "Set it back, or make another workspace.",
+            )
+    return config.loop(schema, store)
+
+
+def created(config: Config, history: Any, source: str) -> Loop:
+    """A loop over a new workspace: its schema is agreed on from the history's columns."""
+    from undrift import inputs
+    from undrift.schema import infer
+
+    config.check()
+    data = config.section("data")
+    schema = infer(inputs.read(history), source=source, **data)
+    if config.get("windows.size") not in ("batch",) and schema.time is None:
+        from undrift.windows import Cut
+
+        if Cut.of(config.get("windows.size")).length is not None:
+            raise ConfigError("windows by time need data.time", "Name the time column, or count rows.")
+    store = config.store()
+    store.put("schema", schema)
+    return config.loop(store.get(Schema, "schema") or schema, store)
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder upward that holds an ``undrift.toml``; raises NotFoundError if none does."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise NotFoundError(f"no {FILE} in {start} or above", "Run undrift init, or name a workspace with -C DIR.")
+
+
+def load(
+    root: Path, overrides: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Read the settings of a workspace; raises ConfigError for an unknown key or a wrong type."""
+    layers = [
+        ("default", {name: setting.default for name, setting in SETTINGS.items()}),
+        ("pyproject.toml", dict(_flat(_pyproject(root)))),
+        (FILE, dict(_flat(_toml(root / FILE)))),
+        ("environment", dict(_environment(os.environ if environment is None else environment))),
+        ("command line", dict(overrides or {})),
+    ]
+    settings: dict[str, tuple[Any, str]] = {}
+    for source, values in layers:
+        for key, value in values.items():
+            _known(key)
+            if key.endswith(".use") and value != settings.get(key, (None,))[0]:
+                _forget(settings, key.removesuffix(".use"))
+            type_ = SETTINGS[key].type if key in SETTINGS else Any
+            settings[key] = (checked(value, type_, key), source)
+    return Config(root, settings)
+
+
+def document(settings: Mapping[str, Any], title: str) -> str:
+    """An ``undrift.toml`` with these settings; every other one stands there as a comment.
+
+    >>> document({"data.target": "y"}, "Mine.").splitlines()[3:5]
+    ['[data]', 'target = "y"                              # what the model predicts']
+    """
+    lines = [f"# {title}", "# A line that is commented out shows the default.", ""]
+    for section in SECTIONS:
+        own = {k: v for k, v in settings.items() if k.startswith(f"{section}.")}
+        lines.append(f"[{section}]")
+        for name, setting in SETTINGS.items():
+            if name.startswith(f"{section}."):
+                lines.append(_line(name, setting, own))
+        plain = {k: v for k, v in own.items() if k not in SETTINGS}
+        lines += [f"{_key(k[len(section) + 1 :])} = {_written(v)}" for k, v in plain.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(name: str, setting: Setting, own: Mapping[str, Any]) -> str:
+    key = name.partition(".")[2]
+    given = own.get(name, setting.default)
+    assignment = f"{key} = {_written(given)}" if given is not None else f"{key} ="
+    hidden = "" if name in own and given is not None else "# "
+    return f"{hidden + assignment:<40}  # {setting.comment}"
+
+
+def _key(name: str) -> str:
+    """A dotted key; a feature's own name is quoted, whatever stands in it."""
+    if name.startswith("features."):
+        feature, _, key = name.removeprefix("features.").rpartition(".")
+        return f"features.{json.dumps(feature)}.{key}"
+    return name
+
+
+def _written(value: Any) -> str:
+    """A value as TOML."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_written(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_written(v) for v in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def parsed(assignment: str) -> tuple[str, Any]:
+    """A setting from the command line: the value is read as TOML, or taken as text.
+
+    >>> parsed("gate.alpha=0.1"), parsed("drift.metric=ks")
+    (('gate.alpha', 0.1), ('drift.metric', 'ks'))
+    """
+    key, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {assignment!r} has no value", "Write --set section.key=value.")
+    return key.strip(), _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _merges(candidates: list[Any]) -> Iterator[tuple[str, Any]]:
+    if not candidates:
+        raise ConfigError("merge.candidates is empty", 'Name at least one strategy, such as "everything".')
+    for i, candidate in enumerate(candidates):
+        table = {"use": candidate} if isinstance(candidate, str) else dict(candidate)
+        arguments = ", ".join(f"{k}={v}" for k, v in table.items() if k != "use")
+        name = str(table.get("use")) + (f"({arguments})" if arguments else "")
+        yield name, build("merging", table, f"merge.candidates[{i}]")
+
+
+def _known(key: str) -> None:
+    section, _, rest = key.partition(".")
+    if section not in SECTIONS:
+        raise ConfigError(f"unknown section [{section}]", suggest(section, list(SECTIONS)))
+    if not rest:
+        raise ConfigError(f"{section} is a section", f"Write [{section}] and its keys under it.")
+    if section in PARTS or any(key.startswith(f"{table}.") for table in OPEN_TABLES):
+        return
+    if key not in SETTINGS:
+        known = [k for k in SETTINGS if k.startswith(f"{section}.")]
+        raise ConfigError(f"unknown key {key}", suggest(key, known))
+
+
+def _forget(settings: dict[str, tuple[Any, str]], section: str) -> None:
+    """Another part takes other arguments: those of the part it replaces go."""
+    keep = ("model.seed", "model.trust_pickle")
+    for key in [k for k in settings if k.startswith(f"{section}.") and k not in keep]:
+        del settings[key]
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and not (prefix and "use" in value):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _plant(table: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value back under its nested key; a feature's name may hold dots of its own."""
+    if name.startswith("features."):
+        feature, _, key = name.removeprefix("features.").rpartition(".")
+        table.setdefault("features", {}).setdefault(feature, {})[key] = value
+        return
+    head, _, rest = name.partition(".")
+    if rest:
+        _plant(table.setdefault(head, {}), rest, value)
+    else:
+        table[head] = value
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", "Correct the line.") from error
+
+
+def _pyproject(root: Path) -> dict[str, Any]:
+    table: dict[str, Any] = _toml(root / "pyproject.toml").get("tool", {}).get("undrift", {})
+    return table
+
+
+def _environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    for name, text in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT) and "__" in name:
+            yield name.removeprefix(ENVIRONMENT).lower().replace("__", "."), _value(text)

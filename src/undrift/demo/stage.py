@@ -1,0 +1,163 @@
+"""Sets the stage of the demo and plays it: a normal workspace that a recorded stream flows through."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from undrift import config
+from undrift.errors import ConfigError
+from undrift.records import Outcome, Score, Service, Window
+from undrift.replay import Recording, Totals, play, totals
+
+if TYPE_CHECKING:
+    from undrift.loop import Loop, Report
+
+FOLDER = "undrift-demo"
+HISTORY = 16
+"""Weeks that the first model is trained on (the newest of them held out)."""
+
+MARK = Path(".undrift") / "demo.json"
+"""Says that the demo made this workspace, with which settings, and whether it came to its end."""
+
+SETTINGS: dict[str, Any] = {
+    "data.target": "rentals",
+    "data.time": "timestamp",
+    "data.id": "timestamp",
+    "windows.size": "7d",
+    "labels.delay": "7d",
+    "model.use": "sklearn.ensemble:HistGradientBoostingRegressor",
+}
+"""What the demo sets; everything else is undrift's default."""
+
+ALWAYS: dict[str, Any] = {"policy.use": "schedule", "policy.every": 1}
+"""The policy of the third course, with --full: retrain after every window."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The demo's workspace, and the recording that is played into it."""
+
+    root: Path
+    overrides: dict[str, Any]
+    windows: int | None
+    resumed: bool
+
+    @classmethod
+    def set(cls, root: Path, overrides: Mapping[str, Any], windows: int | None = None) -> Stage:
+        """Make the workspace, or go on with one that was killed under the same settings.
+
+        Raises ConfigError for a folder that the demo did not make, or whose undrift.toml was edited.
+        """
+        chosen = dict(overrides)
+        mark = _read_mark(root)
+        play_on = mark is not None and not mark["finished"] and mark["settings"] == _settings(chosen, windows)
+        if not play_on:
+            _clear(root, mark)
+            config.load(root, {**SETTINGS, **chosen}).check()
+            _write(root, chosen, windows)
+        return cls(root, chosen, windows, resumed=play_on)
+
+    def loop(self) -> tuple[Loop, Recording]:
+        """The loop with its first model trained, and the recording it will be shown."""
+        return self._opened(self.root, self.overrides)
+
+    def play(self, loop: Loop, recording: Recording) -> Iterator[tuple[Window, Report]]:
+        """Let the recorded weeks arrive one by one."""
+        return play(loop, recording, _delay(loop), self.windows)
+
+    def always(self) -> Iterator[Window]:
+        """Play the same weeks into a second workspace that retrains after every one of them."""
+        loop, recording = self._opened(self._always_root, {**self.overrides, **ALWAYS})
+        for window, _ in play(loop, recording, _delay(loop), self.windows):
+            yield window
+
+    def always_score(self) -> float:
+        """The mean score of the course that retrains after every window."""
+        return summary_of(self._opened(self._always_root, {**self.overrides, **ALWAYS})[0]).live
+
+    def finish(self) -> None:
+        """Remember that the play came to its end: the next one starts clean."""
+        _write_mark(self.root, self.overrides, self.windows, finished=True)
+
+    @property
+    def _always_root(self) -> Path:
+        return self.root / ".undrift" / "always"
+
+    def _opened(self, root: Path, overrides: Mapping[str, Any]) -> tuple[Loop, Recording]:
+        from undrift import inputs
+        from undrift.windows import Cut
+
+        root.mkdir(parents=True, exist_ok=True)
+        settings = config.load(root, {**SETTINGS, **overrides})
+        table = inputs.read(str(files("undrift.demo") / "bike_sharing.parquet"))
+        time = settings.get("data.time")
+        recording = Recording.of(table, Cut.of(settings.get("windows.size")), time, HISTORY)
+        loop = config.created(settings, recording.past, "bike_sharing.parquet")
+        loop.start(recording.past)
+        return loop, recording
+
+
+def summary_of(loop: Loop) -> Totals:
+    """Mean scores of the live and the first model on the same rows."""
+    return totals(loop.store.all(Score), loop.store.all(Service), loop.first().number)
+
+
+def tally(loop: Loop) -> dict[str, int]:
+    """How often the loop retrained, promoted and rejected."""
+    outcomes = loop.store.all(Outcome)
+    promoted = sum(o.promoted is not None for o in outcomes)
+    return {"retrainings": len(outcomes), "promotions": promoted, "rejections": len(outcomes) - promoted}
+
+
+def _delay(loop: Loop) -> timedelta:
+    return loop.label_delay
+
+
+def _settings(overrides: Mapping[str, Any], windows: int | None) -> dict[str, Any]:
+    return {"set": dict(overrides), "windows": windows}
+
+
+def _clear(root: Path, mark: dict[str, Any] | None) -> None:
+    """Remove what an earlier demo made, and nothing else."""
+    if mark is None:
+        if root.exists() and any(root.iterdir()):
+            raise ConfigError(f"{root} exists and the demo did not make it", "Choose another folder: -C DIR.")
+        return
+    toml = root / config.FILE
+    if toml.exists() and toml.read_text(encoding="utf-8") != mark["toml"]:
+        raise ConfigError(f"{toml} was edited since the demo wrote it", "Move it away, or choose another folder: -C DIR.")
+    toml.unlink(missing_ok=True)
+    shutil.rmtree(root / ".undrift")
+
+
+def _write(root: Path, overrides: Mapping[str, Any], windows: int | None) -> None:
+    (root / ".undrift").mkdir(parents=True, exist_ok=True)
+    _write_mark(root, overrides, windows, finished=False)
+    (root / config.FILE).write_text(_toml(overrides), encoding="utf-8")
+
+
+def _toml(overrides: Mapping[str, Any]) -> str:
+    title = "The undrift demo: two years of hourly bike rentals in a city, played as production."
+    return config.document({**SETTINGS, **overrides}, title)
+
+
+def _write_mark(root: Path, overrides: Mapping[str, Any], windows: int | None, *, finished: bool) -> None:
+    mark = {"finished": finished, "settings": _settings(overrides, windows), "toml": _toml(overrides)}
+    partial = root / MARK.with_suffix(".partial")
+    partial.write_text(json.dumps(mark), encoding="utf-8")
+    partial.replace(root / MARK)
+
+
+def _read_mark(root: Path) -> dict[str, Any] | None:
+    try:
+        mark: dict[str, Any] = json.loads((root / MARK).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return mark

@@ -1,0 +1,132 @@
+"""What the store says about a workspace, put together for whoever shows it; nothing is computed anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from undrift import wording
+from undrift.errors import NotFoundError
+from undrift.records import (
+    Comparison,
+    Decision,
+    Outcome,
+    Promotion,
+    Score,
+    Service,
+    Step,
+    Verdict,
+    Version,
+    Window,
+)
+from undrift.stores import Store
+
+
+@dataclass(frozen=True)
+class Line:
+    """One settled window: what was found and done, and the scores that have matured for it since."""
+
+    window: Window
+    verdict: Verdict
+    comparison: Comparison
+    decision: Decision
+    step: Step
+    live: Score | None
+    first: Score | None
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of champion, with the time at which it was written."""
+
+    at: datetime
+    promotion: Promotion
+    hash: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The state of a workspace; ``lines`` are the settled windows, oldest first."""
+
+    live: Version
+    since: Change
+    first: Version
+    versions: tuple[Version, ...]
+    changes: tuple[Change, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def last(self) -> Line | None:
+        """The newest settled window."""
+        return self.lines[-1] if self.lines else None
+
+    @property
+    def promoted(self) -> Outcome | None:
+        """What the gate found when the live model was promoted; None for the first model."""
+        outcomes = [line.outcome for line in self.lines if line.outcome]
+        return next((o for o in reversed(outcomes) if o.promoted == self.live.number), None)
+
+    @property
+    def waiting(self) -> int:
+        """Settled windows whose labels have not matured."""
+        return sum(line.live is None for line in self.lines)
+
+    @property
+    def scored(self) -> Score | None:
+        """The newest score of a live model."""
+        return next((line.live for line in reversed(self.lines) if line.live), None)
+
+    @property
+    def sentence(self) -> str:
+        """The state of the model in one or two sentences."""
+        return wording.status(
+            live=self.live.number,
+            since=self.since.promotion.window or "the start",
+            comparison=self.last.comparison if self.last else None,
+            promoted=self.promoted,
+            score=self.scored,
+        )
+
+    def status_of(self, version: Version) -> str:
+        """What became of a version: live, was live, rejected, or not judged."""
+        if version.number == self.live.number:
+            return "live"
+        if any(c.promotion.version == version.number for c in self.changes):
+            return "was live"
+        judged = {t.version for line in self.lines if line.outcome for t in line.outcome.trials}
+        return "rejected" if version.number in judged else "not judged"
+
+
+def overview(store: Store) -> Overview:
+    """Read the state of a workspace; raises NotFoundError where no model is live."""
+    live = store.champion()
+    if live is None:
+        raise NotFoundError("no model is live in this workspace", "Run undrift init.")
+    changes = tuple(Change(e.at, e.promotion, e.hash) for e in store.ledger())
+    versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
+    first = next(v for v in versions if v.number == changes[0].promotion.version)
+    return Overview(live, changes[-1], first, versions, changes, _lines(store, first.number))
+
+
+def _lines(store: Store, first: int) -> tuple[Line, ...]:
+    comparisons = {c.window.key: c for c in store.all(Comparison) if c.window}
+    decisions = {d.window: d for d in store.all(Decision)}
+    outcomes = {o.window: o for o in store.all(Outcome)}
+    served = {s.window: s.live for s in store.all(Service)}
+    scores = {(s.window, s.version): s for s in store.all(Score)}
+    steps = sorted(store.all(Step), key=lambda s: s.window.index)
+    return tuple(
+        Line(
+            window=step.window,
+            verdict=step.verdict,
+            comparison=comparisons[key],
+            decision=decisions[key],
+            step=step,
+            live=scores.get((key, served.get(key, -1))),
+            first=scores.get((key, first)),
+            outcome=outcomes.get(key),
+        )
+        for step in steps
+        for key in [step.window.key]
+    )
