@@ -66,7 +66,7 @@ events = logging.getLogger("undrift.events")
 
 @dataclass(frozen=True)
 class Settled:
-    """All that happened after one window."""
+    """All that happened after one window; ``scores`` are those of the newest window that has any."""
 
     window: Window
     comparison: Comparison
@@ -143,7 +143,7 @@ class Loop:
     def _settle(self, window: Window, now: datetime | None) -> Settled:
         comparison = self._once(Comparison, window.key, lambda: self._compare(window))
         self._predict(window)
-        scores = self._score(now)
+        self._score(now)
         decision = self._once(Decision, window.key, lambda: self._decide(window, now))
         outcome = None
         if decision.action == "retrain":
@@ -151,7 +151,7 @@ class Loop:
             outcome = self._once(Outcome, window.key, lambda: self._judge(window, challengers, now))
             self._promote(outcome)
         step = self._once(Step, window.key, lambda: self._close(window, comparison, decision, outcome))
-        return Settled(window, comparison, decision, scores, outcome, step)
+        return Settled(window, comparison, decision, self._newest_scores(), outcome, step)
 
     def _compare(self, window: Window) -> Comparison:
         """Profile the window and compare every feature with the live model's reference."""
@@ -176,7 +176,7 @@ class Loop:
         shadow = tuple(n for n in (first,) if n != live)
         self._keep(window.key, Service(window.key, window.index, live, shadow))
 
-    def _score(self, now: datetime | None) -> tuple[Score, ...]:
+    def _score(self, now: datetime | None) -> None:
         """Score every version that served a window whose labels have matured since."""
         coverage = self.archive.coverage()
         windows = {w.index: w for w in self.archive.windows()}
@@ -188,7 +188,8 @@ class Loop:
             and coverage.get(service.index, 0.0) >= self.coverage
             and matured(windows[service.index], self.label_delay, now)
         ]
-        return tuple(score for service in ready for score in self._score_window(service, windows))
+        for service in ready:
+            self._score_window(service, windows)
 
     def _decide(self, window: Window, now: datetime | None) -> Decision:
         """Ask the policy; without a trainer or unseen held-out rows, say what is lacking instead."""
@@ -364,10 +365,9 @@ class Loop:
         windows = self.archive.windows()
         return [w for w in windows if w.index not in settled and self.cut.closed(w, now)]
 
-    def _score_window(self, service: Service, windows: dict[int, Window]) -> list[Score]:
+    def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
         data = self.archive.labelled(Selection(service.index, service.index))
         loss, title = losses.named(self.loss, self.schema.task or "regression")
-        found = []
         for number in (service.live, *service.shadow):
             logged = self.archive.predictions(service.index, number)
             have = np.array([id_ in logged for id_ in data.ids])
@@ -386,8 +386,11 @@ class Loop:
                 others=losses.others(labels, values, self.schema.task or "regression"),
             )
             self._keep(f"{service.window}/v{number}", score)
-            found.append(score)
-        return found
+
+    def _newest_scores(self) -> tuple[Score, ...]:
+        scores = self.store.all(Score)
+        newest = max((s.index for s in scores), default=None)
+        return tuple(s for s in scores if s.index == newest)
 
     def _live_scores(self) -> list[Score]:
         """The scores of whichever version was live, by window."""

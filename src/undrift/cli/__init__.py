@@ -1,5 +1,128 @@
-"""cli."""
+"""The command line: one file per verb, each with a function of the file's name.
+
+Data goes to stdout, progress and logs to stderr. Nothing heavy is imported before a verb needs it.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import signal
+import sys
+from importlib import import_module
+from typing import Any
+
+HOISTED = {"-C": True, "--debug": False, "--log-format": True}
+"""Options of undrift itself that may also stand behind the verb; True where a value follows."""
 
 
 def main() -> None:
-    """Run."""
+    """Run one command and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code.
+
+    0 done, 1 unexpected, 2 usage or data, 3 drift, 4 rejected, 5 too little to decide, 6 try later.
+    """
+    import click
+
+    from undrift.errors import UndriftError
+
+    debug = "--debug" in arguments
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = _app()(args=hoisted(arguments), prog_name="undrift", standalone_mode=False)
+        sys.stdout.flush()
+    except UndriftError as error:
+        if debug:
+            raise
+        _complain(error.problem, error.remedy)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _silence_stdout()
+        return 0
+    except OSError as error:
+        if debug:
+            raise
+        _complain(f"{error.strerror or error}: {error.filename or 'the system refused'}", "Nothing stored is lost.")
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        _complain(f"unexpected {type(error).__name__}: {error}", "Run again with --debug for the traceback.")
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """The same arguments with undrift's own options moved to the front.
+
+    >>> hoisted(["status", "-C", "there", "--json"])
+    ['-C', 'there', 'status', '--json']
+    """
+    front, rest = [], []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word.partition("=")[0] in HOISTED:
+            takes_value = HOISTED[word.partition("=")[0]] and "=" not in word
+            front += [word, *([value] if takes_value and (value := next(words, None)) is not None else [])]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def verbs() -> list[str]:
+    """Names of all commands: the files of this folder."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def _app() -> Any:
+    import typer
+
+    from undrift.cli import _shell
+
+    app = typer.Typer(
+        help="Watch a deployed model's data, retrain when it must, prove the new model better, go back if not.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_shell.options)
+    for verb in verbs():
+        part = getattr(import_module(f"undrift.cli.{verb}"), verb)
+        if isinstance(part, typer.Typer):
+            app.add_typer(part, name=verb)
+        else:
+            app.command(verb)(part)
+    return app
+
+
+def _complain(problem: str, remedy: str) -> None:
+    from undrift.cli._shell import clean
+
+    print(f"undrift: {clean(problem)}.", file=sys.stderr)
+    if remedy:
+        print(f"  {clean(remedy)}", file=sys.stderr)
+
+
+def _terminated(_signal: int, _frame: object) -> None:
+    """End cleanly on SIGTERM: locks are given back, what was stored stays."""
+    raise SystemExit(143)
+
+
+def _silence_stdout() -> None:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,140 @@
+"""What all verbs share: options, the workspace, and how things are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from undrift.comparison import Result
+    from undrift.config import Config
+    from undrift.loop import Loop
+    from undrift.records import Comparison
+    from undrift.stores import Store
+
+FORMAT = 1
+"""Version of the JSON that commands print."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one setting, such as drift.metric=ks; may be repeated."),
+]
+
+
+def options(
+    context: typer.Context,
+    directory: Annotated[
+        Path | None, typer.Option("-C", metavar="DIR", help="The workspace; by default the nearest undrift.toml upward.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: ARG001, FBT002
+    log_format: Annotated[
+        str, typer.Option("--log-format", metavar="json|none", help="Log every record on stderr, one JSON a line.")
+    ] = "none",
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,  # noqa: FBT002
+) -> None:
+    """Take the options that stand before the verb."""
+    if version:
+        import undrift
+
+        print(f"undrift {undrift.__version__}")
+        raise typer.Exit
+    context.obj = directory
+    if log_format == "json":
+        from undrift.cli._logs import log_as_json
+
+        log_as_json()
+    elif log_format != "none":
+        raise typer.BadParameter("json or none", param_hint="--log-format")
+
+
+def here(context: typer.Context) -> Path:
+    """The workspace's folder: -C, or the nearest one upward."""
+    from undrift.config import find_root
+
+    return find_root((context.obj or Path.cwd()).resolve())
+
+
+def config_here(context: typer.Context, assignments: Iterable[str] | None = None) -> Config:
+    """The workspace's settings, with those given on the command line."""
+    from undrift.config import load, parsed
+
+    return load(here(context), dict(parsed(a) for a in assignments or ()))
+
+
+def store_here(context: typer.Context) -> Store:
+    """The workspace's store of records; no model and no row is loaded."""
+    return config_here(context).store()
+
+
+def loop_here(context: typer.Context, assignments: Iterable[str] | None = None) -> Loop:
+    """The workspace's loop."""
+    from undrift.config import opened
+
+    return opened(config_here(context, assignments))
+
+
+def emit(body: dict[str, Any]) -> None:
+    """Print one versioned JSON object on one line."""
+    print(json.dumps({"format": FORMAT, **body}, ensure_ascii=False, default=str, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """Print a line of the result on stdout."""
+    print(clean(text), flush=True)
+
+
+def note(text: str) -> None:
+    """Print a line about the progress on stderr."""
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def clean(text: str) -> str:
+    """The text without control characters: a hostile name cannot move the cursor or hide a line."""
+    return "".join(c if c == "\n" or (c.isprintable()) else "�" for c in text)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
+    """Print columns under a head, as wide as their widest cell; ``right`` are aligned to the right."""
+    cells = [[clean(str(c)).replace("\n", "�") for c in row] for row in rows]
+    widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(head)]
+    for row in ([*head], *cells):
+        parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        print("  ".join(parts).rstrip())
+
+
+def show_comparison(record: Comparison) -> None:
+    """Print every feature of a comparison, worst first."""
+    from undrift.wording import ICONS, deciding, finding
+
+    rows = [
+        (f"{ICONS[f.verdict]} {f.verdict}", f.name, f.kind, finding(deciding(f.findings)), f.effect)
+        for f in record.features
+    ]
+    table(("verdict", "feature", "kind", "metric", "what changed"), rows)
+    for word, names in (("lost", record.lost), ("retyped", record.retyped), ("new", record.new)):
+        if names:
+            say(f"{word}: {', '.join(names)}")
+    for name, reason in record.left_out.items():
+        say(f"left out: {name} ({reason})")
+
+
+def exit_code(result: Result) -> int:
+    """3 for drift, 5 where nothing could be judged, else 0."""
+    return {"drift": 3, "insufficient": 5}.get(result.verdict, 0)
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Ask before something that matters; off a terminal --yes must have been given."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        from undrift.errors import ConfigError
+
+        raise ConfigError("this needs a confirmation", "Give --yes.")
+    typer.confirm(question, abort=True, err=True)

@@ -1,0 +1,25 @@
+"""undrift check: one file against the live reference; nothing is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from undrift.cli._shell import Json, Set, emit, exit_code, loop_here, say, show_comparison
+
+
+def check(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="CSV, Parquet, Feather or JSON lines.")],
+    assignments: Set = None,
+    json: Json = False,  # noqa: FBT002
+) -> int:
+    """Compare a file with what the live model was trained on. Exit 0 nothing over the limit, 3 drift, 5 too few rows."""
+    result = loop_here(context, assignments).check(file)
+    if json:
+        emit(result.to_dict())
+    else:
+        say(result.sentence)
+        show_comparison(result.record)
+    return exit_code(result)

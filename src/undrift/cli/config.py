@@ -1,0 +1,25 @@
+"""undrift config: the settings in force, and where each comes from."""
+
+from __future__ import annotations
+
+import typer
+
+from undrift.cli._shell import Json, Set, config_here, emit, table
+
+config = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@config.callback()
+def _group() -> None:
+    """Keep ``show`` a subcommand, though it is the only one."""
+
+
+@config.command()
+def show(context: typer.Context, assignments: Set = None, json: Json = False) -> None:  # noqa: FBT002
+    """Show every setting with its value and where it comes from."""
+    settings = config_here(context, assignments).settings
+    if json:
+        emit({"settings": {key: {"value": value, "from": source} for key, (value, source) in settings.items()}})
+        return
+    rows = [(key, "–" if value is None else repr(value), source) for key, (value, source) in settings.items()]
+    table(("setting", "value", "from"), rows)

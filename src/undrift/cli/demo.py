@@ -1,0 +1,106 @@
+"""undrift demo: two years of a city's bike rentals, played as production."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from undrift.cli._shell import Json, Set, emit, note, say
+
+if TYPE_CHECKING:
+    from undrift.demo.stage import Stage
+    from undrift.loop import Loop
+    from undrift.replay import Totals
+
+
+def demo(
+    context: typer.Context,
+    assignments: Set = None,
+    windows: Annotated[int | None, typer.Option(min=1, help="Play only the first weeks.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Also retrain after every window, to compare.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Play two years of a city's bike rentals as production: drift, retraining, before and after.
+
+    Leaves a normal workspace in undrift-demo (or -C DIR). A demo that was killed goes on where it stopped.
+    """
+    began = time.monotonic()
+    note("undrift demo: two years of hourly bike rentals, a week at a time, labels a week late")
+    note("loading scikit-learn and training the first model on the first 16 weeks …")
+    from undrift.config import parsed
+    from undrift.demo.stage import FOLDER, Stage, summary_of, tally
+
+    root = (context.obj or Path.cwd() / FOLDER).resolve()
+    stage = Stage.set(root, dict(parsed(a) for a in assignments or ()), windows)
+    if stage.resumed:
+        note("going on with the demo that was interrupted")
+    loop, recording = stage.loop()
+    _play(stage, loop, recording, quiet=json)
+    found = summary_of(loop)
+    always = _always(stage, len(recording.production[:windows])) if full else None
+    stage.finish()
+    body = _body(found, tally(loop), root, time.monotonic() - began, always)
+    emit(body) if json else _tell(body)
+
+
+def _play(stage: Stage, loop: Loop, recording: Any, *, quiet: bool) -> None:
+    from undrift.cli._lines import lines
+    from undrift.wording import number
+
+    first = loop.first()
+    if not quiet:
+        say(f"v1 is live: {first.trainer.partition(':')[2] or first.trainer}, {first.metric} {number(first.reference_score)} on held-out rows")
+    total = len(recording.production[: stage.windows])
+    for done, (window, report) in enumerate(stage.play(loop, recording), start=1):
+        for settled in report.settled:
+            for text in lines(settled, first.number):
+                _ = quiet or say(text)
+        if quiet and done % 10 == 0:
+            note(f"{done} of {total} windows, {window.key}")
+
+
+def _always(stage: Stage, total: int) -> float:
+    note("playing it again with a retraining after every window …")
+    for done, window in enumerate(stage.always(), start=1):
+        if done % 10 == 0:
+            note(f"{done} of {total} windows, {window.key}")
+    return stage.always_score()
+
+
+def _body(found: Totals, tally: dict[str, int], root: Path, seconds: float, always: float | None) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "metric": found.metric,
+        "windows": found.windows,
+        "live": found.live,
+        "first": found.first,
+        **({"always": always} if always is not None else {}),
+        **tally,
+        "workspace": str(root),
+        "seconds": round(seconds, 1),
+    }
+    return body
+
+
+def _tell(body: dict[str, Any]) -> None:
+    from undrift.wording import number
+
+    where = Path(body["workspace"])
+    shown = where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where
+    say("")
+    say(f"{body['metric']} over {body['windows']} windows, on the same rows:")
+    say(f"  the model that undrift kept alive   {number(body['live']):>6}")
+    say(f"  the first model, never retrained    {number(body['first']):>6}")
+    if "always" in body:
+        say(f"  retrained after every window        {number(body['always']):>6}")
+    say(
+        f"{body['retrainings']} retrainings: {body['promotions']} promoted, {body['rejections']} rejected."
+        f" {body['seconds']:.0f} s. Records: {shown}"
+    )
+    say("")
+    say("Try next:")
+    say(f"  undrift status -C {shown}")
+    say(f"  undrift why 2012-03-26 -C {shown}" if body["windows"] > 50 else f"  undrift history -C {shown}")
+    say(f"  undrift dashboard -C {shown}")

@@ -1,0 +1,89 @@
+"""undrift history: every window, what was found and what was done."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from undrift.cli._shell import Json, emit, say, store_here, table
+
+if TYPE_CHECKING:
+    from undrift.overview import Line, Overview
+
+
+def history(
+    context: typer.Context,
+    scores: Annotated[bool, typer.Option("--scores", help="Print every score as CSV.")] = False,  # noqa: FBT002
+    last: Annotated[int | None, typer.Option(min=1, help="Only the newest windows.")] = None,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """List every window: verdict, drifting features, scores of the live and the first model, what was done."""
+    from undrift.overview import overview
+
+    found = overview(store_here(context))
+    lines = found.lines[-last:] if last else found.lines
+    if json:
+        emit({"windows": [_as_dict(line) for line in lines], "changes": _changes(found)})
+    elif scores:
+        _as_csv(lines)
+    elif not lines:
+        say("No window is complete yet.")
+    else:
+        _as_table(lines)
+
+
+def _as_table(lines: tuple[Line, ...]) -> None:
+    from undrift.wording import ICONS, drifted, movers, number
+
+    metric = next((line.live.metric for line in lines if line.live), "score")
+    rows = [
+        (
+            line.window.key,
+            f"{ICONS[line.verdict]} {line.verdict}",
+            len(drifted(line.comparison)),
+            number(line.live.value) if line.live else "…",
+            number(line.first.value) if line.first else "…",
+            f"v{line.step.live}",
+            line.outcome.why if line.outcome else movers(line.comparison),
+        )
+        for line in lines
+    ]
+    table(("window", "verdict", "drifting", metric, "first", "live", ""), rows, right=(2, 3, 4))
+
+
+def _as_csv(lines: tuple[Line, ...]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("window", "model", "version", "metric", "value", "rows", "coverage"))
+    for line in lines:
+        for model, score in (("live", line.live), ("first", line.first)):
+            if score:
+                row = (line.window.key, model, score.version, score.metric, score.value, score.rows, score.coverage)
+                writer.writerow(row)
+    print(out.getvalue(), end="")
+
+
+def _as_dict(line: Line) -> dict[str, object]:
+    from undrift.records import encode
+    from undrift.wording import drifted
+
+    return {
+        "window": encode(line.window),
+        "verdict": line.verdict,
+        "drifted": list(drifted(line.comparison)),
+        "live": encode(line.live) if line.live else None,
+        "first": encode(line.first) if line.first else None,
+        "action": line.step.action,
+        "why": line.step.why,
+        "version": line.step.live,
+        "outcome": encode(line.outcome) if line.outcome else None,
+    }
+
+
+def _changes(found: Overview) -> list[dict[str, object]]:
+    from undrift.records import encode
+
+    return [{"at": c.at.isoformat(), **encode(c.promotion), "hash": c.hash} for c in found.changes]

@@ -1,0 +1,60 @@
+"""undrift run: one tick of the loop over a batch of rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from undrift.cli._shell import Json, Set, emit, loop_here, note, say
+
+
+def run(
+    context: typer.Context,
+    file: Annotated[str | None, typer.Argument(help="The rows; without one, only what is due is done.")] = None,
+    assignments: Set = None,
+    detailed: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged.")
+    ] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+) -> int:
+    """Take in a batch and do one step: compare, score, decide, retrain, judge, promote.
+
+    The same file twice changes nothing.
+    """
+    from undrift.cli._lines import lines, settled_dict
+    from undrift.records import encode
+
+    loop = loop_here(context, assignments)
+    known = {b.id for b in loop.archive.batches()}
+    report = loop.step(file)
+    batch = report.batch
+    again = batch is not None and batch.id in known
+    if json:
+        kept = {**encode(batch), "again": again} if batch else None
+        settled = [settled_dict(s) for s in report.settled]
+        emit({"batch": kept, "settled": settled, "action": report.action, "why": report.why})
+        return _code(report.settled, detailed=detailed)
+    if again:
+        note("This batch was taken in before; nothing was added.")
+    elif batch:
+        labelled = sum(batch.labels.values())
+        note(f"{batch.rows:,} rows taken in, {labelled:,} with labels.")
+        if batch.extra:
+            note(f"Unknown columns, not kept: {', '.join(batch.extra)}.")
+        if batch.late:
+            note(f"{batch.late:,} rows are late: kept and trained on, but their window is not judged again.")
+    for settled in report.settled:
+        for text in lines(settled, loop.first().number):
+            say(text)
+    say(report.why if report.why.endswith(".") else f"{report.why}.")
+    return _code(report.settled, detailed=detailed)
+
+
+def _code(settled: tuple, *, detailed: bool) -> int:  # type: ignore[type-arg]
+    if not detailed or not settled:
+        return 0
+    newest = settled[-1]
+    if newest.step.action == "reject":
+        return 4
+    return {"drift": 3, "insufficient": 5}.get(newest.comparison.verdict, 0)

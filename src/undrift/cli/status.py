@@ -1,0 +1,38 @@
+"""undrift status: is the model all right, which version is live, since when?"""
+
+from __future__ import annotations
+
+import typer
+
+from undrift.cli._shell import Json, emit, here, say, store_here
+
+
+def status(context: typer.Context, json: Json = False) -> None:  # noqa: FBT002
+    """Say in one sentence how the model is, which version is live and since when."""
+    from undrift import wording
+    from undrift.overview import overview
+    from undrift.records import encode
+
+    found = overview(store_here(context))
+    last = found.last
+    if json:
+        emit(
+            {
+                "workspace": str(here(context)),
+                "sentence": found.sentence,
+                "verdict": last.verdict if last else None,
+                "window": encode(last.window) if last else None,
+                "drifted": list(wording.drifted(last.comparison)) if last else [],
+                "live": encode(found.live),
+                "since": {"at": found.since.at.isoformat(), **encode(found.since.promotion)},
+                "score": encode(found.scored) if found.scored else None,
+                "waiting": found.waiting,
+            }
+        )
+        return
+    say(found.sentence)
+    if last:
+        say(f"Window {last.window.key}: {wording.comparison(last.comparison)}")
+        say(last.step.why)
+        if found.waiting:
+            say(f"{wording.count(found.waiting, 'window')} waiting for labels.")

@@ -1,0 +1,92 @@
+"""undrift why: every rule and number behind what was done after a window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from undrift.cli._shell import Json, emit, say, show_comparison, store_here, table
+
+if TYPE_CHECKING:
+    from undrift.overview import Line
+    from undrift.records import Outcome
+
+
+def why(
+    context: typer.Context,
+    window: Annotated[str, typer.Argument(help="A window's name, as history lists it; by default the newest.")] = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Explain one window: what moved, every rule with its numbers, every challenger with its interval."""
+    from undrift.overview import overview
+
+    line = _find(overview(store_here(context)).lines, window)
+    if json:
+        _emit(line)
+        return
+    from undrift import wording
+
+    say(f"Window {line.window.key}, {wording.count(line.window.rows, 'row')}")
+    say(wording.comparison(line.comparison))
+    say("")
+    show_comparison(line.comparison)
+    say("")
+    say(wording.decision(line.decision))
+    for rule in line.decision.rules:
+        say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
+    if line.outcome:
+        say("")
+        _show_outcome(line.outcome)
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    from undrift.wording import bounds, number
+
+    say(f"{outcome.why[:1].upper()}{outcome.why[1:]}.")
+    say(
+        f"Judged on {outcome.rows:,} rows of {', '.join(outcome.held_out)} in {outcome.blocks} blocks; "
+        f"each bound holds with {outcome.confidence:.1%} confidence."
+    )
+    rows = [(f"v{outcome.champion}", "champion", number(outcome.champion_loss), "")]
+    rows += [(f"v{t.version}", t.merge, number(t.loss), bounds(t)) for t in outcome.trials]
+    table(("version", "trained on", outcome.loss, "against the champion"), rows, right=(2,))
+
+
+def _find(lines: tuple[Line, ...], window: str) -> Line:
+    from undrift.errors import NotFoundError, suggest
+
+    if not lines:
+        raise NotFoundError("no window is complete yet", "Deliver rows with undrift run.")
+    if not window:
+        return lines[-1]
+    keys = {line.window.key: line for line in lines}
+    found = keys.get(window) or keys.get(window.zfill(4))
+    if found is None:
+        raise NotFoundError(f"there is no window {window!r}", suggest(window, list(keys)) if len(keys) < 20 else _near(window, keys))
+    return found
+
+
+def _near(window: str, keys: dict[str, Line]) -> str:
+    """The window that holds a day, or the list to look at."""
+    before = [key for key in keys if key <= window]
+    return f"The one before is {before[-1]!r}; see undrift history." if before else "See undrift history."
+
+
+def _emit(line: Line) -> None:
+    from undrift.records import encode
+
+    emit(
+        {
+            "window": encode(line.window),
+            "comparison": encode(line.comparison),
+            "decision": encode(line.decision),
+            "outcome": encode(line.outcome) if line.outcome else None,
+            "scores": {
+                "live": encode(line.live) if line.live else None,
+                "first": encode(line.first) if line.first else None,
+            },
+            "action": line.step.action,
+            "why": line.step.why,
+        }
+    )
