@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from undrift.errors import ConfigError, DataError, ModelError, UntrustedError, suggest
 from undrift.records import Schema
-from undrift.schema import features
+from undrift.schema import as_text, features
 
 Format = Literal["skops", "pickle"]
 
@@ -159,12 +159,12 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     fit_check(model, rows)
     try:
         raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
+        values = np.asarray(raw, dtype=np.float64)
     except Exception as error:  # noqa: BLE001 - a foreign model fails in any way it likes
         raise ModelError(
             f"{type(model).__name__} does not predict on the columns {', '.join(map(str, rows))}: {error}",
             "Adopt a pipeline that takes the raw columns of the data file.",
         ) from error
-    values = np.asarray(raw, dtype=np.float64)
     values = values[:, _positive(model, schema)] if schema.task == "binary" else values.reshape(len(rows), -1)[:, 0]
     if not np.isfinite(values).all():
         raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
@@ -214,11 +214,11 @@ def _refuse_unknown(artifact: bytes) -> None:
 
 
 def _positive(model: Any, schema: Schema) -> int:
-    """The column of predict_proba that belongs to the second class."""
-    classes = [str(c) for c in getattr(model, "classes_", ("0", "1"))]
-    for wanted in (schema.classes[1], schema.classes[1].capitalize(), "1", "1.0"):
-        if wanted in classes and len(classes) == 2:
-            return classes.index(wanted)
+    """The column of predict_proba of the second class: by its label, or by 1 where labels are coded."""
+    classes = as_text(pa.chunked_array([np.asarray(getattr(model, "classes_", (0, 1)))])).to_pylist()
+    for second, both in ((schema.classes[1], set(schema.classes)), ("1", {"0", "1"})):
+        if set(classes) == both:
+            return classes.index(second)
     raise ModelError(
         f"the model knows the classes {', '.join(classes)}, the data {', '.join(schema.classes)}",
         "Train it on the same labels.",
@@ -227,6 +227,6 @@ def _positive(model: Any, schema: Schema) -> int:
 
 def _column(values: pa.ChunkedArray, *, numeric: bool) -> Any:
     if numeric:
-        return values.cast(pa.float64()).to_numpy()
+        return values.cast(pa.float64(), safe=False).to_numpy()
     objects = np.array(values.to_pylist(), dtype=object)
     return cast(Any, pd.Series(np.where(pd.isna(objects), np.nan, objects), dtype=object))

@@ -91,7 +91,7 @@ class Report:
     @property
     def why(self) -> str:
         """The reason, in words."""
-        return self.settled[-1].step.why if self.settled else "no window is complete yet"
+        return self.settled[-1].step.why if self.settled else "no window is newly complete"
 
     @property
     def comparison(self) -> Comparison | None:

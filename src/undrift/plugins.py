@@ -27,7 +27,7 @@ def names(room: str) -> list[str]:
 
 
 def find(room: str, name: str) -> Any:
-    """The part called ``name`` in a room: the object named like its file.
+    """The part called ``name`` in a room: the class or function named like its file.
 
     Raises ConfigError with a suggestion when there is no such part.
 
@@ -40,7 +40,7 @@ def find(room: str, name: str) -> Any:
     if name in foreign:
         return foreign[name].load()
     module = import_module(f"undrift.{room}.{name}")
-    return getattr(module, name, None) or getattr(module, _camel(name))
+    return getattr(module, _camel(name), None) or getattr(module, name)
 
 
 def build(room: str, table: Mapping[str, Any], where: str = "") -> Any:

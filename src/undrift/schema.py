@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import pyarrow as pa
@@ -96,14 +97,11 @@ def extra(table: pa.Table, schema: Schema) -> tuple[str, ...]:
 
 def cast(values: pa.ChunkedArray, type_: pa.DataType, name: str, source: str) -> pa.ChunkedArray:
     """Cast without loss: 3.0 becomes the integer 3, 3.5 and "abc" are refused with their row."""
-    values = plain(values)
-    if values.type == type_:
-        return values
     try:
-        return values.cast(type_)
+        return _lossless(values, type_)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        row, value = _first_misfit(values, type_)
-        at = f", row {row + 1} holds {value!r}" if row is not None else f", it is {values.type}"
+        row = _first_misfit(values, type_)
+        at = f", row {row + 1} holds {values[row].as_py()!r}" if row >= 0 else f", it is {values.type}"
         raise DataError(
             f"column {name!r} of {source} should be {type_}{at}", "Correct the column, then deliver again."
         ) from error
@@ -111,11 +109,12 @@ def cast(values: pa.ChunkedArray, type_: pa.DataType, name: str, source: str) ->
 
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in a type that every lake can keep: no dictionaries, views, or unsigned integers."""
-    return values.cast(plain_type(values.type))
+    narrows = pa.types.is_timestamp(values.type) or pa.types.is_uint64(values.type)
+    return values.cast(plain_type(values.type), safe=not narrows)
 
 
 def plain_type(type_: pa.DataType) -> pa.DataType:
-    """The lake's type for an Arrow type, wide enough to lose nothing."""
+    """The lake's type for an Arrow type, wide enough for all but nanoseconds and integers over 2^53."""
     if pa.types.is_dictionary(type_):
         return plain_type(type_.value_type)
     if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
@@ -128,6 +127,12 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
         return pa.timestamp("us", tz="UTC")
     if pa.types.is_null(type_):
         return pa.float64()
+    if pa.types.is_time(type_):
+        return pa.string()
+    if pa.types.is_duration(type_):
+        return pa.int64()
+    if kind_of(type_) is None and "binary" in str(type_):
+        return pa.binary()
     return type_
 
 
@@ -163,10 +168,11 @@ def labels(values: pa.ChunkedArray, schema: Schema, source: str = "the table") -
 
 def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Labels as text: whole numbers without a point, booleans as true and false."""
-    values = plain(values)
+    if not pa.types.is_integer(values.type):
+        values = plain(values)
     if pa.types.is_floating(values.type):
-        whole = pc.all(pc.equal(pc.floor(values), values), min_count=0).as_py()
-        values = values.cast(pa.int64()) if whole else values
+        whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))
+        values = values.cast(pa.int64()) if pc.all(whole, min_count=0).as_py() else values
     return values.cast(pa.string())
 
 
@@ -190,7 +196,7 @@ def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
         return f"{values.type} is not compared"
     if kind == "categorical":
         rows = len(values) - values.null_count
-        if rows >= ID_LIKE_ROWS and pc.count_distinct(values).as_py() > ID_LIKE_SHARE * rows:
+        if rows >= ID_LIKE_ROWS and pc.count_distinct(plain(values)).as_py() > ID_LIKE_SHARE * rows:
             return "ID-like: nearly every value is different"
     return ""
 
@@ -232,10 +238,35 @@ def _require(table: pa.Table, name: str, source: str) -> None:
         raise DataError(f"{source} has no column {name!r}", suggest(name, table.column_names))
 
 
-def _first_misfit(values: pa.ChunkedArray, type_: pa.DataType) -> tuple[int | None, object]:
-    for row, value in enumerate(values):
-        try:
-            value.cast(type_)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return row, value.as_py()
-    return None, None
+def _lossless(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Cast, or raise ArrowInvalid: also where Arrow itself would turn 2 into true or a number into a time."""
+    if pa.types.is_null(values.type):
+        return pa.chunked_array([pa.nulls(len(values), type_)])
+    values = plain(values)
+    if values.type == type_:
+        return values
+    if pa.types.is_timestamp(values.type) != pa.types.is_timestamp(type_) and not pa.types.is_string(values.type):
+        raise pa.ArrowInvalid("a time is not a number")
+    found = values.cast(type_)
+    if pa.types.is_boolean(type_) and kind_of(values.type) == "numeric":
+        lost = pc.not_equal(found.cast(values.type), values)
+    elif pa.types.is_float32(type_) and pa.types.is_float64(values.type):
+        lost = pc.not_equal(pc.is_inf(found), pc.is_inf(values))
+    else:
+        return found
+    if pc.any(lost).as_py():
+        raise pa.ArrowInvalid("a value does not fit")
+    return found
+
+
+def _first_misfit(values: pa.ChunkedArray, type_: pa.DataType) -> int:
+    """The first row that does not fit, by halving; -1 where the type itself does not."""
+    return bisect_left(range(len(values) + 1), True, key=lambda rows: not _fits(values[:rows], type_)) - 1
+
+
+def _fits(values: pa.ChunkedArray, type_: pa.DataType) -> bool:
+    try:
+        _lossless(values, type_)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True

@@ -36,7 +36,7 @@ class Cut:
         >>> Cut.of("7d").length.days, Cut.of(500).count
         (7, 500)
         """
-        if isinstance(size, int) or str(size).isdigit():
+        if isinstance(size, int) or str(size).isdecimal():
             if int(size) < 1:
                 raise ConfigError(f"windows.size = {size}", "A window needs at least one row.")
             return cls(count=int(size))
@@ -88,7 +88,10 @@ def span(text: str) -> timedelta:
         raise ConfigError(
             f"{text!r} is no length of time", 'Write a number and m, h, d or w ("7d"), or a number of rows.'
         )
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise ConfigError(f"{text!r} is too long", "Write a shorter length of time.") from error
 
 
 def matured(window: Window, delay: timedelta, watermark: datetime | None) -> bool:

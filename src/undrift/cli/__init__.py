@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
 
     0 done, 1 unexpected, 2 usage or data, 3 drift, 4 rejected, 5 too little to decide, 6 try later.
     """
-    import click
+    import typer
 
     from undrift.errors import UndriftError
 
@@ -39,12 +39,7 @@ def run(arguments: list[str]) -> int:
             raise
         _complain(error.problem, error.remedy)
         return error.exit_code
-    except click.exceptions.Abort:
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         _silence_stdout()
@@ -54,7 +49,10 @@ def run(arguments: list[str]) -> int:
             raise
         _complain(f"{error.strerror or error}: {error.filename or 'the system refused'}", "Nothing stored is lost.")
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+        if _is_usage(error):
+            error.show()  # type: ignore[attr-defined]
+            return 2
         if debug:
             raise
         _complain(f"unexpected {type(error).__name__}: {error}", "Run again with --debug for the traceback.")
@@ -107,6 +105,11 @@ def _app() -> Any:
         else:
             app.command(verb)(part)
     return app
+
+
+def _is_usage(error: Exception) -> bool:
+    """Whether the command line itself was wrong: such errors can show themselves."""
+    return hasattr(error, "show") and hasattr(error, "exit_code")
 
 
 def _complain(problem: str, remedy: str) -> None:

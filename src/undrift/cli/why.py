@@ -43,7 +43,7 @@ def why(
 def _show_outcome(outcome: Outcome) -> None:
     from undrift.wording import bounds, number
 
-    say(f"{outcome.why[:1].upper()}{outcome.why[1:]}.")
+    say(f"{outcome.why}.")
     say(
         f"Judged on {outcome.rows:,} rows of {', '.join(outcome.held_out)} in {outcome.blocks} blocks; "
         f"each bound holds with {outcome.confidence:.1%} confidence."

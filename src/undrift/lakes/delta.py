@@ -10,9 +10,14 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from undrift.errors import DataError
 from undrift.lakes import WINDOW, Lake, TableName
 
-COMPACT_EVERY = 32
+COMPACT_EVERY = 16
 """Commits after which small files are put together and a checkpoint is written, so that reading stays
 fast. The files of older versions stay, so every snapshot can still be read."""
+
+
+SETTINGS: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
+"""Without this, a checkpoint deletes the log of versions older than 30 days, and the snapshots of older
+models could no longer be read."""
 
 
 class Delta:
@@ -38,6 +43,7 @@ class Delta:
             rows,
             mode="append",
             commit_properties=CommitProperties(app_transactions=[Transaction(batch, 1)]),
+            configuration=None if delta is not None else SETTINGS,
             storage_options=self.options,
         )
         if delta is not None and delta.version() % COMPACT_EVERY == 0:

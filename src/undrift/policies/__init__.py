@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from undrift.records import Decision, History, Rule
+from undrift.wording import count
 
 
 class Policy(Protocol):
@@ -35,8 +36,8 @@ def cooled(history: History, cooldown: int) -> Rule:
     """Whether enough windows have passed since the last retraining; 1 means the very next may."""
     since = windows_since_retraining(history)
     holds = since is None or since >= cooldown
-    ago = "never retrained yet" if since is None else f"{since} since the last retraining"
-    return Rule("cooldown", holds, f"{ago}, cooldown is {cooldown} windows", since, cooldown)
+    ago = "never retrained yet" if since is None else f"{count(since, 'window')} since the last retraining"
+    return Rule("cooldown", holds, f"{ago}, the cooldown is {cooldown}", since, cooldown)
 
 
 def enough(history: History, minimum_rows: int) -> Rule:

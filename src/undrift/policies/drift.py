@@ -5,6 +5,7 @@ from __future__ import annotations
 from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
 from undrift.records import Comparison, Decision, History, Rule
+from undrift.wording import count
 
 
 class Drift:
@@ -42,7 +43,7 @@ class Drift:
         least = min(shares, default=0.0)
         holds = len(shares) == self.persist and least >= self.share
         text = (
-            f"at least {least:.0%} of features drifted in the last {len(shares)} windows, "
+            f"at least {least:.0%} of features drifted in the last {count(len(shares), 'window')}, "
             f"limit {self.share:.0%} in {self.persist}"
         )
         return Rule("drift", holds, text, least, self.share)
@@ -52,7 +53,7 @@ class Drift:
         always = [n for n in self.features if all(n in _drifted(c) for c in recent)]
         holds = len(recent) == self.persist and bool(always)
         found = ", ".join(always) if always else f"none of {', '.join(self.features)}"
-        text = f"{found} drifted in each of the last {len(recent)} windows, limit {self.persist}"
+        text = f"{found} drifted in each of the last {count(len(recent), 'window')}, limit {self.persist}"
         return Rule("drift", holds, text, len(always), 1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
 from undrift.records import Decision, History, Rule
-from undrift.wording import number, signed
+from undrift.wording import count, number, signed
 
 
 class Performance:
@@ -41,7 +41,7 @@ class Performance:
         now = sum(s.value * s.rows for s in scores) / sum(s.rows for s in scores)
         rise = now / live.reference_score - 1 if live.reference_score else 0.0
         text = (
-            f"{live.metric} {number(now)} over the last {len(scores)} scored windows, reference "
+            f"{live.metric} {number(now)} over the last {count(len(scores), 'scored window')}, reference "
             f"{number(live.reference_score)}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
         )
         return Rule("performance", rise >= self.drop, text, rise, self.drop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from undrift.errors import ConfigError
 from undrift.policies import Policy, decision, enough, windows_since_retraining
 from undrift.records import Decision, History, Rule
+from undrift.wording import count
 
 
 class Schedule:
@@ -19,7 +20,7 @@ class Schedule:
     def decide(self, history: History) -> Decision:
         """Retrain when the interval has passed since the last retraining, or since the start."""
         since = windows_since_retraining(history) or len(history.decisions) + 1
-        text = f"{since} windows since the last retraining, one is due every {self.every}"
+        text = f"{count(since, 'window')} since the last retraining, one is due every {self.every}"
         due = Rule("schedule", since >= self.every, text, since, self.every)
         return decision(history, (due, enough(history, self.minimum_rows)))
 

@@ -28,9 +28,10 @@ class CategoricalProfile:
         >>> CategoricalProfile.of(pa.chunked_array([["a", None, "a"]])).counts
         {'a': 2}
         """
-        found = pc.value_counts(as_text(values).drop_null())
+        text = as_text(values)
+        found = pc.value_counts(text.drop_null())
         counts = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
-        return cls(kind, dict(sorted(counts)), values.null_count)
+        return cls(kind, dict(sorted(counts)), text.null_count)
 
     def merge(self, other: CategoricalProfile) -> CategoricalProfile:
         """The profile of the rows of both; raises MergeError when the kinds differ."""

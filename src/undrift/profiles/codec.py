@@ -1,4 +1,7 @@
-"""The serial form of a table profile: versioned, compressed JSON; every float round-trips exactly."""
+"""The serial form of a table profile: versioned, compressed JSON; every float round-trips exactly.
+
+Sums over numbers beyond 1e154 overflow to infinity, which Python's JSON writes as ``Infinity``.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def dumps(profile: TableProfile) -> bytes:
         "retyped": profile.retyped,
         "features": {name: _feature_out(f) for name, f in profile.features.items()},
     }
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(body, separators=(",", ":"))
     return MAGIC + zlib.compress(text.encode(), level=6)
 
 

@@ -43,8 +43,14 @@ def _mean(ref: NumericProfile, cur: NumericProfile) -> str:
         return ""
     shift = cur.mean - ref.mean
     if ref.deviation > 0:
-        return f"mean {ref.mean:.4g} → {cur.mean:.4g} ({shift / ref.deviation:+.1f} sd)"
+        return f"mean {ref.mean:.4g} → {cur.mean:.4g} ({_signed(shift / ref.deviation)} sd)"
     return f"mean {ref.mean:.4g} → {cur.mean:.4g}" if shift else ""
+
+
+def _signed(shift: float) -> str:
+    """A shift to one decimal, with a true minus sign and no negative zero."""
+    rounded = round(shift, 1)
+    return f"{'−' if rounded < 0 else '+'}{abs(rounded):.1f}"
 
 
 def _unseen(ref: CategoricalProfile, cur: CategoricalProfile) -> str:

@@ -47,7 +47,7 @@ class Grid:
             inner = np.concatenate([edges, np.nextafter(edges[repeats > 1], np.inf)])
         last = np.nextafter(distinct[-1], np.inf)
         edges = np.unique(np.append(inner[inner < last], last))
-        return cls(edges, float(np.median(values)))
+        return cls(edges, float(np.quantile(values, 0.5, method="inverted_cdf")))
 
     def count(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Exact counts of finite values per cell, shape (len(edges) + 1,)."""

@@ -48,12 +48,14 @@ class NumericProfile:
         """
         finite = values[np.isfinite(values)]
         grid = Grid.of(finite) if grid is None else grid
-        away = finite - grid.centre
+        with np.errstate(over="ignore"):  # the squares of numbers beyond 1e154 are infinite, and may be
+            away = finite - grid.centre
+            total, squares = float(away.sum()), float(np.dot(away, away))
         return cls(
             grid,
             grid.count(finite),
-            float(away.sum()),
-            float(np.dot(away, away)),
+            total,
+            squares,
             float(finite.min()) if len(finite) else None,
             float(finite.max()) if len(finite) else None,
             null,

@@ -77,8 +77,8 @@ def profile(
 
     ``data`` is a file name or a pandas, Polars, pyarrow or DuckDB table. With ``like``, the same
     features are counted over the same grids, so the two can be compared and merged. Target, time
-    and ignored columns are left out, as are ID-like, time and nested ones, each with its reason.
-    Raises DataError when the data cannot be read or holds no feature.
+    and ignored columns are left out, as are ID-like and time ones, each with its reason.
+    Raises DataError when the data cannot be read, holds no feature, or a column is nested.
 
     >>> profile({"x": [1.0, 2.0, None]}).features["x"].missing
     1

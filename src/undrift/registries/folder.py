@@ -19,7 +19,7 @@ class Folder:
         """Write to a temporary file, flush it to disk, then rename: a crash leaves no half artifact."""
         sha256 = fingerprint(artifact)
         final = self._file(sha256)
-        if final.exists():
+        if final.exists() and fingerprint(final.read_bytes()) == sha256:
             return sha256
         final.parent.mkdir(parents=True, exist_ok=True)
         partial = final.with_name(f".{final.name}.{os.getpid()}")
