@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -71,6 +70,7 @@ class Archive:
         predictions = self._predictions(table, source)
         kept = _stamped(rows, ids, times, windows, before)
         self.lake.append("rows", kept, batch)
+        beside = agreed.extra(table, self.schema)
         labelled = self._append_labels(ids, labels, windows, batch) if labels is not None else {}
         if predictions is not None:
             self._append_predictions(ids, windows, {FOREIGN: predictions}, batch)
@@ -83,7 +83,7 @@ class Archive:
             labels=labelled,
             latest=_moment(times),
             history=history,
-            extra=agreed.extra(table, self.schema),
+            extra=beside,
             late=int(np.sum(windows <= settled)) if settled is not None else 0,
         )
         self.store.put(batch, record)
@@ -110,9 +110,13 @@ class Archive:
         labels = self._labels(table, source)
         windows = self._windows_of(ids)
         found = windows >= 0
-        labelled = self._append_labels(
-            ids.filter(pa.array(found)), labels.filter(pa.array(found)), windows[found], batch
-        ) if labels is not None and found.any() else {}
+        labelled = (
+            self._append_labels(
+                ids.filter(pa.array(found)), labels.filter(pa.array(found)), windows[found], batch
+            )
+            if labels is not None and found.any()
+            else {}
+        )
         record = Batch(batch, 0, 0, labels=labelled, unknown=int((~found).sum()))
         self.store.put(batch, record)
         return record
@@ -146,14 +150,17 @@ class Archive:
         """All rows of the windows first..last, with the lake's own columns, as they came."""
         found = self.lake.read("rows", first, last)
         if found is None or found.num_rows == 0:
-            raise NotFoundError(f"the lake holds no rows of the windows {first} to {last}", "Deliver them again.")
+            raise NotFoundError(
+                f"the lake holds no rows of the windows {first} to {last}", "Deliver them again."
+            )
         return found.sort_by(ORDER)
 
     def labelled(self, selection: Selection) -> Labelled:
         """Rows of a selection that have a label; the newest label of a row counts."""
         rows = self.rows(selection.first, selection.last)
         labels = self._newest_labels(selection)
-        values = pd.Series(rows[ID].to_pylist(), dtype=object).map(labels).to_numpy(np.float64)
+        ids = rows[ID].to_pylist()
+        values = np.array([labels.get(id_, np.nan) for id_ in ids], dtype=np.float64)
         have = ~np.isnan(values)
         rows = rows.filter(pa.array(have))
         times = None if self.schema.time is None else rows[TIME].cast(pa.int64()).to_numpy()
@@ -191,7 +198,9 @@ class Archive:
         if not pa.types.is_timestamp(column.type):
             raise DataError(f"time column {name!r} of {source} is {column.type}", "Write times in ISO 8601.")
         if column.null_count:
-            raise DataError(f"time column {name!r} of {source} has {column.null_count} nulls", "Fill or drop them.")
+            raise DataError(
+                f"time column {name!r} of {source} has {column.null_count} nulls", "Fill or drop them."
+            )
         times = np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
         limit = datetime.now(UTC) + AHEAD
         if times.max() > limit.timestamp() * 1_000_000:
@@ -210,7 +219,9 @@ class Archive:
         name = self.schema.id or ""
         ids = _text(table[name])
         if ids.null_count:
-            raise DataError(f"id column {name!r} of {source} has {ids.null_count} nulls", "Every row needs an id.")
+            raise DataError(
+                f"id column {name!r} of {source} has {ids.null_count} nulls", "Every row needs an id."
+            )
         twice = [id_ for id_, n in Counter(ids.to_pylist()).items() if n > 1]
         if twice:
             raise DataError(

@@ -68,8 +68,10 @@ def dump(model: Any) -> bytes:
 
     try:
         artifact: bytes = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
-    except Exception as error:  # noqa: BLE001 - whatever a foreign estimator raises while it is taken apart
-        raise ModelError(f"{type(model).__name__} cannot be stored: {error}", "Choose another model.") from error
+    except Exception as error:
+        raise ModelError(
+            f"{type(model).__name__} cannot be stored: {error}", "Choose another model."
+        ) from error
     _refuse_unknown(artifact)
     return artifact
 
@@ -119,7 +121,7 @@ def read_file(path: str | Path, *, trust_pickle: bool = False) -> tuple[Any, byt
         return load(artifact, format_, trust_pickle=trust_pickle), artifact, format_
     except UntrustedError:
         raise
-    except Exception as error:  # noqa: BLE001 - a damaged or foreign file fails in any way it likes
+    except Exception as error:
         raise ModelError(f"{file} does not load as a {format_} model: {error}", "Save it again.") from error
 
 
@@ -133,7 +135,9 @@ def estimator(path: str) -> Any:
     try:
         module = import_module(module_name)
     except ImportError as error:
-        raise ConfigError(f"model.use = {path!r}: {error}", "Install the package, or correct the path.") from error
+        raise ConfigError(
+            f"model.use = {path!r}: {error}", "Install the package, or correct the path."
+        ) from error
     if not hasattr(module, name):
         known = [n for n in dir(module) if n[:1].isupper()]
         raise ConfigError(f"model.use = {path!r}: {module_name} has no {name!r}", suggest(name, known))
@@ -145,9 +149,7 @@ def frame(table: pa.Table, schema: Schema) -> pd.DataFrame:
 
     Types do not depend on the rows, so training and serving see the same.
     """
-    columns = {
-        c.name: _column(table[c.name], numeric=c.kind != "categorical") for c in features(schema)
-    }
+    columns = {c.name: _column(table[c.name], numeric=c.kind != "categorical") for c in features(schema)}
     return pd.DataFrame(columns)
 
 
@@ -160,12 +162,16 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     try:
         raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
         values = np.asarray(raw, dtype=np.float64)
-    except Exception as error:  # noqa: BLE001 - a foreign model fails in any way it likes
+    except Exception as error:
         raise ModelError(
             f"{type(model).__name__} does not predict on the columns {', '.join(map(str, rows))}: {error}",
             "Adopt a pipeline that takes the raw columns of the data file.",
         ) from error
-    values = values[:, _positive(model, schema)] if schema.task == "binary" else values.reshape(len(rows), -1)[:, 0]
+    values = (
+        values[:, _positive(model, schema)]
+        if schema.task == "binary"
+        else values.reshape(len(rows), -1)[:, 0]
+    )
     if not np.isfinite(values).all():
         raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
     return values
@@ -204,7 +210,7 @@ def _refuse_unknown(artifact: bytes) -> None:
 
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=artifact)) - set(TRUSTED))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - a forged or damaged file fails in any way it likes
         raise UntrustedError(f"this is not a whole skops file: {error}", "Save the model again.") from error
     if unknown:
         raise UntrustedError(
@@ -215,10 +221,11 @@ def _refuse_unknown(artifact: bytes) -> None:
 
 def _positive(model: Any, schema: Schema) -> int:
     """The column of predict_proba of the second class: by its label, or by 1 where labels are coded."""
-    classes = as_text(pa.chunked_array([np.asarray(getattr(model, "classes_", (0, 1)))])).to_pylist()
+    known = pa.chunked_array([np.asarray(getattr(model, "classes_", (0, 1)))])
+    classes: list[str] = as_text(known).to_pylist()
     for second, both in ((schema.classes[1], set(schema.classes)), ("1", {"0", "1"})):
         if set(classes) == both:
-            return classes.index(second)
+            return int(classes.index(second))
     raise ModelError(
         f"the model knows the classes {', '.join(classes)}, the data {', '.join(schema.classes)}",
         "Train it on the same labels.",

@@ -131,9 +131,7 @@ class FeatureResult:
         return self.record.effect
 
 
-def compare(
-    reference: Any, current: Any, *, limits: Limits | None = None, **settings: Any
-) -> Result:
+def compare(reference: Any, current: Any, *, limits: Limits | None = None, **settings: Any) -> Result:
     """Compare rows with a reference, feature by feature.
 
     ``reference`` and ``current`` are profiles, file names or frames; ``settings`` are those of
@@ -158,9 +156,7 @@ def judge(ref: TableProfile, cur: TableProfile, limits: Limits) -> Comparison:
     if not common and not cur.retyped:
         raise DataError("the two tables have no column in common", "Compare tables of the same kind.")
     calibration = build("calibration", {"use": limits.calibration})
-    found = [
-        _feature(name, ref.features[name], cur.features[name], limits, calibration) for name in common
-    ]
+    found = [_feature(name, ref.features[name], cur.features[name], limits, calibration) for name in common]
     features = tuple(sorted(found, key=_worst_first))
     verdicts: list[Verdict] = [f.verdict for f in features]
     if lost or cur.retyped:
@@ -233,4 +229,3 @@ def _check_feature(name: str, table: Any) -> None:
 def _positive(threshold: float | None, where: str) -> None:
     if threshold is not None and not threshold >= 0:
         raise ConfigError(f"{where} = {threshold}", "A threshold is 0 or more.")
-

@@ -39,14 +39,18 @@ SETTINGS: dict[str, Setting] = {
     "data.target": Setting(None, str | None, "what the model predicts"),
     "data.time": Setting(None, str | None, "the event time; without one, rows are taken in order"),
     "data.id": Setting(None, str | None, "names a row, so that late labels find it"),
-    "data.prediction": Setting(None, str | None, "a foreign model's predictions, where undrift holds no model"),
+    "data.prediction": Setting(
+        None, str | None, "a foreign model's predictions, where undrift holds no model"
+    ),
     "data.task": Setting(None, str | None, '"regression" or "binary"; by default what the target looks like'),
     "data.ignore": Setting([], list, "columns that are neither compared nor shown to the model"),
     "windows.size": Setting("batch", str | int, '"7d" or "12h" of event time, a number of rows, or "batch"'),
     "labels.delay": Setting(None, str | None, "how long after a window its labels are complete"),
     "labels.coverage": Setting(0.9, float, "share of a window's rows that need a label before it is scored"),
     "drift.metric": Setting("psi", str, "how far a feature has moved"),
-    "drift.threshold": Setting(None, float | None, "the smallest move worth caring about, in the metric's units"),
+    "drift.threshold": Setting(
+        None, float | None, "the smallest move worth caring about, in the metric's units"
+    ),
     "drift.also": Setting(["missing", "unseen"], list, "metrics watched beside it, at their own thresholds"),
     "drift.calibration": Setting("threshold", str, "what makes a move significant"),
     "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),
@@ -191,7 +195,9 @@ def opened(config: Config) -> Loop:
     store = config.store()
     schema = store.get(Schema, "schema")
     if schema is None:
-        raise NotFoundError(f"{config.root} holds no model yet", "Run undrift init --from FILE --target COLUMN.")
+        raise NotFoundError(
+            f"{config.root} holds no model yet", "Run undrift init --from FILE --target COLUMN."
+        )
     for name in ("target", "time", "id", "prediction"):
         if config.get(f"data.{name}") != getattr(schema, name):
             raise ConfigError(
@@ -225,7 +231,9 @@ def find_root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             return folder
-    raise NotFoundError(f"no {FILE} in {start} or above", "Run undrift init, or name a workspace with -C DIR.")
+    raise NotFoundError(
+        f"no {FILE} in {start} or above", "Run undrift init, or name a workspace with -C DIR."
+    )
 
 
 def load(

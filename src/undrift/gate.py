@@ -66,8 +66,7 @@ def judge(
     """
     confidence = gate.confidence(len(challengers))
     return tuple(
-        _trial(version, losses, champion, blocks, confidence, gate.margin)
-        for version, losses in challengers
+        _trial(version, losses, champion, blocks, confidence, gate.margin) for version, losses in challengers
     )
 
 

@@ -85,7 +85,7 @@ class Report:
 
     @property
     def action(self) -> str:
-        """"keep", "promote" or "reject" after the newest window; "wait" when none was settled."""
+        """What was done after the newest window: keep, promote or reject; wait when none was settled."""
         return self.settled[-1].step.action if self.settled else "wait"
 
     @property
@@ -196,7 +196,9 @@ class Loop:
         live = self.live()
         history = History(
             window=window,
-            comparisons=tuple(c for c in self.store.all(Comparison, REMEMBERED) if c.reference == live.number),
+            comparisons=tuple(
+                c for c in self.store.all(Comparison, REMEMBERED) if c.reference == live.number
+            ),
             scores=tuple(self._live_scores()[-REMEMBERED:]),
             decisions=tuple(self.store.all(Decision, REMEMBERED)),
             champion=live,
@@ -261,9 +263,7 @@ class Loop:
         """Make the winner champion, in one transaction with its ledger entry."""
         if outcome.promoted is None or self._entered("promote", outcome.promoted, outcome.window):
             return
-        self._crown(
-            Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why)
-        )
+        self._crown(Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why))
 
     # What a person or a program asks of it ------------------------------------------------------
 
@@ -424,7 +424,8 @@ class Loop:
     def _train(self, window: str, merge: str, selection: Selection, held_out: list[Window]) -> Version:
         """Train one model, keep its artifact, its reference profile and its record, in this order."""
         self._renew()
-        assert self.trainer is not None
+        if self.trainer is None:
+            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
         data = self.archive.labelled(selection)
         live = self.store.champion()
         features = artifacts.frame(data.rows, self.schema)
@@ -460,8 +461,6 @@ class Loop:
             return kept
         if model is not None or self.schema.prediction is not None:
             return self._adopt(window, model)
-        if self.trainer is None:
-            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
         available, held_out = self._split(None)
         if not available or not held_out:
             raise TooFewError(
@@ -535,8 +534,8 @@ class Loop:
         live = self.live().number
         if outcome is None:
             return Step(window, comparison.verdict, "keep", decision_sentence(decision), live)
-        action = "reject" if outcome.promoted is None else "promote"
-        return Step(window, comparison.verdict, action, outcome.why, live)
+        promoted = outcome.promoted is not None
+        return Step(window, comparison.verdict, "promote" if promoted else "reject", outcome.why, live)
 
     def _predecessor(self, live: Version) -> int:
         entries = [e.promotion for e in self.store.ledger()]
@@ -571,7 +570,9 @@ class Loop:
     def _crown(self, promotion: Promotion) -> None:
         self.store.crown(promotion, self._token)
         self._profiles.clear()
-        self._models = {n: m for n, m in self._models.items() if n in (promotion.version, self.first().number)}
+        self._models = {
+            n: m for n, m in self._models.items() if n in (promotion.version, self.first().number)
+        }
         events.info("promotion", extra={"event": "promotion", "record": encode(promotion)})
 
     def _renew(self) -> None:

@@ -281,7 +281,7 @@ def decode(kind: type[T], values: dict[str, Any]) -> T:
     >>> decode(Selection, {"first": 1, "last": 3})
     Selection(first=1, last=3)
     """
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in hints})
 
 

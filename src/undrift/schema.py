@@ -109,7 +109,8 @@ def cast(values: pa.ChunkedArray, type_: pa.DataType, name: str, source: str) ->
 
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in a type that every lake can keep: no dictionaries, views, or unsigned integers."""
-    narrows = pa.types.is_timestamp(values.type) or pa.types.is_uint64(values.type)
+    nanoseconds = pa.types.is_timestamp(values.type) and values.type.unit == "ns"
+    narrows = nanoseconds or pa.types.is_uint64(values.type)
     return values.cast(plain_type(values.type), safe=not narrows)
 
 
@@ -201,9 +202,7 @@ def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
     return ""
 
 
-def _task(
-    values: pa.ChunkedArray, name: str, task: Task | None, source: str
-) -> tuple[Task, tuple[str, ...]]:
+def _task(values: pa.ChunkedArray, name: str, task: Task | None, source: str) -> tuple[Task, tuple[str, ...]]:
     known = values.drop_null()
     if len(known) == 0:
         raise DataError(f"target {name!r} of {source} holds no label", "Name the right target column.")
@@ -245,7 +244,9 @@ def _lossless(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     values = plain(values)
     if values.type == type_:
         return values
-    if pa.types.is_timestamp(values.type) != pa.types.is_timestamp(type_) and not pa.types.is_string(values.type):
+    if pa.types.is_timestamp(values.type) != pa.types.is_timestamp(type_) and not pa.types.is_string(
+        values.type
+    ):
         raise pa.ArrowInvalid("a time is not a number")
     found = values.cast(type_)
     if pa.types.is_boolean(type_) and kind_of(values.type) == "numeric":

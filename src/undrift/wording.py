@@ -82,7 +82,7 @@ def movers(record: Comparison, most: int = 2) -> str:
 
 def short(effect: str) -> str:
     """The first part of an effect; the shift in sd alone where there is one."""
-    first = effect.split("; ")[0]
+    first = effect.split("; ", maxsplit=1)[0]
     return first[first.index("(") + 1 : -1] if first.endswith(" sd)") else first
 
 
@@ -149,10 +149,9 @@ def status(
     text = "; ".join(parts) + "."
     if promoted is not None:
         best = chosen(promoted)
-        text += (
-            f" On the same {count(promoted.rows, 'row')}, {promoted.loss} was {number(promoted.champion_loss)} "
-            f"with v{promoted.champion} and {number(best.loss)} with v{live}."
-        )
+        rows, before, after = count(promoted.rows, "row"), number(promoted.champion_loss), number(best.loss)
+        text += f" On the same {rows}, {promoted.loss} was {before} with v{promoted.champion}"
+        text += f" and {after} with v{live}."
     if score is not None:
         text += f" Last labelled window {score.window}: {score.metric} {number(score.value)}."
     return text

@@ -47,9 +47,11 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if debug:
             raise
-        _complain(f"{error.strerror or error}: {error.filename or 'the system refused'}", "Nothing stored is lost.")
+        _complain(
+            f"{error.strerror or error}: {error.filename or 'the system refused'}", "Nothing stored is lost."
+        )
         return 1
-    except Exception as error:  # noqa: BLE001 - the last resort: one line instead of a traceback
+    except Exception as error:
         if _is_usage(error):
             error.show()  # type: ignore[attr-defined]
             return 2
@@ -90,7 +92,7 @@ def _app() -> Any:
     from undrift.cli import _shell
 
     app = typer.Typer(
-        help="Watch a deployed model's data, retrain when it must, prove the new model better, go back if not.",
+        help="Watch a deployed model's data; retrain when it must, prove the new model better, or go back.",
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,

@@ -14,7 +14,11 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line for one event."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        body = {"at": at, "event": getattr(record, "event", record.name), "record": getattr(record, "record", {})}
+        body = {
+            "at": at,
+            "event": getattr(record, "event", record.name),
+            "record": getattr(record, "record", {}),
+        }
         return json.dumps(body, ensure_ascii=False, default=str)
 
 

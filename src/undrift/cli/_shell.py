@@ -23,20 +23,26 @@ FORMAT = 1
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set one setting, such as drift.metric=ks; may be repeated."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set one setting, such as drift.metric=ks; may be repeated."
+    ),
 ]
 
 
 def options(
     context: typer.Context,
     directory: Annotated[
-        Path | None, typer.Option("-C", metavar="DIR", help="The workspace; by default the nearest undrift.toml upward.")
+        Path | None,
+        typer.Option("-C", metavar="DIR", help="The workspace; by default the nearest undrift.toml upward."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: ARG001, FBT002
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: ARG001
     log_format: Annotated[
-        str, typer.Option("--log-format", metavar="json|none", help="Log every record on stderr, one JSON a line.")
+        str,
+        typer.Option(
+            "--log-format", metavar="json|none", help="Log every record on stderr, one JSON a line."
+        ),
     ] = "none",
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
     """Take the options that stand before the verb."""
     if version:
@@ -104,7 +110,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence
     cells = [[clean(str(c)).replace("\n", "�") for c in row] for row in rows]
     widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(head)]
     for row in ([*head], *cells):
-        parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        parts = [
+            c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
         print("  ".join(parts).rstrip())
 
 

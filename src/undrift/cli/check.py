@@ -13,9 +13,12 @@ def check(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="CSV, Parquet, Feather or JSON lines.")],
     assignments: Set = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> int:
-    """Compare a file with what the live model was trained on. Exit 0 nothing over the limit, 3 drift, 5 too few rows."""
+    """Compare a file with what the live model was trained on, and keep nothing.
+
+    Exit code 0: nothing over the limit; 3: drift; 5: too few rows to say.
+    """
     result = loop_here(context, assignments).check(file)
     if json:
         emit(result.to_dict())

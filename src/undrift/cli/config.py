@@ -15,11 +15,13 @@ def _group() -> None:
 
 
 @config.command()
-def show(context: typer.Context, assignments: Set = None, json: Json = False) -> None:  # noqa: FBT002
+def show(context: typer.Context, assignments: Set = None, json: Json = False) -> None:
     """Show every setting with its value and where it comes from."""
     settings = config_here(context, assignments).settings
     if json:
-        emit({"settings": {key: {"value": value, "from": source} for key, (value, source) in settings.items()}})
+        emit(
+            {"settings": {key: {"value": value, "from": source} for key, (value, source) in settings.items()}}
+        )
         return
     rows = [(key, "–" if value is None else repr(value), source) for key, (value, source) in settings.items()]
     table(("setting", "value", "from"), rows)

@@ -20,8 +20,10 @@ def demo(
     context: typer.Context,
     assignments: Set = None,
     windows: Annotated[int | None, typer.Option(min=1, help="Play only the first weeks.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Also retrain after every window, to compare.")] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
+    full: Annotated[
+        bool, typer.Option("--full", help="Also retrain after every window, to compare.")
+    ] = False,
+    json: Json = False,
 ) -> None:
     """Play two years of a city's bike rentals as production: drift, retraining, before and after.
 
@@ -52,12 +54,14 @@ def _play(stage: Stage, loop: Loop, recording: Any, *, quiet: bool) -> None:
 
     first = loop.first()
     if not quiet:
-        say(f"v1 is live: {first.trainer.partition(':')[2] or first.trainer}, {first.metric} {number(first.reference_score)} on held-out rows")
+        name = first.trainer.partition(":")[2] or first.trainer
+        say(f"v1 is live: {name}, {first.metric} {number(first.reference_score)} on held-out rows")
     total = len(recording.production[: stage.windows])
     for done, (window, report) in enumerate(stage.play(loop, recording), start=1):
         for settled in report.settled:
             for text in lines(settled, first.number):
-                _ = quiet or say(text)
+                if not quiet:
+                    say(text)
         if quiet and done % 10 == 0:
             note(f"{done} of {total} windows, {window.key}")
 
@@ -70,7 +74,9 @@ def _always(stage: Stage, total: int) -> float:
     return stage.always_score()
 
 
-def _body(found: Totals, tally: dict[str, int], root: Path, seconds: float, always: float | None) -> dict[str, Any]:
+def _body(
+    found: Totals, tally: dict[str, int], root: Path, seconds: float, always: float | None
+) -> dict[str, Any]:
     body: dict[str, Any] = {
         "metric": found.metric,
         "windows": found.windows,

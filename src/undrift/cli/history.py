@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def history(
     context: typer.Context,
-    scores: Annotated[bool, typer.Option("--scores", help="Print every score as CSV.")] = False,  # noqa: FBT002
+    scores: Annotated[bool, typer.Option("--scores", help="Print every score as CSV.")] = False,
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest windows.")] = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
-    """List every window: verdict, drifting features, scores of the live and the first model, what was done."""
+    """List every window: verdict, drifting features, scores of live and first model, what was done."""
     from undrift.overview import overview
 
     found = overview(store_here(context))
@@ -61,7 +61,15 @@ def _as_csv(lines: tuple[Line, ...]) -> None:
     for line in lines:
         for model, score in (("live", line.live), ("first", line.first)):
             if score:
-                row = (line.window.key, model, score.version, score.metric, score.value, score.rows, score.coverage)
+                row = (
+                    line.window.key,
+                    model,
+                    score.version,
+                    score.metric,
+                    score.value,
+                    score.rows,
+                    score.coverage,
+                )
                 writer.writerow(row)
     print(out.getvalue(), end="")
 

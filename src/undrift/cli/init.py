@@ -21,16 +21,25 @@ DEFAULT_MODEL = {
 
 def init(
     context: typer.Context,
-    source: Annotated[str, typer.Option("--from", metavar="FILE", help="Rows to start from: CSV, Parquet, Feather, JSON lines.")],
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="FILE", help="Rows to start from: CSV, Parquet, Feather, JSON lines."),
+    ],
     target: Annotated[str | None, typer.Option(help="The column that the model predicts.")] = None,
     time: Annotated[str | None, typer.Option(help="The column with the event time.")] = None,
     id: Annotated[str | None, typer.Option(help="The column that names a row, for late labels.")] = None,  # noqa: A002
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A fitted model to adopt: .skops, or .pkl and .joblib with --trust.")] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")] = False,  # noqa: FBT002
-    prediction: Annotated[str | None, typer.Option(metavar="COL", help="The column with a foreign model's predictions.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A fitted model to adopt: .skops, or .pkl and .joblib with --trust.")
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")
+    ] = False,
+    prediction: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column with a foreign model's predictions.")
+    ] = None,
     assignments: Set = None,
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Make a workspace here (or in -C DIR): write undrift.toml, and train or adopt the first model."""
     from undrift import inputs
@@ -42,7 +51,8 @@ def init(
     if (root / FILE).exists():
         raise ConfigError(f"{root / FILE} exists", "Remove it, or choose another folder with -C DIR.")
     table = inputs.read(source)
-    own = {k.replace("_", ".", 1): v for k, v in _given(target, time, id, ignore, prediction).items()}
+    named = {"target": target, "time": time, "id": id, "ignore": ignore, "prediction": prediction}
+    own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
     own |= dict(parsed(a) for a in assignments or ())
     fitted = read_file(model, trust_pickle=trust) if model else None
     own |= _model(own, table, source, adopted=fitted is not None, pickled=trust and bool(model))
@@ -55,26 +65,15 @@ def init(
     except BaseException:
         _remove(root)
         raise
-    (root / FILE).write_text(document(own, f"Made by undrift init from {Path(source).name}."), encoding="utf-8")
+    (root / FILE).write_text(
+        document(own, f"Made by undrift init from {Path(source).name}."), encoding="utf-8"
+    )
     if json:
         from undrift.records import encode
 
         emit({"workspace": str(root), "version": encode(version)})
         return
     _tell(loop, version, root)
-
-
-def _given(
-    target: str | None, time: str | None, id: str | None, ignore: list[str] | None, prediction: str | None  # noqa: A002
-) -> dict[str, Any]:
-    options = {
-        "data_target": target,
-        "data_time": time,
-        "data_id": id,
-        "data_prediction": prediction,
-        "data_ignore": ignore,
-    }
-    return {k: v for k, v in options.items() if v}
 
 
 def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickled: bool) -> dict[str, Any]:
@@ -90,7 +89,9 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
     if "data.prediction" in own:
         return {}
     if "data.target" not in own:
-        raise ConfigError("no target is named", "Give --target COLUMN, or --prediction COLUMN of a foreign model.")
+        raise ConfigError(
+            "no target is named", "Give --target COLUMN, or --prediction COLUMN of a foreign model."
+        )
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
 
@@ -106,7 +107,8 @@ def _clear(root: Path, config: Any) -> None:
     store.close()
     if live is not None:
         raise ConfigError(
-            f"{root / DATA} holds a workspace whose undrift.toml is gone", "Restore it, or choose another folder with -C DIR."
+            f"{root / DATA} holds a workspace whose undrift.toml is gone",
+            "Restore it, or choose another folder with -C DIR.",
         )
     note("an earlier init did not finish: starting anew")
     _remove(root)
@@ -132,7 +134,9 @@ def _tell(loop: Any, version: Any, root: Path) -> None:
     if version.number == 0:
         say(f"The predictions in {loop.schema.prediction!r} are watched; to retrain, set model.use.")
     else:
-        held = " on held-out rows" if version.snapshot else " on these rows, which it may have been trained on"
+        held = (
+            " on held-out rows" if version.snapshot else " on these rows, which it may have been trained on"
+        )
         score = f", {version.metric} {number(version.reference_score)}{held}" if version.metric else ""
         say(f"v{version.number} is live: {version.trainer.partition(':')[2] or version.trainer}{score}.")
     say("Next: undrift run NEXT_BATCH")

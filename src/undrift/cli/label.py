@@ -12,7 +12,7 @@ from undrift.cli._shell import Json, emit, loop_here, note, say
 def label(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="A file with the id column and the target column.")],
-    json: Json = False,  # noqa: FBT002
+    json: Json = False,
 ) -> None:
     """Take in late labels, and score the windows that have enough of them now."""
     from undrift.records import Score, encode

@@ -7,7 +7,7 @@ import typer
 from undrift.cli._shell import Json, emit, store_here, table
 
 
-def models(context: typer.Context, json: Json = False) -> None:  # noqa: FBT002
+def models(context: typer.Context, json: Json = False) -> None:
     """List every version: trained when and on what, judged how, live or not."""
     from undrift.overview import overview
     from undrift.records import encode
@@ -31,4 +31,8 @@ def models(context: typer.Context, json: Json = False) -> None:  # noqa: FBT002
         for v in found.versions
     ]
     metric = found.live.metric or "score"
-    table(("version", "status", "trained after", "on", "rows", f"{metric} held out", "model", "artifact"), rows, (4, 5))
+    table(
+        ("version", "status", "trained after", "on", "rows", f"{metric} held out", "model", "artifact"),
+        rows,
+        (4, 5),
+    )

@@ -11,10 +11,12 @@ from undrift.cli._shell import Json, confirmed, emit, loop_here, say
 
 def rollback(
     context: typer.Context,
-    to: Annotated[int | None, typer.Option(help="The version; by default the one before the live one.")] = None,
+    to: Annotated[
+        int | None, typer.Option(help="The version; by default the one before the live one.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Goes into the ledger.")] = "rolled back by hand",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
 ) -> None:
     """Make the previous champion live again; its artifact's hash is checked first."""
     from undrift.records import encode

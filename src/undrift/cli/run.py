@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from undrift.cli._shell import Json, Set, emit, loop_here, note, say
 
+if TYPE_CHECKING:
+    from undrift.loop import Settled
+
 
 def run(
     context: typer.Context,
-    file: Annotated[str | None, typer.Argument(help="The rows; without one, only what is due is done.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(help="The rows; without one, only what is due is done.")
+    ] = None,
     assignments: Set = None,
     detailed: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged.")
-    ] = False,  # noqa: FBT002
-    json: Json = False,  # noqa: FBT002
+        bool,
+        typer.Option(
+            "--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged."
+        ),
+    ] = False,
+    json: Json = False,
 ) -> int:
     """Take in a batch and do one step: compare, score, decide, retrain, judge, promote.
 
@@ -32,8 +40,14 @@ def run(
     again = batch is not None and batch.id in known
     if json:
         kept = {**encode(batch), "again": again} if batch else None
-        settled = [settled_dict(s) for s in report.settled]
-        emit({"batch": kept, "settled": settled, "action": report.action, "why": report.why})
+        emit(
+            {
+                "batch": kept,
+                "settled": [settled_dict(s) for s in report.settled],
+                "action": report.action,
+                "why": report.why,
+            }
+        )
         return _code(report.settled, detailed=detailed)
     if again:
         note("This batch was taken in before; nothing was added.")
@@ -51,7 +65,7 @@ def run(
     return _code(report.settled, detailed=detailed)
 
 
-def _code(settled: tuple, *, detailed: bool) -> int:  # type: ignore[type-arg]
+def _code(settled: tuple[Settled, ...], *, detailed: bool) -> int:
     if not detailed or not settled:
         return 0
     newest = settled[-1]

@@ -1,4 +1,4 @@
-"""undrift status: is the model all right, which version is live, since when?"""
+"""undrift status: how the model is, which version is live and since when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import typer
 from undrift.cli._shell import Json, emit, here, say, store_here
 
 
-def status(context: typer.Context, json: Json = False) -> None:  # noqa: FBT002
+def status(context: typer.Context, json: Json = False) -> None:
     """Say in one sentence how the model is, which version is live and since when."""
     from undrift import wording
     from undrift.overview import overview

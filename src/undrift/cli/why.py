@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 def why(
     context: typer.Context,
-    window: Annotated[str, typer.Argument(help="A window's name, as history lists it; by default the newest.")] = "",
-    json: Json = False,  # noqa: FBT002
+    window: Annotated[
+        str, typer.Argument(help="A window's name, as history lists it; by default the newest.")
+    ] = "",
+    json: Json = False,
 ) -> None:
     """Explain one window: what moved, every rule with its numbers, every challenger with its interval."""
     from undrift.overview import overview
@@ -63,7 +65,10 @@ def _find(lines: tuple[Line, ...], window: str) -> Line:
     keys = {line.window.key: line for line in lines}
     found = keys.get(window) or keys.get(window.zfill(4))
     if found is None:
-        raise NotFoundError(f"there is no window {window!r}", suggest(window, list(keys)) if len(keys) < 20 else _near(window, keys))
+        raise NotFoundError(
+            f"there is no window {window!r}",
+            suggest(window, list(keys)) if len(keys) < 20 else _near(window, keys),
+        )
     return found
 
 

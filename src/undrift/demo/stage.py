@@ -132,7 +132,9 @@ def _clear(root: Path, mark: dict[str, Any] | None) -> None:
         return
     toml = root / config.FILE
     if toml.exists() and toml.read_text(encoding="utf-8") != mark["toml"]:
-        raise ConfigError(f"{toml} was edited since the demo wrote it", "Move it away, or choose another folder: -C DIR.")
+        raise ConfigError(
+            f"{toml} was edited since the demo wrote it", "Move it away, or choose another folder: -C DIR."
+        )
     toml.unlink(missing_ok=True)
     shutil.rmtree(root / ".undrift")
 

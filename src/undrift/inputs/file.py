@@ -60,7 +60,9 @@ def _read_csv(path: Path, delimiter: str) -> pa.Table:
     return csv.read_csv(
         path,
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True, null_values=["", "NA", "NULL", "null", "None"]),
+        convert_options=csv.ConvertOptions(
+            strings_can_be_null=True, null_values=["", "NA", "NULL", "null", "None"]
+        ),
     )
 
 

@@ -18,9 +18,7 @@ def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
     return math.sqrt((len(a) - 1) / (8 * worth)) if worth else float("inf")
 
 
-@metric(
-    "numeric", "categorical", symmetric=False, threshold=0.1, noise=_noise, upper=math.sqrt(math.log(2))
-)
+@metric("numeric", "categorical", symmetric=False, threshold=0.1, noise=_noise, upper=math.sqrt(math.log(2)))
 def jensen_shannon(ref: AnyProfile, cur: AnyProfile) -> float:
     """Square root of the Jensen-Shannon divergence in nats, 0 to √ln 2 = 0.833.
 

@@ -28,8 +28,8 @@ def decision(history: History, rules: tuple[Rule, ...]) -> Decision:
     """Retrain when every rule holds; else the first that does not is the reason to keep."""
     failed = next((rule for rule in rules if not rule.holds), None)
     why = failed.text if failed else rules[0].text
-    action = "keep" if failed else "retrain"
-    return Decision(history.window.key, history.window.index, action, why, rules)
+    window = history.window
+    return Decision(window.key, window.index, "keep" if failed else "retrain", why, rules)
 
 
 def cooled(history: History, cooldown: int) -> Rule:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
 from undrift.records import Decision, History, Rule
@@ -15,9 +17,7 @@ class Performance:
     that the live model itself served count. ``drop = 0.2`` asks for a loss 20 % higher.
     """
 
-    def __init__(
-        self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100
-    ) -> None:
+    def __init__(self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100) -> None:
         if drop < 0:
             raise ConfigError(f"policy.drop = {drop}", "Give the rise in loss that is too much, such as 0.2.")
         if over < 1:
@@ -39,12 +39,19 @@ class Performance:
         if not scores:
             return Rule("performance", holds=False, text=f"no labels have matured for v{live.number} yet")
         now = sum(s.value * s.rows for s in scores) / sum(s.rows for s in scores)
-        rise = now / live.reference_score - 1 if live.reference_score else 0.0
+        rise = _rise(now, live.reference_score)
         text = (
             f"{live.metric} {number(now)} over the last {count(len(scores), 'scored window')}, reference "
             f"{number(live.reference_score)}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
         )
         return Rule("performance", rise >= self.drop, text, rise, self.drop)
+
+
+def _rise(now: float, before: float) -> float:
+    """The relative rise of a loss; any loss is infinitely more than none."""
+    if before == 0:
+        return math.inf if now > 0 else 0.0
+    return now / before - 1
 
 
 _: type[Policy] = Performance

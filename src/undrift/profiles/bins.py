@@ -18,9 +18,7 @@ PRIOR = 0.5
 infinite, and with a tiny constant instead the constant decides the value."""
 
 
-def common(
-    ref: AnyProfile, cur: AnyProfile, bins: int = BINS
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def common(ref: AnyProfile, cur: AnyProfile, bins: int = BINS) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts of both profiles over the same bins, missing values apart, each of shape (K,).
 
     Numbers fall into about ``bins`` runs of the fine grid with equal shares of the reference;

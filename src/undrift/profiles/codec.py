@@ -20,7 +20,16 @@ from undrift.profiles.table import AnyProfile, TableProfile
 MAGIC = b"undrift-profile\n"
 VERSION = 1
 
-_COUNTERS = ("null", "nan", "negative_infinite", "positive_infinite", "total", "squares", "minimum", "maximum")
+_COUNTERS = (
+    "null",
+    "nan",
+    "negative_infinite",
+    "positive_infinite",
+    "total",
+    "squares",
+    "minimum",
+    "maximum",
+)
 
 
 def dumps(profile: TableProfile) -> bytes:
@@ -47,14 +56,16 @@ def loads(data: bytes) -> TableProfile:
         raise DataError("this is not an undrift profile", "Make one with undrift.profile(...).")
     try:
         body = json.loads(zlib.decompress(data[len(MAGIC) :]))
-    except (zlib.error, ValueError) as error:
+        if body["version"] > VERSION:
+            raise DataError(f"the profile has version {body['version']}", "Install a newer undrift.")
+        return _table_in(body)
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError("the profile is damaged", "Make it again from the rows.") from error
-    if body["version"] > VERSION:
-        raise DataError(f"the profile has version {body['version']}", "Install a newer undrift.")
+
+
+def _table_in(body: dict[str, Any]) -> TableProfile:
     features = {name: _feature_in(f) for name, f in body["features"].items()}
-    return TableProfile(
-        body["rows"], features, body["left_out"], tuple(body["new"]), tuple(body["retyped"])
-    )
+    return TableProfile(body["rows"], features, body["left_out"], tuple(body["new"]), tuple(body["retyped"]))
 
 
 def _feature_out(profile: AnyProfile) -> dict[str, Any]:

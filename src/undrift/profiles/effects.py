@@ -64,9 +64,7 @@ def _largest(ref: CategoricalProfile, cur: CategoricalProfile) -> str:
     valid_ref, valid_cur = sum(ref.counts.values()), sum(cur.counts.values())
     if not ref.counts or not valid_cur:
         return ""
-    moved = {
-        n: _share(cur.counts.get(n, 0), valid_cur) - _share(c, valid_ref) for n, c in ref.counts.items()
-    }
+    moved = {n: _share(cur.counts.get(n, 0), valid_cur) - _share(c, valid_ref) for n, c in ref.counts.items()}
     name = max(moved, key=lambda n: abs(moved[n]))
     before = _share(ref.counts[name], valid_ref)
     return f"{name} {before:.0%} → {before + moved[name]:.0%}".replace("%", " %")

@@ -76,8 +76,8 @@ class NumericProfile:
             counts=self.counts + other.counts,
             total=self.total + other.total,
             squares=self.squares + other.squares,
-            minimum=_extreme(min, self.minimum, other.minimum),
-            maximum=_extreme(max, self.maximum, other.maximum),
+            minimum=min(_known(self.minimum, other.minimum), default=None),
+            maximum=max(_known(self.maximum, other.maximum), default=None),
             null=self.null + other.null,
             nan=self.nan + other.nan,
             negative_infinite=self.negative_infinite + other.negative_infinite,
@@ -126,6 +126,5 @@ class NumericProfile:
         return float(np.sqrt(max(0.0, self.squares / self.finite - away * away)))
 
 
-def _extreme(which: type[min] | type[max], a: float | None, b: float | None) -> float | None:  # type: ignore[valid-type]
-    known = [v for v in (a, b) if v is not None]
-    return which(known) if known else None
+def _known(*values: float | None) -> list[float]:
+    return [v for v in values if v is not None]

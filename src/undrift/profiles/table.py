@@ -46,12 +46,9 @@ class TableProfile:
         features: dict[str, AnyProfile] = {}
         for name, mine in self.features.items():
             theirs = other.features[name]
-            if isinstance(mine, NumericProfile) and isinstance(theirs, NumericProfile):
-                features[name] = mine.merge(theirs)
-            elif isinstance(mine, CategoricalProfile) and isinstance(theirs, CategoricalProfile):
-                features[name] = mine.merge(theirs)
-            else:
+            if type(mine) is not type(theirs):
                 raise MergeError(f"feature {name!r} is {mine.kind} and {theirs.kind}", "Cast it first.")
+            features[name] = mine.merge(theirs)  # type: ignore[arg-type]
         return TableProfile(
             self.rows + other.rows,
             features,
@@ -86,9 +83,7 @@ def profile(
     table = inputs.read(data)
     if like is not None:
         return _like(table, like)
-    agreed = schema.infer(
-        table, target=target, time=time, ignore=ignore, source=inputs.label_of(data)
-    )
+    agreed = schema.infer(table, target=target, time=time, ignore=ignore, source=inputs.label_of(data))
     features = {c.name: _feature(table[c.name], c.kind) for c in schema.features(agreed) if c.kind}
     left_out = {c.name: c.reason for c in agreed.columns if c.role == "left out"}
     return TableProfile(table.num_rows, features, left_out | ({target: "target"} if target else {}))
@@ -98,9 +93,7 @@ def of_schema(table: pa.Table, agreed: Any, like: TableProfile | None = None) ->
     """Profile the features of a table that already conforms to a schema."""
     grids = like.features if like else {}
     features = {
-        c.name: _feature(table[c.name], c.kind, grids.get(c.name))
-        for c in schema.features(agreed)
-        if c.kind
+        c.name: _feature(table[c.name], c.kind, grids.get(c.name)) for c in schema.features(agreed) if c.kind
     }
     left_out = {c.name: c.reason for c in agreed.columns if c.role == "left out"}
     return TableProfile(table.num_rows, features, left_out)

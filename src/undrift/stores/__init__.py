@@ -5,6 +5,7 @@ The champion is one row, written in one transaction with its ledger entry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -43,7 +44,7 @@ class Store(Protocol):
         Raises BusyError when the lease of ``token`` was lost in the meantime.
         """
 
-    def ledger(self) -> list[LedgerEntry]:
+    def ledger(self) -> Sequence[LedgerEntry]:
         """All changes of champion, oldest first."""
 
     def acquire(self, name: str, holder: str, seconds: float) -> int:

@@ -133,7 +133,9 @@ class Sql:
         previous = GENESIS
         for row in rows:
             if row.hash != link(previous, row.number, row.at, row.body):
-                raise UndriftError(f"ledger entry {row.number} was altered", "Restore the store from a backup.")
+                raise UndriftError(
+                    f"ledger entry {row.number} was altered", "Restore the store from a backup."
+                )
             previous = row.hash
         return [
             Entry(r.number, datetime.fromtimestamp(r.at, UTC), decode(Promotion, json.loads(r.body)), r.hash)
@@ -196,7 +198,9 @@ class Sql:
         with self._reading() as connection:
             if not sa.inspect(connection).has_table("alembic_version"):
                 return None
-            found: str | None = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+            found: str | None = connection.execute(
+                sa.text("select version_num from alembic_version")
+            ).scalar()
             return found
 
 

@@ -39,7 +39,11 @@ class Estimator:
         self.name = path
 
     def fit(
-        self, rows: pd.DataFrame, labels: NDArray[np.float64], schema: Schema, champion: Any | None  # noqa: ARG002
+        self,
+        rows: pd.DataFrame,
+        labels: NDArray[np.float64],
+        schema: Schema,
+        champion: Any | None,  # noqa: ARG002
     ) -> Any:
         """A pipeline of preprocessing and model, fitted on all rows; raises ModelError if it cannot."""
         from sklearn.pipeline import Pipeline
@@ -54,8 +58,10 @@ class Estimator:
         pipeline = Pipeline([("columns", _columns(schema, tolerant=_takes_nan(model))), ("model", model)])
         try:
             return pipeline.fit(rows, labels)
-        except Exception as error:  # noqa: BLE001 - a foreign estimator fails in any way it likes
-            raise ModelError(f"{self.name} does not train: {error}", "Check model.params and the data.") from error
+        except Exception as error:
+            raise ModelError(
+                f"{self.name} does not train: {error}", "Check model.params and the data."
+            ) from error
 
 
 def _takes_nan(model: Any) -> bool:
@@ -72,12 +78,12 @@ def _columns(schema: Schema, *, tolerant: bool) -> Any:
     numbers = [c.name for c in features(schema) if c.kind != "categorical"]
     labels = [c.name for c in features(schema) if c.kind == "categorical"]
     if tolerant:
-        coded = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
-        )
+        coded = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
         return ColumnTransformer([("numbers", "passthrough", numbers), ("labels", coded, labels)])
     scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False)
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False
+    )
     return ColumnTransformer([("numbers", scaled, numbers), ("labels", one_hot, labels)])
 
 

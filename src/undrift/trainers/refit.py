@@ -32,10 +32,10 @@ class Refit:
         targets = _targets(labels, schema, champion)
         try:
             return clone(champion).fit(rows, targets)
-        except Exception as error:  # noqa: BLE001 - a foreign estimator fails in any way it likes
+        except Exception as error:
             raise ModelError(
                 f"{type(champion).__name__} does not refit: {error}",
-                "Adopt a whole pipeline that takes the raw columns, or set model.use to one that undrift builds.",
+                "Adopt a whole pipeline that takes the raw columns, or set model.use.",
             ) from error
 
 
