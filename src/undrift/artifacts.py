@@ -58,6 +58,9 @@ TRUSTED = (
 `functools.partial` and functions never stand here: they call whatever they hold.
 """
 
+SMALL = 1_000_000
+"""Cells (rows times columns) under which one thread is faster than several."""
+
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "undrift")
 """Packages whose versions are kept with a model."""
 
@@ -160,7 +163,8 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     """
     fit_check(model, rows)
     try:
-        raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
+        with threads(rows):
+            raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
         values = np.asarray(raw, dtype=np.float64)
     except Exception as error:
         raise ModelError(
@@ -192,6 +196,16 @@ def fit_check(model: Any, rows: pd.DataFrame) -> None:
             f"the data has the feature {surplus[0]!r}, which the model was not trained on",
             f"Leave it out: --ignore {surplus[0]}, or data.ignore in undrift.toml.",
         )
+
+
+def threads(rows: pd.DataFrame) -> Any:
+    """A context in which a small table is worked on by one thread.
+
+    Threads that wait for one another cost more than they save there, twofold on a busy machine.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1 if rows.size < SMALL else None)
 
 
 def libraries() -> dict[str, str]:

@@ -203,6 +203,7 @@ class Loop:
             decisions=tuple(self.store.all(Decision, REMEMBERED)),
             champion=live,
             labelled_rows=self._new_labelled_rows(live),
+            predecessor=self._predecessor(live),
         )
         decision = self.policy.decide(history)
         lacking = self._lacking(now) if decision.action == "retrain" else None
@@ -306,7 +307,7 @@ class Loop:
         """
         with self._lease():
             live = self.live()
-            target = self._predecessor(live) if to is None else to
+            target = self._before(live) if to is None else to
             if target == live.number:
                 raise NotFoundError(f"v{target} is live already", "See undrift models.")
             self._known(target)
@@ -537,12 +538,17 @@ class Loop:
         promoted = outcome.promoted is not None
         return Step(window, comparison.verdict, "promote" if promoted else "reject", outcome.why, live)
 
-    def _predecessor(self, live: Version) -> int:
+    def _predecessor(self, live: Version) -> Version | None:
+        """The version that was live before ``live`` was promoted; None for the first model."""
         entries = [e.promotion for e in self.store.ledger()]
         made = [p for p in entries if p.version == live.number and p.action != "rollback"]
-        if not made or made[-1].previous is None:
+        return self._known(made[-1].previous) if made and made[-1].previous is not None else None
+
+    def _before(self, live: Version) -> int:
+        predecessor = self._predecessor(live)
+        if predecessor is None:
             raise NotFoundError(f"v{live.number} is the first model", "There is nothing to go back to.")
-        return made[-1].previous
+        return predecessor.number
 
     def _entered(self, action: str, version: int, window: str) -> bool:
         entries = [e.promotion for e in self.store.ledger()]

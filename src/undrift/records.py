@@ -264,6 +264,7 @@ class History:
     decisions: tuple[Decision, ...]
     champion: Version | None
     labelled_rows: int
+    predecessor: Version | None = None
 
 
 def encode(record: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
 def jensen_shannon(ref: AnyProfile, cur: AnyProfile) -> float:
     """Square root of the Jensen-Shannon divergence in nats, 0 to √ln 2 = 0.833.
 
-    Over the reference's deciles or over labels. Source: Endres & Schindelin (2003), IEEE Trans.
+    Over the reference's deciles or over labels; 0 when either side has no value. Source: Endres & Schindelin (2003), IEEE Trans.
     Information Theory 49(7).
 
     >>> from undrift.profiles.categorical import CategoricalProfile
@@ -31,6 +31,8 @@ def jensen_shannon(ref: AnyProfile, cur: AnyProfile) -> float:
     0.0
     """
     a, b = common(ref, cur)
+    if not a.sum() or not b.sum():
+        return 0.0
     p, q = smoothed(a), smoothed(b)
     middle = (p + q) / 2
     divergence = np.sum(p * np.log(p / middle) + q * np.log(q / middle)) / 2

@@ -21,7 +21,7 @@ def psi(ref: AnyProfile, cur: AnyProfile) -> float:
     """PSI = Σ (q - p) ln(q / p) over the reference's deciles or over labels; 0 to infinity.
 
     For a shift of a normal by s standard deviations it tends to s² as bins grow finer. It is
-    symmetric in p and q, but the bins are the reference's. Source: Jeffreys (1946); Siddiqi, Credit Risk
+    symmetric in p and q, but the bins are the reference's. 0 when either side has no value. Source: Jeffreys (1946); Siddiqi, Credit Risk
     Scorecards (2006).
 
     >>> from undrift.profiles.categorical import CategoricalProfile
@@ -30,5 +30,7 @@ def psi(ref: AnyProfile, cur: AnyProfile) -> float:
     0.0
     """
     a, b = common(ref, cur)
+    if not a.sum() or not b.sum():
+        return 0.0
     p, q = smoothed(a), smoothed(b)
     return float(np.sum((q - p) * np.log(q / p)))

@@ -13,8 +13,10 @@ from undrift.wording import count, number, signed
 class Performance:
     """Retrains when the mean loss over the last ``over`` scored windows is ``drop`` above the reference.
 
-    The reference is the live model's loss on the held-out rows that it was judged on; only windows
-    that the live model itself served count. ``drop = 0.2`` asks for a loss 20 % higher.
+    The reference is the live model's loss on the held-out rows that it was judged on, or its
+    predecessor's where that was lower: a model promoted in the middle of a change was judged on rows that
+    nobody fitted yet, and must not make its own error the new normal. Only windows that the live model
+    itself served count. ``drop = 0.2`` asks for a loss 20 % higher.
     """
 
     def __init__(self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100) -> None:
@@ -32,17 +34,17 @@ class Performance:
         return conclude(history, (self._risen(history),), self.cooldown, self.minimum_rows)
 
     def _risen(self, history: History) -> Rule:
-        live = history.champion
-        if live is None or live.reference_score is None:
+        live, reference = history.champion, _reference(history)
+        if live is None or reference is None:
             return Rule("performance", holds=False, text="the live model has no reference score")
         scores = [s for s in history.scores if s.version == live.number][-self.over :]
         if not scores:
             return Rule("performance", holds=False, text=f"no labels have matured for v{live.number} yet")
         now = sum(s.value * s.rows for s in scores) / sum(s.rows for s in scores)
-        rise = _rise(now, live.reference_score)
+        rise = _rise(now, reference)
         text = (
             f"{live.metric} {number(now)} over the last {count(len(scores), 'scored window')}, reference "
-            f"{number(live.reference_score)}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
+            f"{number(reference)}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
         )
         return Rule("performance", rise >= self.drop, text, rise, self.drop)
 
@@ -52,6 +54,11 @@ def _rise(now: float, before: float) -> float:
     if before == 0:
         return math.inf if now > 0 else 0.0
     return now / before - 1
+
+
+def _reference(history: History) -> float | None:
+    known = [v.reference_score for v in (history.champion, history.predecessor) if v is not None]
+    return min((score for score in known if score is not None), default=None)
 
 
 _: type[Policy] = Performance

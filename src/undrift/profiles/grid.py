@@ -40,12 +40,12 @@ class Grid:
             return cls(np.empty(0), 0.0)
         distinct = np.unique(values)
         if len(distinct) <= bins:
-            inner = np.concatenate([distinct, np.nextafter(distinct, np.inf)])
+            inner = np.concatenate([distinct, _next(distinct)])
         else:
             quantiles = np.quantile(values, np.linspace(0, 1, bins + 1), method="inverted_cdf")
             edges, repeats = np.unique(quantiles, return_counts=True)
-            inner = np.concatenate([edges, np.nextafter(edges[repeats > 1], np.inf)])
-        last = np.nextafter(distinct[-1], np.inf)
+            inner = np.concatenate([edges, _next(edges[repeats > 1])])
+        last = _next(distinct[-1:])
         edges = np.unique(np.append(inner[inner < last], last))
         return cls(edges, float(np.quantile(values, 0.5, method="inverted_cdf")))
 
@@ -65,3 +65,9 @@ class Grid:
 
     def __hash__(self) -> int:
         return hash((self.centre, self.edges.tobytes()))
+
+
+def _next(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The next larger floats: infinity after the largest, without a warning."""
+    with np.errstate(over="ignore"):
+        return np.nextafter(values, np.inf)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from undrift.artifacts import estimator
+from undrift.artifacts import estimator, threads
 from undrift.errors import ConfigError, ModelError, suggest
 from undrift.records import Schema
 from undrift.schema import features
@@ -57,7 +57,8 @@ class Estimator:
             labels = labels.astype(np.int64)
         pipeline = Pipeline([("columns", _columns(schema, tolerant=_takes_nan(model))), ("model", model)])
         try:
-            return pipeline.fit(rows, labels)
+            with threads(rows):
+                return pipeline.fit(rows, labels)
         except Exception as error:
             raise ModelError(
                 f"{self.name} does not train: {error}", "Check model.params and the data."

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from undrift.artifacts import threads
 from undrift.errors import ModelError
 from undrift.records import Schema
 from undrift.trainers import Trainer
@@ -31,7 +32,8 @@ class Refit:
             )
         targets = _targets(labels, schema, champion)
         try:
-            return clone(champion).fit(rows, targets)
+            with threads(rows):
+                return clone(champion).fit(rows, targets)
         except Exception as error:
             raise ModelError(
                 f"{type(champion).__name__} does not refit: {error}",

@@ -1,0 +1,96 @@
+"""What each chart shows, in words: its alternative text, and the lines around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from undrift.dashboard.rows import FIRST, LIVE, PROMOTED, Row
+from undrift.overview import Line
+from undrift.profiles.numeric import NumericProfile
+from undrift.profiles.table import AnyProfile
+from undrift.records import Outcome, Window
+from undrift.wording import chosen, count, number
+
+
+def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:
+    """The performance chart in words."""
+    newest = {row["model"]: row for row in scores}
+    parts = [
+        f"{name}: {row['metric']} {number(row['score'])} in window {row['window']}"
+        for name in (LIVE, FIRST)
+        if (row := newest.get(name))
+    ]
+    live = count(sum(row["event"] == PROMOTED for row in events), "promotion")
+    return f"Line chart over {count(_windows(scores), 'window')}. Newest: {'; '.join(parts)}. {live}."
+
+
+def heatmap(cells: Sequence[Row], features: Sequence[str]) -> str:
+    """The heatmap in words."""
+    over = sum(cell["over"] for cell in cells)
+    return (
+        f"Heatmap of {count(len(features), 'feature')} over {count(_windows(cells), 'window')}: "
+        f"{over:,} of {count(len(cells), 'cell')} over the limit. Most often: {', '.join(features[:3])}."
+    )
+
+
+def forest(trials: Sequence[Row]) -> str:
+    """A forest plot in words."""
+    rows = [f"{row['challenger']}: {row['bounds']}, {row['event']}" for row in trials[:10]]
+    return f"Difference to the champion with its interval. {'; '.join(rows)}."
+
+
+def retraining(outcome: Outcome) -> str:
+    """A retraining as one line of a list to choose from."""
+    best = chosen(outcome)
+    verb = "promoted" if outcome.promoted is not None else "rejected"
+    change = f"{number(outcome.champion_loss)} → {number(best.loss)}"
+    return f"{outcome.window} · v{best.version} {verb} · {outcome.loss} {change}"
+
+
+def grounds(outcome: Outcome) -> str:
+    """What a retraining was judged on."""
+    windows = ", ".join(outcome.held_out)
+    noun = "window" if len(outcome.held_out) == 1 else "windows"
+    return (
+        f"Judged on the same {count(outcome.rows, 'row')} for every model: held-out {noun} {windows}, "
+        f"in {count(outcome.blocks, 'block')}. Each bound holds with {outcome.confidence:.1%} confidence."
+    )
+
+
+def span(window: Window) -> str:
+    """From when to when a window goes, in UTC, and how many rows it has."""
+    rows = count(window.rows, "row")
+    if window.start is None or window.end is None:
+        return rows
+    return f"{window.start:%d %b %Y %H:%M} to {window.end:%d %b %Y %H:%M} UTC, {rows}"
+
+
+def waiting(lines: Sequence[Line]) -> str:
+    """How many settled windows have no score yet."""
+    number_ = sum(line.live is None for line in lines)
+    if not number_:
+        return "No window is waiting for labels."
+    return f"{count(number_, 'window')} {'is' if number_ == 1 else 'are'} waiting for labels."
+
+
+def beyond(reference: AnyProfile, window: AnyProfile) -> str:
+    """What share of a window lies outside everything the reference had; empty where none does."""
+    parts = []
+    if isinstance(reference, NumericProfile) and isinstance(window, NumericProfile) and window.ordered.sum():
+        below, above = (float(window.ordered[i] / window.ordered.sum()) for i in (0, -1))
+        if below:
+            parts.append(
+                f"{below:.1%} of the window lies below the reference's lowest, {number(reference.minimum)}"
+            )
+        if above:
+            parts.append(
+                f"{above:.1%} of the window lies above the reference's highest, {number(reference.maximum)}"
+            )
+    if reference.missing or window.missing:
+        before, now = (p.missing / max(p.rows, 1) for p in (reference, window))
+        parts.append(f"missing: {before:.1%} → {now:.1%}")
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _windows(rows: Sequence[Row]) -> int:
+    return len({row["window"] for row in rows})

@@ -1,0 +1,313 @@
+"""Rows as Altair charts; no name that a user chose is ever a field name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import altair as alt
+import pandas as pd
+
+from undrift.dashboard.palette import Palette
+from undrift.dashboard.rows import (
+    BANDS,
+    FEW,
+    FIRST,
+    GONE,
+    LIVE,
+    PROMOTED,
+    REJECTED,
+    ROLLED_BACK,
+    Row,
+)
+from undrift.dashboard.shapes import Share, Steps
+from undrift.wording import number
+
+Chart = alt.LayerChart | alt.FacetChart | alt.Chart
+
+LEVELS = 3
+"""Heights at which the labels of events stand, so that neighbours do not cover each other."""
+
+REFERENCE, WINDOW = "reference", "window"
+"""The two sides of what changed."""
+
+
+def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette, *, timed: bool) -> Chart:
+    """Scores over time with what the loop did on them."""
+    low, high = _room([row["score"] for row in scores])
+    x = _time_axis(timed)
+    y = alt.Y(
+        "score:Q",
+        title=f"{scores[-1]['metric']} (lower is better)",
+        scale=alt.Scale(domain=[low, high], nice=False, zero=False),
+        axis=alt.Axis(tickCount=6, titlePadding=10),
+    )
+    models = present(scores, "model", (LIVE, FIRST))
+    colour = alt.Color(
+        "model:N",
+        title=None,
+        scale=alt.Scale(domain=models, range=[colours.live if m == LIVE else colours.first for m in models]),
+        legend=None,
+    )
+    lines = alt.Chart(_frame(scores)).encode(x=x, y=y, color=colour)
+    tooltip = [_tip("window"), _tip("model"), _tip("version"), _tip("text", "score")]
+    chart: Chart = (
+        alt.layer(
+            *_event_layers(events, x, colours),
+            lines.mark_line(strokeWidth=2.5),
+            lines.mark_circle(size=42, opacity=1).encode(tooltip=tooltip),
+        )
+        .resolve_scale(color="independent")
+        .properties(height=330)
+    )
+    return chart
+
+
+def _event_layers(events: Sequence[Row], x: alt.X, colours: Palette) -> list[alt.Chart]:
+    """A rule for each event, and the labels beside them."""
+    if not events:
+        return []
+    meaning = {PROMOTED: colours.promoted, REJECTED: colours.rejected, ROLLED_BACK: colours.rolled_back}
+    kinds = present(events, "event", meaning)
+    scale = alt.Scale(domain=kinds, range=[meaning[kind] for kind in kinds])
+    dashes = alt.Scale(domain=kinds, range=[[4, 3] if kind == REJECTED else [1, 0] for kind in kinds])
+    base = alt.Chart(_frame(events)).encode(
+        x=x,
+        color=alt.Color("event:N", title=None, scale=scale, legend=None),
+        tooltip=[_tip("event"), _tip("window", "after window"), _tip("text", "why")],
+    )
+    rules = base.mark_rule(strokeWidth=1.5).encode(
+        strokeDash=alt.StrokeDash("event:N", scale=dashes, legend=None)
+    )
+    return [rules, *(_event_labels(rows, x, scale, level) for level, rows in enumerate(_levels(events)))]
+
+
+def _levels(events: Sequence[Row]) -> list[list[Row]]:
+    """The events that have a label, dealt out over the levels in turn."""
+    labelled = [row for row in events if row["label"]]
+    return [labelled[level::LEVELS] for level in range(LEVELS) if labelled[level::LEVELS]]
+
+
+def _event_labels(rows: Sequence[Row], x: alt.X, scale: alt.Scale, level: int) -> alt.Chart:
+    labels: alt.Chart = (
+        alt.Chart(_frame(rows))
+        .mark_text(align="left", baseline="middle", dx=4, fontSize=11, fontWeight=600)
+        .encode(
+            x=x,
+            y=alt.value(8 + 15 * level),
+            text="label:N",
+            color=alt.Color("event:N", scale=scale, legend=None),
+            tooltip=[_tip("event"), _tip("window", "after window"), _tip("text", "why")],
+        )
+    )
+    return labels
+
+
+def heatmap(cells: Sequence[Row], features: Sequence[str], windows: Sequence[str], colours: Palette) -> Chart:
+    """Features × windows: how far each is in multiples of its limit, with a mark on those over it."""
+    meaning = dict(zip((*BANDS, GONE, FEW), (*colours.bands, colours.gone, colours.few), strict=True))
+    shown = [*BANDS, *present(cells, "band", (GONE, FEW))]
+    base = alt.Chart(_frame(cells)).encode(
+        x=alt.X(
+            "window:O",
+            title=None,
+            sort=list(windows),
+            scale=alt.Scale(domain=list(windows)),
+            axis=alt.Axis(
+                orient="top", labelAngle=0, labelOverlap=True, labelSeparation=10, ticks=False, domain=False
+            ),
+        ),
+        y=alt.Y(
+            "feature:N",
+            title=None,
+            scale=alt.Scale(domain=list(features)),
+            axis=alt.Axis(labelLimit=130, ticks=False, domain=False, labelPadding=8),
+        ),
+    )
+    picked = alt.selection_point(name="cell", fields=["feature", "window"], on="click", empty=False)
+    tiles = base.mark_rect(cornerRadius=1).encode(
+        color=alt.Color(
+            "band:N",
+            title=None,
+            scale=alt.Scale(domain=shown, range=[meaning[name] for name in shown]),
+            legend=None,
+        ),
+        stroke=alt.condition(picked, alt.value(colours.zero), alt.value("transparent")),
+        tooltip=[
+            _tip("feature"),
+            _tip("window"),
+            _tip("verdict"),
+            _tip("value"),
+            _tip("effect", "what changed"),
+        ],
+    )
+    size = alt.ExprRef("min(34, pow(min(bandwidth('x'), bandwidth('y')) * 0.36, 2))")
+    marks = base.transform_filter("datum.over").mark_square(
+        opacity=0.8, size=size, color=colours.mark, tooltip=False
+    )
+    return alt.layer(tiles.add_params(picked), marks).properties(height=max(26 * len(features), 60))
+
+
+def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:
+    """Differences with their intervals beside zero; left of it the challenger is better."""
+    names = [row["challenger"] for row in trials]
+    kinds = present(trials, "event", (PROMOTED, REJECTED))
+    meaning = {PROMOTED: colours.promoted, REJECTED: colours.rejected}
+    base = alt.Chart(_frame(trials)).encode(
+        y=alt.Y(
+            "challenger:N",
+            title=None,
+            scale=alt.Scale(domain=names),
+            axis=alt.Axis(labelLimit=170, ticks=False, domain=False, grid=True, labelPadding=8),
+        ),
+        color=alt.Color(
+            "event:N",
+            title=None,
+            scale=alt.Scale(domain=kinds, range=[meaning[kind] for kind in kinds]),
+            legend=None,
+        ),
+        tooltip=[
+            _tip("challenger"),
+            _tip("event"),
+            _tip("text", "loss"),
+            _tip("bounds", "difference"),
+            _tip("rows", "same rows"),
+        ],
+    )
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=colours.zero, strokeWidth=1.5)
+    x = alt.X("lower:Q", title=against, axis=alt.Axis(tickCount=6))
+    return alt.layer(
+        zero.encode(x=alt.X("zero:Q", title=against)),
+        base.mark_rule(strokeWidth=3).encode(x=x, x2="upper:Q"),
+        base.mark_circle(size=130, opacity=1).encode(x=alt.X("difference:Q", title=against)),
+    ).properties(height=max(30 * len(names), 70) + 70)
+
+
+def histogram(drawn: Steps, colours: Palette, title: str) -> Chart:
+    """Both sides as steps over each other, on the same bins."""
+    rows = [
+        {"side": side, "x": x, "share": share}
+        for side, heights in ((REFERENCE, drawn.reference), (WINDOW, drawn.window))
+        for x, share in zip(drawn.edges, [*heights, heights[-1]], strict=True)
+    ]
+    base = alt.Chart(_frame(rows)).encode(
+        x=alt.X("x:Q", title=title, scale=alt.Scale(zero=False, nice=False), axis=alt.Axis(grid=False)),
+        y=alt.Y(
+            "share:Q",
+            title=f"share of rows per {number(drawn.width)}",
+            stack=None,
+            axis=alt.Axis(format=".0%" if _largest(rows) >= 0.1 else ".1%", tickCount=5),
+        ),
+        color=_sides(colours),
+    )
+    return alt.layer(
+        base.mark_area(interpolate="step-after", opacity=0.28),
+        base.mark_line(interpolate="step-after", strokeWidth=2),
+    ).properties(height=300)
+
+
+def bars(shares: Sequence[Share], colours: Palette) -> Chart:
+    """Paired bars: the share of each label on both sides."""
+    rows = _both(shares)
+    chart: Chart = (
+        alt.Chart(_frame(rows))
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            y=alt.Y(
+                "name:N",
+                title=None,
+                scale=alt.Scale(domain=[s.name for s in shares], paddingInner=0.3),
+                axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=8),
+            ),
+            yOffset=alt.YOffset("side:N", scale=alt.Scale(domain=[REFERENCE, WINDOW])),
+            x=alt.X("share:Q", title="share of rows", axis=alt.Axis(format=".0%", tickCount=5)),
+            color=_sides(colours),
+            tooltip=[_tip("name", "label"), _tip("side"), _tip("text", "share")],
+        )
+        .properties(height=max(42 * len(shares), 80) + 60)
+    )
+    return chart
+
+
+def dumbbells(shares: Sequence[Share], colours: Palette) -> Chart:
+    """Which range moved: the share of rows in each, from the reference to the window."""
+    order = [s.name for s in shares]
+    y = alt.Y(
+        "name:N",
+        title=None,
+        sort=order,
+        scale=alt.Scale(domain=order),
+        axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=8),
+    )
+    x = alt.X(
+        "share:Q", title="share of rows", axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=True)
+    )
+    spans = [{"name": s.name, "share": s.reference, "to": s.window} for s in shares]
+    links = alt.Chart(_frame(spans)).mark_rule(color=colours.first, strokeWidth=2).encode(y=y, x=x, x2="to:Q")
+    dots = (
+        alt.Chart(_frame(_both(shares)))
+        .mark_circle(size=110, opacity=1)
+        .encode(
+            y=y,
+            x=x,
+            color=_sides(colours),
+            tooltip=[_tip("name", "range"), _tip("side"), _tip("text", "share")],
+        )
+    )
+    return alt.layer(links, dots).properties(height=300)
+
+
+def present(rows: Sequence[Row], field: str, values: Iterable[str]) -> list[str]:
+    """Those of the values that some row has in a field."""
+    held = {row[field] for row in rows}
+    return [value for value in values if value in held]
+
+
+def _both(shares: Sequence[Share]) -> list[Row]:
+    return [
+        {"name": s.name, "side": side, "share": share, "text": f"{share:.1%}"}
+        for s in shares
+        for side, share in ((REFERENCE, s.reference), (WINDOW, s.window))
+    ]
+
+
+def _sides(colours: Palette) -> alt.Color:
+    return alt.Color(
+        "side:N",
+        title=None,
+        scale=alt.Scale(domain=[REFERENCE, WINDOW], range=[colours.live, colours.window]),
+        legend=None,
+    )
+
+
+def _time_axis(timed: bool) -> alt.X:
+    """Time in UTC, or the number of the window."""
+    if timed:
+        return alt.X(
+            "at:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(grid=False, labelOverlap=True)
+        )
+    return alt.X(
+        "at:Q",
+        title="window",
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
+    )
+
+
+def _room(values: Sequence[float]) -> tuple[float, float]:
+    """Limits of an axis: near the data, with room above for labels; never below zero for its sake."""
+    low, high = min(values), max(values)
+    spread = (high - low) or abs(high) or 1.0
+    floor = low - 0.08 * spread
+    return (0.0 if low >= 0 and (floor < 0 or low < 0.3 * spread) else floor), high + 0.24 * spread
+
+
+def _tip(field: str, title: str | None = None) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:N", title=title or field)
+
+
+def _largest(rows: Sequence[Row]) -> float:
+    return max(float(row["share"]) for row in rows)
+
+
+def _frame(rows: Sequence[Row]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows))

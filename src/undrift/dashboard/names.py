@@ -1,0 +1,26 @@
+"""The one way by which text that people chose (columns, labels, reasons) gets into Markdown."""
+
+from __future__ import annotations
+
+import re
+
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+"""Every character that CommonMark lets a backslash take the meaning from."""
+
+BREAK = "\u200b"
+"""Unseen and of no width; put where Streamlit would else make a link, an icon or an emoji of a word."""
+
+
+def inert(text: str) -> str:
+    r"""The text as Markdown that shows it and does nothing: no link, image, icon, formula or colour.
+
+    >>> inert("![x](y)")
+    '\\!\\[x\\]\\(y\\)'
+    """
+    escaped = PUNCTUATION.sub(r"\\\1", clean(text))
+    return escaped.replace(":", f":{BREAK}").replace("www", f"w{BREAK}ww").replace("@", f"@{BREAK}")
+
+
+def clean(text: str) -> str:
+    """The text without line breaks and characters that cannot be seen, which could turn a line round."""
+    return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,0 +1,401 @@
+"""The page: the sentence, performance, drift, and each retraining; made from stored records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from undrift import wording
+from undrift.config import find_root, load
+from undrift.dashboard import captions, charts, legends, rows, shapes
+from undrift.dashboard.names import clean, inert
+from undrift.dashboard.palette import Palette, of_theme
+from undrift.errors import NotFoundError, UndriftError
+from undrift.overview import Line, Overview, overview
+from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.codec import loads
+from undrift.profiles.numeric import NumericProfile
+from undrift.profiles.table import TableProfile
+from undrift.records import Decision, Outcome, Score, Step, Verdict
+from undrift.stores import Store
+
+FEATURES = 30
+"""Features that the heatmap has room for."""
+
+WINDOWS = 104
+"""Windows that it shows before the reader asks for more: two years of weeks."""
+
+SPARK = 26
+"""Windows in the small charts beside a number."""
+
+REFRESH = "30s"
+"""How often the page looks whether the loop has written something."""
+
+STATES: dict[Verdict, str] = {
+    "drift": ":red[:material/warning: **{}**]",
+    "watch": ":orange[:material/visibility: **{}**]",
+    "stable": ":green[:material/check_circle: **{}**]",
+    "insufficient": ":gray[:material/help: **{}**]",
+}
+"""Every state as an icon, a word and a colour."""
+
+
+def draw(workspace: Path) -> None:
+    """Draw the page of a workspace, or say why there is nothing to draw."""
+    st.set_page_config(page_title="undrift", layout="wide")
+    root = workspace.resolve()
+    try:
+        store = _store(root)
+        found = overview(store)
+    except UndriftError as error:
+        _apologise(root, error.problem, error.remedy)
+        return
+    except Exception as error:  # noqa: BLE001 - a damaged workspace: one clear message instead of a traceback
+        _apologise(
+            root,
+            f"the workspace cannot be read: {type(error).__name__}: {error}",
+            "Restore it from a backup.",
+        )
+        return
+    colours = of_theme(st.context.theme.type)
+    _watch(store)
+    _sentence(root, found)
+    _numbers(found)
+    _performance(found, colours)
+    _drift(store, found.lines, colours)
+    _retrainings(found.lines, colours)
+
+
+def _store(root: Path) -> Store:
+    """The workspace's store, kept open between runs for as long as its settings are the same file."""
+    if not root.is_dir():
+        raise NotFoundError(f"there is no folder {root}", "Name a workspace with -C DIR.")
+    settings = find_root(root) / "undrift.toml"
+    return _opened(str(settings.parent), settings.stat().st_mtime_ns)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _opened(root: str, _written: int) -> Store:
+    return load(Path(root)).store()
+
+
+def _apologise(root: Path, problem: str, remedy: str) -> None:
+    st.title("undrift")
+    st.error(f"{inert(problem)}. {inert(remedy)}", icon=":material/error:")
+    st.caption(f"Workspace: {inert(str(root))}")
+
+
+@st.fragment(run_every=REFRESH)
+def _watch(store: Store) -> None:
+    """Draw the page again once the loop has written something."""
+    kinds = (Step, Score, Outcome, Decision)
+    written = (*(len(store.all(kind)) for kind in kinds), len(store.ledger()))
+    before = st.session_state.get("written", written)
+    st.session_state.written = written
+    if written != before:
+        st.rerun(scope="app")
+
+
+def _sentence(root: Path, found: Overview) -> None:
+    """The state in one sentence, and what stands behind it."""
+    last = found.last
+    with st.container(border=True):
+        st.caption(f"undrift · {inert(root.name)}")
+        st.markdown(f"### {_state(found)}")
+        if last is None:
+            st.markdown("Deliver rows with `undrift run`; the first complete window appears here.")
+            return
+        st.markdown(
+            f"**Window {inert(last.window.key)}** ({inert(captions.span(last.window))}). "
+            f"{inert(wording.comparison(last.comparison))}"
+        )
+        st.markdown(f"**Last decision.** {inert(_ended(last.step.why))}")
+        st.caption(captions.waiting(found.lines))
+        _rules(last.decision)
+
+
+def _rules(decision: Decision) -> None:
+    """Every rule of the last decision, with its numbers."""
+    if decision.rules:
+        with st.expander("Every rule of this decision"):
+            for rule in decision.rules:
+                mark = ":material/check: holds" if rule.holds else ":material/close: does not hold"
+                st.markdown(f"**{inert(rule.name)}** {mark}: {inert(rule.text)}")
+
+
+def _state(found: Overview) -> str:
+    """The sentence, with its state as icon, word and colour."""
+    if found.last is None:
+        return f":blue[:material/hourglass_empty: **Waiting**]: {inert(found.sentence)}"
+    verdict = found.last.verdict
+    word = wording.STATES[verdict]
+    return f"{STATES[verdict].format(word)}: {inert(found.sentence.removeprefix(f'{word}: '))}"
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _numbers(found: Overview) -> None:
+    """The four numbers that a person on call looks for."""
+    over, score, live, waiting = st.columns(4)
+    with over:
+        _over_the_limit(found.lines)
+    with score:
+        _newest_score(found.lines)
+    since = found.since.promotion.window
+    _tile(
+        live, "Live model", f"v{found.live.number}", f"since {inert(since)}" if since else "since the start"
+    )
+    _tile(
+        waiting,
+        "Waiting for labels",
+        wording.count(found.waiting, "window"),
+        f"of {len(found.lines):,} settled",
+    )
+
+
+def _over_the_limit(lines: tuple[Line, ...]) -> None:
+    if not lines:
+        _tile(st, "Features over the limit", "–", "no window yet")
+        return
+    record = lines[-1].comparison
+    history = [len(wording.drifted(line.comparison)) for line in lines[-SPARK:]]
+    total = len(record.features) + len(record.lost) + len(record.retyped)
+    _tile(st, "Features over the limit", f"{history[-1]} of {total}", "newest window", history, "bar")
+
+
+def _newest_score(lines: tuple[Line, ...]) -> None:
+    scored = [(line.live, line.first) for line in lines if line.live]
+    if not scored:
+        _tile(st, "Score of the live model", "–", "labels to come")
+        return
+    live, first = scored[-1]
+    beside = f"first model: {wording.number(first.value)}" if first else "no first model"
+    label = f"{inert(live.metric)}, window {inert(live.window)}"
+    _tile(st, label, wording.number(live.value), beside, [s.value for s, _ in scored[-SPARK:]], "line")
+
+
+def _tile(
+    place: Any,
+    label: str,
+    value: str,
+    beside: str,
+    history: list[Any] | None = None,
+    kind: Literal["line", "bar"] = "line",
+) -> None:
+    """One number with what belongs beside it, and where it comes from."""
+    place.metric(
+        label,
+        value,
+        delta=beside,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        chart_data=history,
+        chart_type=kind,
+    )
+
+
+def _performance(found: Overview, colours: Palette) -> None:
+    """The live model beside the first one, and what the loop did."""
+    st.subheader("Performance, and what the loop did", anchor=False)
+    scores, events = rows.scores(found.lines), rows.events(found)
+    if not scores:
+        st.info("No window has a score yet: labels are still to come.", icon=":material/hourglass_empty:")
+        return
+    st.html(legends.performance(scores, events, colours))
+    chart = charts.performance(scores, events, colours, timed=rows.timed(found.lines))
+    st.altair_chart(chart, alt=captions.performance(scores, events))
+    if not rows.was_replaced(found.lines):
+        st.caption("The first model is the live one: there is nothing to compare it with yet.")
+
+
+@st.fragment
+def _drift(store: Store, lines: tuple[Line, ...], colours: Palette) -> None:
+    """Where and since when features moved, and what changed in one of them."""
+    title, control = st.columns([3, 1], vertical_alignment="bottom")
+    title.subheader("Drift: which feature, and since when", anchor=False)
+    if not lines:
+        st.info("No window is complete yet.", icon=":material/hourglass_empty:")
+        return
+    with control:
+        shown = lines[-_how_many(len(lines)) :]
+    features = rows.ranked(lines)
+    if not features:
+        st.info("No feature is compared in this workspace.", icon=":material/help:")
+        return
+    _heatmap(shown, features, colours)
+    st.subheader("What changed", anchor=False)
+    _change(store, lines, features, colours)
+
+
+def _how_many(total: int) -> int:
+    """How many windows the reader wants to see."""
+    if total <= 12:
+        return total
+    return int(st.slider("Newest windows shown", 6, total, min(total, WINDOWS), key="windows"))
+
+
+def _heatmap(lines: tuple[Line, ...], features: list[str], colours: Palette) -> None:
+    worst = features[:FEATURES]
+    cells = rows.cells(lines, worst)
+    if len(worst) < len(features):
+        st.caption(
+            f"The {len(worst)} features that drift most, of {len(features)}; choose any of the others below."
+        )
+    st.html(legends.heatmap(cells, colours))
+    st.altair_chart(
+        charts.heatmap(cells, worst, [line.window.key for line in lines], colours),
+        alt=captions.heatmap(cells, worst),
+        on_select=_picked,
+        key="heatmap",
+    )
+    st.caption(
+        "Colour: the deciding metric in multiples of its limit. "
+        "Click a cell, or choose below, to see what changed."
+    )
+
+
+def _picked() -> None:
+    """A click on a cell chooses its feature and window."""
+    points = st.session_state.heatmap.selection.get("cell", [])
+    if points:
+        st.session_state.feature = points[0]["feature"]
+        st.session_state.window = points[0]["window"]
+
+
+def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours: Palette) -> None:
+    """One feature in one window, against the reference."""
+    by_key = {line.window.key: line for line in reversed(lines)}
+    left, right = st.columns(2)
+    st.session_state.setdefault("feature", _worst(lines[-1], features))
+    feature = left.selectbox("Feature", features, key="feature", format_func=clean)
+    key = right.selectbox("Window", list(by_key), key="window", format_func=clean)
+    comparison = by_key[key].comparison
+    found = next((f for f in comparison.features if f.name == feature), None)
+    if found is None:
+        st.warning(f"{inert(feature)} was not compared in window {inert(key)}.", icon=":material/help:")
+        return
+    findings = " · ".join(wording.finding(f) for f in found.findings)
+    st.markdown(f"{STATES[found.verdict].format(found.verdict)}: {inert(found.effect)}")
+    st.caption(inert(f"{findings}. Reference: the rows that v{comparison.reference or 0} was trained on."))
+    before, now = (_profile(store, k) for k in (f"v{comparison.reference or 0}", f"window/{key}"))
+    if before is None or now is None or feature not in before.features or feature not in now.features:
+        st.info("No profile of this feature is kept for this window.", icon=":material/help:")
+        return
+    _shapes(before, now, feature, colours)
+
+
+def _worst(line: Line, features: list[str]) -> str:
+    """The feature that moved most in a window."""
+    return next((f.name for f in line.comparison.features if f.verdict == "drift"), features[0])
+
+
+def _profile(store: Store, key: str) -> TableProfile | None:
+    data = store.get_profile(key)
+    return loads(data) if data is not None else None
+
+
+def _shapes(before: TableProfile, now: TableProfile, feature: str, colours: Palette) -> None:
+    reference, window = before.features[feature], now.features[feature]
+    beyond = captions.beyond(reference, window)
+    if isinstance(reference, CategoricalProfile) and isinstance(window, CategoricalProfile):
+        shares = shapes.labels(reference, window)
+        if shares:
+            st.html(legends.sides(colours))
+            st.altair_chart(
+                charts.bars(shares, colours), alt=f"Share of rows by label of {feature}. {_told(shares)}"
+            )
+    elif isinstance(reference, NumericProfile) and isinstance(window, NumericProfile):
+        _numbers_changed(reference, window, feature, colours)
+    if beyond:
+        st.caption(inert(beyond))
+
+
+def _numbers_changed(
+    reference: NumericProfile, window: NumericProfile, feature: str, colours: Palette
+) -> None:
+    drawn = shapes.steps(reference, window)
+    if drawn is None:
+        st.info("There are no numbers to draw.", icon=":material/help:")
+        return
+    st.html(legends.sides(colours))
+    shares = shapes.ranges(reference, window)
+    left, right = st.columns([3, 2])
+    left.altair_chart(
+        charts.histogram(drawn, colours, clean(feature)), alt=f"Histogram of {feature}. {_told(shares)}"
+    )
+    right.altair_chart(
+        charts.dumbbells(shares, colours), alt=f"Share of rows by range of {feature}. {_told(shares)}"
+    )
+
+
+def _told(shares: list[shapes.Share]) -> str:
+    return "; ".join(f"{s.name}: {s.reference:.0%} → {s.window:.0%}" for s in shares)
+
+
+@st.fragment
+def _retrainings(lines: tuple[Line, ...], colours: Palette) -> None:
+    """Before and after each retraining, on the same rows."""
+    st.subheader("Before and after, on the same rows", anchor=False)
+    outcomes = {
+        line.window.key: line.outcome for line in reversed(lines) if line.outcome and line.outcome.trials
+    }
+    if not outcomes:
+        st.info("Nothing was retrained yet.", icon=":material/hourglass_empty:")
+        return
+    keys = list(outcomes)
+    newest = next((i for i, key in enumerate(keys) if outcomes[key].promoted is not None), 0)
+    key = st.selectbox(
+        "Retraining",
+        keys,
+        index=newest,
+        key="retraining",
+        format_func=lambda k: clean(captions.retraining(outcomes[k])),
+    )
+    _before_and_after(outcomes[key], colours)
+    if len(outcomes) > 1:
+        with st.expander(f"All {len(outcomes)} retrainings"):
+            _every_retraining(lines, colours)
+
+
+def _before_and_after(outcome: Outcome, colours: Palette) -> None:
+    best = wording.chosen(outcome)
+    trials = rows.trials(outcome)
+    left, right = st.columns([2, 3])
+    with left:
+        promoted = outcome.promoted is not None
+        state = (
+            ":green[:material/check_circle: **promoted**]"
+            if promoted
+            else ":gray[:material/cancel: **rejected**]"
+        )
+        st.markdown(f"#### v{best.version} {state}")
+        before, after = st.columns(2)
+        before.metric(
+            f"{inert(outcome.loss)} before, v{outcome.champion}", wording.number(outcome.champion_loss)
+        )
+        after.metric(
+            f"{inert(outcome.loss)} after, v{best.version}",
+            wording.number(best.loss),
+            delta=wording.bounds(best).replace("−", "-", 1),
+            delta_color="inverse" if best.better else "off",
+        )
+        st.caption(inert(captions.grounds(outcome)))
+    with right:
+        st.html(legends.forest(trials, colours))
+        against = f"{outcome.loss} difference to v{outcome.champion} (left of zero is better)"
+        st.altair_chart(charts.forest(trials, against, colours), alt=captions.forest(trials))
+
+
+def _every_retraining(lines: tuple[Line, ...], colours: Palette) -> None:
+    trials = rows.verdicts(lines)
+    st.html(legends.forest(trials, colours))
+    st.altair_chart(
+        charts.forest(trials, "difference to the champion of that time (left of zero is better)", colours),
+        alt=captions.forest(trials),
+    )

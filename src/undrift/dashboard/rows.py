@@ -1,0 +1,192 @@
+"""Stored records as plain rows for charts and tables: names are values here, never field names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from undrift.overview import Line, Overview
+from undrift.records import FeatureComparison, Finding, Outcome, Trial, Window
+from undrift.wording import bounds, chosen, count, deciding, drifted, finding, number
+
+Row = dict[str, Any]
+
+LIVE, FIRST = "live model", "first model, never retrained"
+"""What the two lines of the performance chart are called."""
+
+PROMOTED, REJECTED, ROLLED_BACK = "new model live", "challenger rejected", "rolled back"
+"""What the loop did, as the legend names it."""
+
+BANDS = (
+    "under ⅓ of the limit",
+    "under the limit",
+    "1–2 × the limit",
+    "2–5 × the limit",
+    "over 5 × the limit",
+)
+"""Colour bands of the heatmap, cut at the policy's limit."""
+
+GONE, FEW = "gone or retyped", "too few rows"
+"""Cells of the heatmap that have no effect to show."""
+
+CUTS = (1 / 3, 1.0, 2.0, 5.0)
+"""Where one band ends and the next begins, in multiples of the limit."""
+
+
+def timed(lines: Sequence[Line]) -> bool:
+    """Whether windows are stretches of time rather than counts of rows."""
+    return all(line.window.start is not None and line.window.end is not None for line in lines)
+
+
+def scores(lines: Sequence[Line]) -> list[Row]:
+    """One row per score of the live model, and of the first one where it is another."""
+    return [
+        {
+            "at": begin(line.window),
+            "window": line.window.key,
+            "model": model,
+            "version": f"v{score.version}",
+            "metric": score.metric,
+            "score": score.value,
+            "text": f"{score.metric} {number(score.value)} on {count(score.rows, 'row')}",
+        }
+        for line in lines
+        for model, score in ((LIVE, line.live), (FIRST, line.first))
+        if score and math.isfinite(score.value) and (model == LIVE or was_replaced(lines))
+    ]
+
+
+def was_replaced(lines: Sequence[Line]) -> bool:
+    """Whether another than the first model has a score, so that there are two lines to draw."""
+    return any(line.live and line.first and line.live.version != line.first.version for line in lines)
+
+
+def events(overview: Overview) -> list[Row]:
+    """Promotions, rejections and rollbacks, each at the end of the window after which it came."""
+    return sorted([*_judged(overview.lines), *_rollbacks(overview)], key=lambda row: row["at"])
+
+
+def _judged(lines: Sequence[Line]) -> Iterator[Row]:
+    for line in lines:
+        if line.outcome and line.outcome.trials:
+            version = f"v{chosen(line.outcome).version}"
+            promoted = line.outcome.promoted is not None
+            yield {
+                "at": end(line.window),
+                "window": line.window.key,
+                "event": PROMOTED if promoted else REJECTED,
+                "label": f"{version} live" if promoted else "",
+                "text": line.outcome.why,
+            }
+
+
+def _rollbacks(overview: Overview) -> Iterator[Row]:
+    windows = {line.window.key: line.window for line in overview.lines}
+    for change in overview.changes:
+        promotion = change.promotion
+        if promotion.action == "rollback" and promotion.window in windows:
+            yield {
+                "at": end(windows[promotion.window]),
+                "window": promotion.window,
+                "event": ROLLED_BACK,
+                "label": f"back to v{promotion.version}",
+                "text": f"{change.at:%Y-%m-%d %H:%M} UTC: {promotion.reason}",
+            }
+
+
+def cells(lines: Sequence[Line], features: Sequence[str]) -> list[Row]:
+    """One row per feature and window: how far it is, in multiples of its limit."""
+    wanted = set(features)
+    return [
+        {"window": line.window.key, **cell}
+        for line in lines
+        for cell in _cells(line)
+        if cell["feature"] in wanted
+    ]
+
+
+def _cells(line: Line) -> Iterator[Row]:
+    for name in (*line.comparison.lost, *line.comparison.retyped):
+        effect = "the column is gone" if name in line.comparison.lost else "the column has another type"
+        yield {
+            "feature": name,
+            "band": GONE,
+            "over": True,
+            "verdict": "drift",
+            "value": "–",
+            "effect": effect,
+        }
+    for feature in line.comparison.features:
+        yield {
+            "feature": feature.name,
+            "band": band(feature),
+            "over": feature.verdict == "drift",
+            "verdict": feature.verdict,
+            "value": finding(deciding(feature.findings)) if feature.findings else "–",
+            "effect": feature.effect,
+        }
+
+
+def band(feature: FeatureComparison) -> str:
+    """The colour band of a feature in one window."""
+    if feature.verdict == "insufficient" or not feature.findings:
+        return FEW
+    far = times_limit(deciding(feature.findings))
+    return BANDS[sum(far >= cut for cut in CUTS)]
+
+
+def times_limit(record: Finding) -> float:
+    """A value in multiples of its limit."""
+    if record.threshold:
+        return record.value / record.threshold
+    return math.inf if record.value else 0.0
+
+
+def ranked(lines: Sequence[Line]) -> list[str]:
+    """Names of all features: those that drift most often first, then those that went furthest."""
+    often: dict[str, int] = {}
+    furthest: dict[str, float] = {}
+    for line in lines:
+        for name in drifted(line.comparison):
+            often[name] = often.get(name, 0) + 1
+            furthest.setdefault(name, 0.0)
+        for feature in line.comparison.features:
+            far = times_limit(deciding(feature.findings)) if feature.findings else 0.0
+            furthest[feature.name] = max(furthest.get(feature.name, 0.0), far)
+    return sorted(furthest, key=lambda name: (-often.get(name, 0), -furthest[name], name))
+
+
+def trials(outcome: Outcome) -> list[Row]:
+    """One row per challenger of one retraining."""
+    return [_trial(outcome, trial, f"v{trial.version} · {trial.merge}") for trial in outcome.trials]
+
+
+def verdicts(lines: Sequence[Line]) -> list[Row]:
+    """One row per retraining, newest first: its best challenger."""
+    outcomes = [line.outcome for line in reversed(lines) if line.outcome and line.outcome.trials]
+    return [_trial(o, best, f"{o.window} · v{best.version}") for o in outcomes for best in [chosen(o)]]
+
+
+def _trial(outcome: Outcome, trial: Trial, name: str) -> Row:
+    before, after = number(outcome.champion_loss), number(trial.loss)
+    return {
+        "challenger": name,
+        "difference": trial.difference,
+        "lower": trial.lower,
+        "upper": trial.upper,
+        "event": PROMOTED if trial.version == outcome.promoted else REJECTED,
+        "text": f"{outcome.loss} {before} (v{outcome.champion}) → {after}",
+        "bounds": bounds(trial),
+        "rows": outcome.rows,
+    }
+
+
+def begin(window: Window) -> float:
+    """Where a window begins on the axis: milliseconds since 1970 (UTC), or its number."""
+    return window.start.timestamp() * 1000 if window.start else float(window.index)
+
+
+def end(window: Window) -> float:
+    """Where a window ends on the axis."""
+    return window.end.timestamp() * 1000 if window.end else float(window.index + 1)
