@@ -136,7 +136,7 @@ class Loop:
             return f"retrained, rejected: {min(f[0] for f in found):+.2f} is not surely better"
         name = next(n for n, m in models.items() if m is winner)
         self.promote(winner, choices[name], held_out)
-        return f"v{len(self.versions)} promoted, trained on {name}: {min(f[0] for f in found):+.2f} on the same rows"
+        return f"v{len(self.versions)} promoted, trained on {name}: {min(f[0] for f in found):+.2f}"
 
     def rollback(self):
         self.versions.pop()
@@ -152,7 +152,7 @@ def main():
         mistakes["first"].append(np.abs(loop.y[-1] - first.predict(loop.x[-1])).mean())
     live, never = np.mean(mistakes["live"]), np.mean(mistakes["first"])
     print(
-        f"mean error: live {live:.2f}, first model never retrained {never:.2f}; {len(loop.versions)} versions kept"
+        f"mean error: live {live:.2f}, first model never retrained {never:.2f}; {len(loop.versions)} versions"
     )
 
 

@@ -297,9 +297,6 @@ class Archive:
         return max((s.index for s in self.store.all(Service)), default=None)
 
 
-_TIME = pa.timestamp("us", tz="UTC")
-
-
 def content_hash(table: pa.Table) -> str:
     """The sha256 of a table's names, types and values, however it is chunked."""
     plain = pa.table([agreed.plain(c) for c in table.columns], names=table.column_names)
@@ -315,7 +312,7 @@ def _stamped(
     """Rows with the lake's own columns."""
     own = {
         ID: ids,
-        TIME: pa.nulls(len(ids), _TIME) if times is None else pa.array(times).cast(_TIME),
+        TIME: pa.nulls(len(ids), agreed.MOMENT) if times is None else pa.array(times).cast(agreed.MOMENT),
         WINDOW: pa.array(windows),
         ORDER: pa.array(before + np.arange(len(ids), dtype=np.int64)),
     }

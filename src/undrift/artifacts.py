@@ -137,7 +137,7 @@ def estimator(path: str) -> Any:
     module_name, _, name = path.partition(":")
     try:
         module = import_module(module_name)
-    except ImportError as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise ConfigError(
             f"model.use = {path!r}: {error}", "Install the package, or correct the path."
         ) from error
@@ -162,20 +162,16 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     Raises ModelError when the model does not fit the columns or gives anything but finite numbers.
     """
     fit_check(model, rows)
+    column = _positive(model, schema) if schema.task == "binary" else 0
     try:
         with threads(rows):
             raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
-        values = np.asarray(raw, dtype=np.float64)
+        values = np.asarray(raw, dtype=np.float64).reshape(len(rows), -1)[:, column]
     except Exception as error:
         raise ModelError(
             f"{type(model).__name__} does not predict on the columns {', '.join(map(str, rows))}: {error}",
             "Adopt a pipeline that takes the raw columns of the data file.",
         ) from error
-    values = (
-        values[:, _positive(model, schema)]
-        if schema.task == "binary"
-        else values.reshape(len(rows), -1)[:, 0]
-    )
     if not np.isfinite(values).all():
         raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
     return values
@@ -224,7 +220,7 @@ def _refuse_unknown(artifact: bytes) -> None:
 
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=artifact)) - set(TRUSTED))
-    except Exception as error:  # noqa: BLE001 - a forged or damaged file fails in any way it likes
+    except Exception as error:  # a forged or damaged file fails in any way it likes
         raise UntrustedError(f"this is not a whole skops file: {error}", "Save the model again.") from error
     if unknown:
         raise UntrustedError(

@@ -19,6 +19,8 @@ from undrift.plugins import build, checked
 from undrift.records import Schema
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from undrift.loop import Loop
     from undrift.stores import Store
 
@@ -208,14 +210,14 @@ def opened(config: Config) -> Loop:
     return config.loop(schema, store)
 
 
-def created(config: Config, history: Any, source: str) -> Loop:
+def created(config: Config, history: pa.Table, source: str) -> Loop:
     """A loop over a new workspace: its schema is agreed on from the history's columns."""
-    from undrift import inputs
-    from undrift.schema import infer
+    from undrift.schema import infer, require_history
 
     config.check()
+    require_history(history, source)
     data = config.section("data")
-    schema = infer(inputs.read(history), source=source, **data)
+    schema = infer(history, source=source, **data)
     if config.get("windows.size") not in ("batch",) and schema.time is None:
         from undrift.windows import Cut
 

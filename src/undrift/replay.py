@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """A stream in time order, cut into windows: the first ``history`` of them train the first model."""
+    """A stream in time order, cut into windows: the first ``history`` of them train the first model.
+
+    A last window whose end the stream does not reach is not complete, in production as here: it is
+    not played.
+    """
 
     table: pa.Table
     windows: tuple[Window, ...]
@@ -38,6 +42,8 @@ class Recording:
         of_row = cut.indices(times, 0, table.num_rows, 0, first=True)
         indices, counts = np.unique(of_row, return_counts=True)
         windows = tuple(cut.window(int(i), int(n)) for i, n in zip(indices, counts, strict=True))
+        if times is not None or not cut.closed(windows[-1], None):
+            windows = windows[:-1]
         if len(windows) <= history:
             raise TooFewError(f"the stream makes {len(windows)} windows", f"It needs more than {history}.")
         return cls(table, windows, of_row, history)

@@ -8,11 +8,17 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undrift.errors import DataError, suggest
+from undrift.errors import DataError, TooFewError, suggest
 from undrift.records import Column, Kind, Schema, Task
+
+MOMENT = pa.timestamp("us", tz="UTC")
+"""The type of every time that undrift keeps."""
 
 PREFIX = "_undrift_"
 """Names that begin like this belong to the lake's own columns."""
+
+MINIMUM_HISTORY = 50
+"""Rows under which no model is trained: nothing could be said about it."""
 
 ID_LIKE_SHARE = 0.5
 ID_LIKE_ROWS = 100
@@ -57,7 +63,7 @@ def infer(
         _require(table, name, source)
     apart = {target, prediction}
     columns = tuple(
-        _column(table[name], name, {time: "time", id: "id", **dict.fromkeys(ignore, "ignored")}, source)
+        _column(table[name], name, time, {id: "id", **dict.fromkeys(ignore, "ignored"), time: "time"}, source)
         for name in table.column_names
         if name not in apart
     )
@@ -67,6 +73,16 @@ def infer(
     return Schema(
         columns, target=target, task=found, classes=classes, time=time, id=id, prediction=prediction
     )
+
+
+def require_history(table: pa.Table, source: str = "the table") -> None:
+    """Raise TooFewError unless there are enough rows to agree on a schema and train a first model."""
+    if table.num_rows == 0:
+        raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
+    if table.num_rows < MINIMUM_HISTORY:
+        raise TooFewError(
+            f"{source} has {table.num_rows} rows", f"A history needs at least {MINIMUM_HISTORY}, better thousands."
+        )
 
 
 def features(schema: Schema) -> tuple[Column, ...]:
@@ -125,7 +141,7 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
     if pa.types.is_unsigned_integer(type_):
         return pa.int64()
     if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
-        return pa.timestamp("us", tz="UTC")
+        return MOMENT
     if pa.types.is_null(type_):
         return pa.float64()
     if pa.types.is_time(type_):
@@ -143,8 +159,8 @@ def type_named(name: str) -> pa.DataType:
     >>> type_named("timestamp[us, tz=UTC]")
     TimestampType(timestamp[us, tz=UTC])
     """
-    if name == "timestamp[us, tz=UTC]":
-        return pa.timestamp("us", tz="UTC")
+    if name == str(MOMENT):
+        return MOMENT
     return {"double": pa.float64(), "float": pa.float32()}.get(name) or pa.type_for_alias(name)
 
 
@@ -177,17 +193,27 @@ def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(pa.string())
 
 
-def _column(values: pa.ChunkedArray, name: str, apart: dict[str | None, str], source: str) -> Column:
+def _column(
+    values: pa.ChunkedArray, name: str, time: str | None, apart: dict[str | None, str], source: str
+) -> Column:
     if name.startswith(PREFIX):
         raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
     if pa.types.is_nested(values.type):
         raise DataError(f"column {name!r} of {source} is nested ({values.type})", "Flatten or drop it.")
     kind = kind_of(values.type)
     reason = apart.get(name) or _why_left_out(values, kind)
-    type_ = str(plain_type(values.type))
+    type_ = str(MOMENT if name == time and kind == "categorical" else plain_type(values.type))
     if reason:
         return Column(name, type_, kind, "left out", reason)
     return Column(name, type_, kind)
+
+
+def _from_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Event times written as text, with or without a zone; those without are UTC."""
+    try:
+        return values.cast(pa.timestamp("us")).cast(MOMENT)
+    except pa.ArrowInvalid:
+        return values.cast(MOMENT)
 
 
 def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
@@ -248,6 +274,8 @@ def _lossless(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
         values.type
     ):
         raise pa.ArrowInvalid("a time is not a number")
+    if values.type == pa.string() and type_ == MOMENT:
+        return _from_text(values)
     found = values.cast(type_)
     if pa.types.is_boolean(type_) and kind_of(values.type) == "numeric":
         lost = pc.not_equal(found.cast(values.type), values)

@@ -8,6 +8,9 @@ from undrift.calibration import Calibration
 from undrift.metrics import Metric
 from undrift.records import Finding, Verdict
 
+MINIMUM_ROWS = 30
+"""With fewer rows a share is not known to within a tenth, whatever the metric's noise floor says."""
+
 WATCH = 1 / 3
 """From this part of the threshold on, an effect is worth watching."""
 
@@ -18,7 +21,9 @@ class Threshold:
     def judge(self, metric: Metric, ref: Any, cur: Any, threshold: float) -> Finding:
         """The finding: value, limit, noise floor and verdict, without a p-value."""
         value, noise = metric(ref, cur), metric.noise(ref, cur)
-        return Finding(metric.name, value, threshold, noise, _verdict(value, threshold, noise))
+        few = min(ref.rows, cur.rows) < MINIMUM_ROWS
+        verdict = "insufficient" if few else _verdict(value, threshold, noise)
+        return Finding(metric.name, value, threshold, noise, verdict)
 
 
 def _verdict(value: float, threshold: float, noise: float) -> Verdict:

@@ -46,11 +46,13 @@ def init(
     from undrift.artifacts import read_file
     from undrift.config import FILE, created, document, load, parsed
     from undrift.errors import ConfigError
+    from undrift.schema import require_history
 
     root = (context.obj or Path.cwd()).resolve()
     if (root / FILE).exists():
         raise ConfigError(f"{root / FILE} exists", "Remove it, or choose another folder with -C DIR.")
     table = inputs.read(source)
+    require_history(table, inputs.label_of(source))
     named = {"target": target, "time": time, "id": id, "ignore": ignore, "prediction": prediction}
     own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
     own |= dict(parsed(a) for a in assignments or ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -27,6 +28,9 @@ Chart = alt.LayerChart | alt.FacetChart | alt.Chart
 LEVELS = 3
 """Heights at which the labels of events stand, so that neighbours do not cover each other."""
 
+DAY = 86_400_000.0
+"""Milliseconds."""
+
 REFERENCE, WINDOW = "reference", "window"
 """The two sides of what changed."""
 
@@ -34,7 +38,7 @@ REFERENCE, WINDOW = "reference", "window"
 def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette, *, timed: bool) -> Chart:
     """Scores over time with what the loop did on them."""
     low, high = _room([row["score"] for row in scores])
-    x = _time_axis(timed)
+    x = _time_axis(timed, [row["at"] for row in (*scores, *events)])
     y = alt.Y(
         "score:Q",
         title=f"{scores[-1]['metric']} (lower is better)",
@@ -54,7 +58,7 @@ def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette, 
         alt.layer(
             *_event_layers(events, x, colours),
             lines.mark_line(strokeWidth=2.5),
-            lines.mark_circle(size=42, opacity=1).encode(tooltip=tooltip),
+            lines.mark_circle(size=32, opacity=1).encode(tooltip=tooltip),
         )
         .resolve_scale(color="independent")
         .properties(height=330)
@@ -78,7 +82,14 @@ def _event_layers(events: Sequence[Row], x: alt.X, colours: Palette) -> list[alt
     rules = base.mark_rule(strokeWidth=1.5).encode(
         strokeDash=alt.StrokeDash("event:N", scale=dashes, legend=None)
     )
-    return [rules, *(_event_labels(rows, x, scale, level) for level, rows in enumerate(_levels(events)))]
+    return [
+        rules,
+        *(
+            label
+            for level, rows in enumerate(_levels(events))
+            for label in _event_labels(rows, x, colours, level)
+        ),
+    ]
 
 
 def _levels(events: Sequence[Row]) -> list[list[Row]]:
@@ -87,19 +98,16 @@ def _levels(events: Sequence[Row]) -> list[list[Row]]:
     return [labelled[level::LEVELS] for level in range(LEVELS) if labelled[level::LEVELS]]
 
 
-def _event_labels(rows: Sequence[Row], x: alt.X, scale: alt.Scale, level: int) -> alt.Chart:
-    labels: alt.Chart = (
-        alt.Chart(_frame(rows))
-        .mark_text(align="left", baseline="middle", dx=4, fontSize=11, fontWeight=600)
-        .encode(
-            x=x,
-            y=alt.value(8 + 15 * level),
-            text="label:N",
-            color=alt.Color("event:N", scale=scale, legend=None),
-            tooltip=[_tip("event"), _tip("window", "after window"), _tip("text", "why")],
-        )
+def _event_labels(rows: Sequence[Row], x: alt.X, colours: Palette, level: int) -> list[alt.Chart]:
+    """The labels of one level, over a halo that keeps the rules behind them from crossing them out."""
+    base = alt.Chart(_frame(rows)).encode(x=x, y=alt.value(8 + 15 * level), text="label:N")
+    look: dict[str, Any] = {"align": "left", "baseline": "middle", "dx": 4, "fontSize": 11, "fontWeight": 600}
+    halo = base.mark_text(**look, color=colours.paper, stroke=colours.paper, strokeWidth=5)
+    colour = alt.condition(
+        alt.datum.event == ROLLED_BACK, alt.value(colours.rolled_back), alt.value(colours.promoted)
     )
-    return labels
+    tooltip = [_tip("event"), _tip("window", "after window"), _tip("text", "why")]
+    return [halo, base.mark_text(**look).encode(color=colour, tooltip=tooltip)]
 
 
 def heatmap(cells: Sequence[Row], features: Sequence[str], windows: Sequence[str], colours: Palette) -> Chart:
@@ -113,14 +121,27 @@ def heatmap(cells: Sequence[Row], features: Sequence[str], windows: Sequence[str
             sort=list(windows),
             scale=alt.Scale(domain=list(windows)),
             axis=alt.Axis(
-                orient="top", labelAngle=0, labelOverlap=True, labelSeparation=10, ticks=False, domain=False
+                orient="top",
+                labelAngle=0,
+                labelOverlap=True,
+                labelSeparation=10,
+                labelFlush=False,
+                ticks=False,
+                domain=False,
             ),
         ),
         y=alt.Y(
             "feature:N",
             title=None,
             scale=alt.Scale(domain=list(features)),
-            axis=alt.Axis(labelLimit=130, ticks=False, domain=False, labelPadding=8),
+            axis=alt.Axis(
+                labelLimit=130,
+                labelOverlap=False,
+                ticks=False,
+                domain=False,
+                labelPadding=8,
+                labelFlush=False,
+            ),
         ),
     )
     picked = alt.selection_point(name="cell", fields=["feature", "window"], on="click", empty=False)
@@ -140,11 +161,11 @@ def heatmap(cells: Sequence[Row], features: Sequence[str], windows: Sequence[str
             _tip("effect", "what changed"),
         ],
     )
-    size = alt.ExprRef("min(34, pow(min(bandwidth('x'), bandwidth('y')) * 0.36, 2))")
+    size = alt.ExprRef("bandwidth('x') < 6 ? 0 : min(34, pow(min(bandwidth('x'), bandwidth('y')) * 0.36, 2))")
     marks = base.transform_filter("datum.over").mark_square(
         opacity=0.8, size=size, color=colours.mark, tooltip=False
     )
-    return alt.layer(tiles.add_params(picked), marks).properties(height=max(26 * len(features), 60))
+    return alt.layer(tiles.add_params(picked), marks).properties(height=26 * len(features) + 40)
 
 
 def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:
@@ -157,7 +178,9 @@ def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:
             "challenger:N",
             title=None,
             scale=alt.Scale(domain=names),
-            axis=alt.Axis(labelLimit=170, ticks=False, domain=False, grid=True, labelPadding=8),
+            axis=alt.Axis(
+                labelLimit=170, ticks=False, domain=False, grid=True, labelPadding=8, labelFlush=False
+            ),
         ),
         color=alt.Color(
             "event:N",
@@ -174,12 +197,12 @@ def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:
         ],
     )
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=colours.zero, strokeWidth=1.5)
-    x = alt.X("lower:Q", title=against, axis=alt.Axis(tickCount=6))
+    x = alt.X("lower:Q", title=against, axis=alt.Axis(tickCount=6), scale=alt.Scale(padding=12))
     return alt.layer(
         zero.encode(x=alt.X("zero:Q", title=against)),
         base.mark_rule(strokeWidth=3).encode(x=x, x2="upper:Q"),
         base.mark_circle(size=130, opacity=1).encode(x=alt.X("difference:Q", title=against)),
-    ).properties(height=max(30 * len(names), 70) + 70)
+    ).properties(height=max((34 if len(names) < 8 else 24) * len(names), 80) + 70)
 
 
 def histogram(drawn: Steps, colours: Palette, title: str) -> Chart:
@@ -216,14 +239,14 @@ def bars(shares: Sequence[Share], colours: Palette) -> Chart:
                 "name:N",
                 title=None,
                 scale=alt.Scale(domain=[s.name for s in shares], paddingInner=0.3),
-                axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=8),
+                axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=8, labelFlush=False),
             ),
             yOffset=alt.YOffset("side:N", scale=alt.Scale(domain=[REFERENCE, WINDOW])),
             x=alt.X("share:Q", title="share of rows", axis=alt.Axis(format=".0%", tickCount=5)),
             color=_sides(colours),
             tooltip=[_tip("name", "label"), _tip("side"), _tip("text", "share")],
         )
-        .properties(height=max(42 * len(shares), 80) + 60)
+        .properties(height=max(48 * len(shares), 100) + 60)
     )
     return chart
 
@@ -236,7 +259,7 @@ def dumbbells(shares: Sequence[Share], colours: Palette) -> Chart:
         title=None,
         sort=order,
         scale=alt.Scale(domain=order),
-        axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=8),
+        axis=alt.Axis(labelLimit=150, ticks=False, domain=False, labelPadding=8, labelFlush=False),
     )
     x = alt.X(
         "share:Q", title="share of rows", axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=True)
@@ -279,18 +302,15 @@ def _sides(colours: Palette) -> alt.Color:
     )
 
 
-def _time_axis(timed: bool) -> alt.X:
-    """Time in UTC, or the number of the window."""
-    if timed:
-        return alt.X(
-            "at:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(grid=False, labelOverlap=True)
-        )
-    return alt.X(
-        "at:Q",
-        title="window",
-        scale=alt.Scale(zero=False, nice=False),
-        axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
-    )
+def _time_axis(timed: bool, places: Sequence[float]) -> alt.X:
+    """Time in UTC, as exact as the stretch of it asks for, or the number of the window."""
+    if not timed:
+        axis = alt.Axis(grid=False, tickMinStep=1, format="d")
+        return alt.X("at:Q", title="window", scale=alt.Scale(zero=False, nice=False), axis=axis)
+    days = (max(places) - min(places)) / DAY
+    written: dict[str, Any] = {} if days > 120 else {"format": "%d %b" if days > 4 else "%d %b %H:%M"}
+    axis = alt.Axis(grid=False, labelOverlap=True, tickCount=12, **written)
+    return alt.X("at:T", title=None, scale=alt.Scale(type="utc"), axis=axis)
 
 
 def _room(values: Sequence[float]) -> tuple[float, float]:

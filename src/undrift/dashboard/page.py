@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
 
 import streamlit as st
 
@@ -27,8 +26,8 @@ FEATURES = 30
 WINDOWS = 104
 """Windows that it shows before the reader asks for more: two years of weeks."""
 
-SPARK = 26
-"""Windows in the small charts beside a number."""
+STYLE = "<style>.stMainBlockContainer {padding-top: 4.25rem}</style>"
+"""Less empty space above the sentence than Streamlit leaves."""
 
 REFRESH = "30s"
 """How often the page looks whether the loop has written something."""
@@ -45,6 +44,7 @@ STATES: dict[Verdict, str] = {
 def draw(workspace: Path) -> None:
     """Draw the page of a workspace, or say why there is nothing to draw."""
     st.set_page_config(page_title="undrift", layout="wide")
+    st.html(STYLE)
     root = workspace.resolve()
     try:
         store = _store(root)
@@ -103,7 +103,7 @@ def _sentence(root: Path, found: Overview) -> None:
     last = found.last
     with st.container(border=True):
         st.caption(f"undrift · {inert(root.name)}")
-        st.markdown(f"### {_state(found)}")
+        st.markdown(f"#### {_state(found)}")
         if last is None:
             st.markdown("Deliver rows with `undrift run`; the first complete window appears here.")
             return
@@ -112,14 +112,15 @@ def _sentence(root: Path, found: Overview) -> None:
             f"{inert(wording.comparison(last.comparison))}"
         )
         st.markdown(f"**Last decision.** {inert(_ended(last.step.why))}")
-        st.caption(captions.waiting(found.lines))
-        _rules(last.decision)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(captions.waiting(found.lines), width="content")
+            _rules(last.decision)
 
 
 def _rules(decision: Decision) -> None:
     """Every rule of the last decision, with its numbers."""
     if decision.rules:
-        with st.expander("Every rule of this decision"):
+        with st.popover("Every rule of this decision", type="tertiary"):
             for rule in decision.rules:
                 mark = ":material/check: holds" if rule.holds else ":material/close: does not hold"
                 st.markdown(f"**{inert(rule.name)}** {mark}: {inert(rule.text)}")
@@ -140,64 +141,39 @@ def _ended(text: str) -> str:
 
 def _numbers(found: Overview) -> None:
     """The four numbers that a person on call looks for."""
-    over, score, live, waiting = st.columns(4)
-    with over:
-        _over_the_limit(found.lines)
-    with score:
-        _newest_score(found.lines)
     since = found.since.promotion.window
-    _tile(
-        live, "Live model", f"v{found.live.number}", f"since {inert(since)}" if since else "since the start"
-    )
-    _tile(
-        waiting,
-        "Waiting for labels",
-        wording.count(found.waiting, "window"),
-        f"of {len(found.lines):,} settled",
-    )
+    with st.container(horizontal=True):
+        _over_the_limit(found.last)
+        _newest_score(found.lines)
+        _tile("Live model", f"v{found.live.number}", f"since {inert(since)}" if since else "since the start")
+        _tile(
+            "Waiting for labels", wording.count(found.waiting, "window"), f"of {len(found.lines):,} settled"
+        )
 
 
-def _over_the_limit(lines: tuple[Line, ...]) -> None:
-    if not lines:
-        _tile(st, "Features over the limit", "–", "no window yet")
+def _over_the_limit(last: Line | None) -> None:
+    if last is None:
+        _tile("Features over the limit", "–", "no window yet")
         return
-    record = lines[-1].comparison
-    history = [len(wording.drifted(line.comparison)) for line in lines[-SPARK:]]
+    record = last.comparison
     total = len(record.features) + len(record.lost) + len(record.retyped)
-    _tile(st, "Features over the limit", f"{history[-1]} of {total}", "newest window", history, "bar")
+    _tile("Features over the limit", f"{len(wording.drifted(record))} of {total}", "newest window")
 
 
 def _newest_score(lines: tuple[Line, ...]) -> None:
-    scored = [(line.live, line.first) for line in lines if line.live]
-    if not scored:
-        _tile(st, "Score of the live model", "–", "labels to come")
+    scored = next((line for line in reversed(lines) if line.live), None)
+    if scored is None or scored.live is None:
+        _tile("Score of the live model", "–", "labels to come")
         return
-    live, first = scored[-1]
-    beside = f"first model: {wording.number(first.value)}" if first else "no first model"
-    label = f"{inert(live.metric)}, window {inert(live.window)}"
-    _tile(st, label, wording.number(live.value), beside, [s.value for s, _ in scored[-SPARK:]], "line")
-
-
-def _tile(
-    place: Any,
-    label: str,
-    value: str,
-    beside: str,
-    history: list[Any] | None = None,
-    kind: Literal["line", "bar"] = "line",
-) -> None:
-    """One number with what belongs beside it, and where it comes from."""
-    place.metric(
-        label,
-        value,
-        delta=beside,
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        height="stretch",
-        chart_data=history,
-        chart_type=kind,
+    beside = f"first model: {wording.number(scored.first.value)}" if scored.first else "no first model"
+    _tile(
+        f"{inert(scored.live.metric)}, {inert(scored.window.key)}", wording.number(scored.live.value), beside
     )
+
+
+def _tile(label: str, value: str, beside: str) -> None:
+    """One number, and what belongs beside it."""
+    st.metric(label, value, delta=beside, delta_color="off", delta_arrow="off", border=True)
 
 
 def _performance(found: Overview, colours: Palette) -> None:

@@ -20,6 +20,7 @@ class Palette:
     few: str
     mark: str
     zero: str
+    paper: str
 
 
 LIGHT = Palette(
@@ -34,6 +35,7 @@ LIGHT = Palette(
     few="#d5dae3",
     mark="#4a1410",
     zero="#31333f",
+    paper="#ffffff",
 )
 
 DARK = Palette(
@@ -48,6 +50,7 @@ DARK = Palette(
     few="#39424f",
     mark="#ffeade",
     zero="#e6e8ee",
+    paper="#171614",
 )
 
 

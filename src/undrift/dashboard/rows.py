@@ -27,6 +27,9 @@ BANDS = (
 )
 """Colour bands of the heatmap, cut at the policy's limit."""
 
+CROWDED = 8
+"""With more promotions than this their labels are the version alone; the legend says what it is."""
+
 GONE, FEW = "gone or retyped", "too few rows"
 """Cells of the heatmap that have no effect to show."""
 
@@ -68,6 +71,7 @@ def events(overview: Overview) -> list[Row]:
 
 
 def _judged(lines: Sequence[Line]) -> Iterator[Row]:
+    crowded = sum(line.step.action == "promote" for line in lines) > CROWDED
     for line in lines:
         if line.outcome and line.outcome.trials:
             version = f"v{chosen(line.outcome).version}"
@@ -76,7 +80,7 @@ def _judged(lines: Sequence[Line]) -> Iterator[Row]:
                 "at": end(line.window),
                 "window": line.window.key,
                 "event": PROMOTED if promoted else REJECTED,
-                "label": f"{version} live" if promoted else "",
+                "label": "" if not promoted else version if crowded else f"{version} live",
                 "text": line.outcome.why,
             }
 

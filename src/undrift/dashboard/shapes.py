@@ -12,7 +12,7 @@ from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.wording import number
 
-STEPS = 36
+STEPS = 24
 """About as many steps as a histogram has."""
 
 TAIL = 0.005

@@ -27,9 +27,9 @@ def file(source: str | PathLike[str]) -> pa.Table:
         raise DataError(f"{path} is empty", "A file needs a header line and rows.")
     try:
         table = _read(path)
+        repeated = [name for name, count in Counter(table.column_names).items() if count > 1]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {_first_line(error)}", _remedy(error)) from error
-    repeated = [name for name, count in Counter(table.column_names).items() if count > 1]
     if repeated:
         raise DataError(f"{path} has more than one column {repeated[0]!r}", "Rename or drop one.")
     return table
@@ -72,7 +72,7 @@ def _first_line(error: Exception) -> str:
 
 def _remedy(error: Exception) -> str:
     text = str(error)
-    if "UTF8" in text or "UTF-8" in text:
+    if "utf" in text.lower():
         return "Save it as UTF-8."
     if "columns, got" in text:
         return "Every line needs as many fields as the header."

@@ -21,8 +21,8 @@ def psi(ref: AnyProfile, cur: AnyProfile) -> float:
     """PSI = Σ (q - p) ln(q / p) over the reference's deciles or over labels; 0 to infinity.
 
     For a shift of a normal by s standard deviations it tends to s² as bins grow finer. It is
-    symmetric in p and q, but the bins are the reference's. 0 when either side has no value. Source: Jeffreys (1946); Siddiqi, Credit Risk
-    Scorecards (2006).
+    symmetric in p and q, but the bins are the reference's. 0 when either side has no value. Source:
+    Jeffreys (1946); Siddiqi, Credit Risk Scorecards (2006).
 
     >>> from undrift.profiles.categorical import CategoricalProfile
     >>> same = CategoricalProfile(counts={"a": 5, "b": 5})

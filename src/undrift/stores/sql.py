@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from undrift.stores import Store
 from undrift.stores._tables import HEAD, champion, leases, ledger, profiles, records
 
 T = TypeVar("T")
+
+SQLITE_PATIENCE = 30.0
+"""Seconds to wait for another process that writes."""
 
 GENESIS = "0" * 64
 """What the first ledger entry chains to."""
@@ -219,7 +223,7 @@ def _engine(url: str) -> sa.Engine:
         return sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     if not url.startswith("sqlite"):
         return sa.create_engine(url)
-    engine = sa.create_engine(url, connect_args={"timeout": 30})
+    engine = sa.create_engine(url, connect_args={"timeout": SQLITE_PATIENCE})
     sa.event.listen(engine, "connect", _sqlite_settings)
     sa.event.listen(engine, "begin", _sqlite_begin)
     return engine
@@ -228,9 +232,24 @@ def _engine(url: str) -> sa.Engine:
 def _sqlite_settings(connection: Any, _record: Any) -> None:
     """WAL, full durability, and transactions that we begin ourselves."""
     connection.isolation_level = None
-    if connection.execute("pragma journal_mode").fetchone()[0] != "wal":
-        connection.execute("pragma journal_mode=wal")
+    deadline = time.monotonic() + SQLITE_PATIENCE
+    while not _in_wal(connection):
+        if time.monotonic() > deadline:
+            raise sqlite3.OperationalError("database is locked")
+        time.sleep(0.01)
     connection.execute("pragma synchronous=full")
+
+
+def _in_wal(connection: sqlite3.Connection) -> bool:
+    """Switch to WAL; False where others open the same new file, for which SQLite does not wait by itself."""
+    try:
+        if connection.execute("pragma journal_mode").fetchone()[0] != "wal":
+            connection.execute("pragma journal_mode=wal")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:

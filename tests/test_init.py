@@ -1,0 +1,354 @@
+"""A person's own data and model, by the same path, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from conftest import moving_stream
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from undrift.cli import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+def ask(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
+    code = run([str(a) for a in arguments])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return code, out, err
+
+
+def write(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    elif path.suffix == ".jsonl":
+        frame.to_json(path, orient="records", lines=True, date_format="iso")
+    elif path.suffix == ".feather":
+        frame.to_feather(path)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+def made(tmp_path: Path, capsys: Capture, *options: object, frame: pd.DataFrame | None = None) -> Path:
+    """A workspace made from a small history."""
+    frame = moving_stream().head(960) if frame is None else frame
+    history = write(frame, tmp_path / "history.csv")
+    root = tmp_path / "workspace"
+    code, _, err = ask(capsys, "init", "--from", history, "--target", "y", *options, "-C", root)
+    assert code == 0, err
+    return root
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "feather", "jsonl"])
+def test_a_file_of_any_kind_makes_a_workspace_and_runs(ending: str, tmp_path: Path, capsys: Capture) -> None:
+    stream = moving_stream().assign(at=lambda d: d["at"].astype("datetime64[ms]"))
+    history = write(stream.head(960), tmp_path / f"history.{ending}")
+    following = write(stream[960:1080], tmp_path / f"next.{ending}")
+    root = tmp_path / "workspace"
+    assert (
+        ask(capsys, "init", "--from", history, "--target", "y", "--id", "id", "--time", "at", "-C", root)[0]
+        == 0
+    )
+    code, out, _ = ask(capsys, "run", following, "--json", "-C", root)
+    body = json.loads(out)
+    assert (code, body["batch"]["rows"], len(body["settled"])) == (0, 120, 1)
+    assert body["settled"][0]["scores"][0]["rows"] == 120
+
+
+def test_the_written_file_is_commented_and_says_what_was_asked(tmp_path: Path, capsys: Capture) -> None:
+    root = made(tmp_path, capsys, "--id", "id", "--time", "at", "--set", "gate.alpha=0.1")
+    text = (root / "undrift.toml").read_text()
+    assert 'target = "y" ' in text
+    assert "alpha = 0.1 " in text
+    assert '# metric = "psi"' in text
+    assert text.count("#") > 25
+
+
+def test_the_same_file_twice_changes_nothing(tmp_path: Path, capsys: Capture) -> None:
+    root = made(tmp_path, capsys)
+    batch = write(moving_stream()[960:1080], tmp_path / "next.csv")
+    ask(capsys, "run", batch, "-C", root)
+    code, out, _ = ask(capsys, "run", batch, "--json", "-C", root)
+    body = json.loads(out)
+    assert (code, body["batch"]["again"], body["settled"], body["action"]) == (0, True, [], "wait")
+
+
+def test_late_labels_score_the_window(tmp_path: Path, capsys: Capture) -> None:
+    root = made(tmp_path, capsys, "--id", "id")
+    batch = moving_stream()[960:1080]
+    ask(capsys, "run", write(batch.drop(columns="y"), tmp_path / "next.csv"), "-C", root)
+    _, out, _ = ask(capsys, "label", write(batch[["id", "y"]], tmp_path / "labels.csv"), "--json", "-C", root)
+    assert [s["rows"] for s in json.loads(out)["scores"]] == [120]
+    stray = pd.DataFrame({"id": ["nobody"], "y": [1.0]})
+    _, _, err = ask(capsys, "label", write(stray, tmp_path / "stray.csv"), "-C", root)
+    assert "no known row" in err
+
+
+def test_detailed_exit_codes(tmp_path: Path, capsys: Capture) -> None:
+    root = made(tmp_path, capsys, "--set", "policy.use=never")
+    moved = write(moving_stream()[1500:1620], tmp_path / "moved.csv")
+    assert ask(capsys, "run", moved, "--detailed-exitcode", "-C", root)[0] == 3
+    few = write(moving_stream()[1620:1630], tmp_path / "few.csv")
+    assert ask(capsys, "run", few, "--detailed-exitcode", "-C", root)[0] == 5
+
+
+def fitted(frame: pd.DataFrame, columns: list[str]) -> object:
+    encoded = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["colour"]), remainder="passthrough"
+    )
+    rows = frame[columns].assign(x=frame.x.fillna(0))
+    return make_pipeline(encoded, RandomForestRegressor(10, random_state=0)).fit(rows, frame.y)
+
+
+def test_a_fitted_model_is_adopted_serves_and_is_refitted(tmp_path: Path, capsys: Capture) -> None:
+    stream = moving_stream()
+    skops.io.dump(fitted(stream.head(960), ["x", "z", "colour"]), tmp_path / "mine.skops")
+    root = made(tmp_path, capsys, "--model", tmp_path / "mine.skops", "--ignore", "id", "--ignore", "at",
+                frame=stream.head(960).assign(x=lambda d: d.x.fillna(0)))  # fmt: skip
+    actions = []
+    for i in range(10):
+        part = stream[1440 + 120 * i : 1560 + 120 * i]
+        _, out, _ = ask(capsys, "run", write(part, tmp_path / f"b{i}.csv"), "--json", "-C", root)
+        actions += [s["action"] for s in json.loads(out)["settled"]]
+    assert "promote" in actions
+    models = json.loads(ask(capsys, "models", "--json", "-C", root)[1])["models"]
+    assert models[0]["trainer"] == "Pipeline"
+    assert models[0]["merge"] == "adopted"
+    assert any(m["trainer"] == "refit" and m["status"] == "live" for m in models)
+
+
+def test_a_pickle_needs_consent(tmp_path: Path, capsys: Capture) -> None:
+    stream = moving_stream().head(960).assign(x=lambda d: d.x.fillna(0))
+    joblib.dump(fitted(stream, ["x", "z", "colour"]), tmp_path / "mine.joblib")
+    history = write(stream, tmp_path / "history.csv")
+    root = tmp_path / "workspace"
+    options = ["init", "--from", history, "--target", "y", "--ignore", "id", "--ignore", "at"]
+    options += ["--model", tmp_path / "mine.joblib", "-C", root]
+    code, _, err = ask(capsys, *options)
+    assert code == 2
+    assert "--trust" in err
+    assert not (root / "undrift.toml").exists()
+    assert ask(capsys, *options, "--trust")[0] == 0
+    assert ask(capsys, "run", write(stream.tail(100), tmp_path / "n.csv"), "-C", root)[0] == 0
+
+
+def test_without_a_model_predictions_are_scored_and_retraining_says_what_it_lacks(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    stream = moving_stream().assign(guess=lambda d: 2 * d.x.fillna(0))
+    root = made(tmp_path, capsys, "--prediction", "guess", "--id", "id", frame=stream.head(960))
+    out = ""
+    for i in range(3):
+        part = stream[1440 + 120 * i : 1560 + 120 * i]
+        _, out, _ = ask(capsys, "run", write(part, tmp_path / f"b{i}.csv"), "--json", "-C", root)
+    newest = json.loads(out)["settled"][0]
+    assert newest["scores"][0]["version"] == 0
+    assert newest["scores"][0]["value"] > 1
+    assert newest["action"] == "keep"
+    assert "set model.use" in newest["why"]
+    assert ask(capsys, "rollback", "--yes", "-C", root)[0] == 2
+
+
+def table(**columns: object) -> pd.DataFrame:
+    n = 300
+    base = {"x": np.arange(n) / 7, "c": ["a", "b", "c"] * (n // 3), "y": np.arange(n) % 17 + 0.5}
+    return pd.DataFrame(base | columns)
+
+
+BAD_HISTORIES = {
+    "missing target": (table().drop(columns="y"), ["y"], 2),
+    "target without a label": (table(y=np.nan), ["no label"], 2),
+    "one class only": (table(y="yes"), ["one value only", "'yes'"], 2),
+    "three classes": (table(y=["a", "b", "c"] * 100), ["3 classes"], 2),
+    "one row": (table().head(1), ["has 1 rows"], 5),
+    "three rows": (table().head(3), ["has 3 rows"], 5),
+    "no feature": (table()[["y"]], ["no feature"], 2),
+    "infinite target": (table(y=[np.inf] + [1.0, 2.0, 3.0] * 99 + [1.0, 2.0]), ["not finite"], 2),
+    "reserved name": (table(_undrift_id=1.0), ["_undrift_id"], 2),
+}
+
+
+@pytest.mark.parametrize("case", BAD_HISTORIES)
+def test_a_bad_history_is_refused_by_name_and_nothing_is_left(
+    case: str, tmp_path: Path, capsys: Capture
+) -> None:
+    frame, says, exit_code = BAD_HISTORIES[case]
+    history = write(frame, tmp_path / "history.parquet" if case != "one row" else tmp_path / "history.csv")
+    root = tmp_path / "workspace"
+    code, out, err = ask(capsys, "init", "--from", history, "--target", "y", "-C", root)
+    assert (code, out) == (exit_code, "")
+    for word in says:
+        assert word in err
+    assert not root.exists() or not list(root.iterdir())
+
+
+BAD_FILES = {
+    "empty.csv": (b"", "is empty"),
+    "header.csv": (b"x,y\n", "no rows"),
+    "ragged.csv": (b"x,y\n1,2\n3\n", "as many fields"),
+    "twice.csv": (b"x,x,y\n1,2,3\n", "more than one column"),
+    "latin.csv": "naïve,y\né,1\n".encode("latin-1"),
+    "broken.parquet": (b"PAR1 this is no parquet", "cannot be read"),
+    "broken.csv.gz": (b"\x1f\x8b not gzip", "cannot be read"),
+    "what.xyz": (b"1", "unknown ending"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_an_unreadable_file_is_named_with_the_remedy(name: str, tmp_path: Path, capsys: Capture) -> None:
+    case = BAD_FILES[name]
+    content, says = case if isinstance(case, tuple) else (case, "")
+    path = tmp_path / name
+    path.write_bytes(content)
+    code, _, err = ask(capsys, "init", "--from", path, "--target", "y", "-C", tmp_path / "workspace")
+    assert code == 2
+    assert name in err
+    assert says in err
+    assert not (tmp_path / "workspace" / "undrift.toml").exists()
+
+
+def test_a_missing_file_and_a_misspelt_column_are_named(tmp_path: Path, capsys: Capture) -> None:
+    code, _, err = ask(capsys, "init", "--from", tmp_path / "no.csv", "--target", "y", "-C", tmp_path / "w")
+    assert code == 2
+    assert "no.csv does not exist" in err
+    history = write(moving_stream().head(960), tmp_path / "h.csv")
+    code, _, err = ask(
+        capsys, "init", "--from", history, "--target", "y", "--time", "att", "-C", tmp_path / "w"
+    )
+    assert code == 2
+    assert "Did you mean 'at'?" in err
+
+
+def bad_batches() -> dict[str, tuple[pd.DataFrame, list[str]]]:
+    good = moving_stream()[960:1080].reset_index(drop=True)
+    text = good.assign(z=["what"] + [1.0] * 119)
+    return {
+        "lost column": (good.drop(columns="z"), ["next.csv", "'z'"]),
+        "text in a number": (text, ["next.csv", "'z'", "row 1", "'what'"]),
+        "duplicate ids": (pd.concat([good, good.head(1)]), ["'r960'", "more than once"]),
+        "null id": (good.assign(id=[None, *good.id[1:]]), ["nulls"]),
+        "label is text": (good.assign(y="high"), ["'y'"]),
+        "time is text": (good.assign(at="yesterday"), ["'at'"]),
+        "no rows": (good.head(0), ["no rows"]),
+    }
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bad")
+    history = write(moving_stream().head(960), folder / "history.csv")
+    root = folder / "workspace"
+    assert (
+        run(["init", "--from", str(history), "--target", "y", "--id", "id", "--time", "at", "-C", str(root)])
+        == 0
+    )
+    return root
+
+
+@pytest.mark.parametrize("case", bad_batches())
+def test_a_bad_batch_is_refused_by_name_and_nothing_is_kept(
+    case: str, workspace: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    frame, says = bad_batches()[case]
+    before = state(workspace)
+    code, out, err = ask(capsys, "run", write(frame, tmp_path / "next.csv"), "-C", workspace)
+    assert (code, out) == (2, "")
+    for word in says:
+        assert word in err
+    assert state(workspace) == before
+
+
+def state(root: Path) -> tuple[object, ...]:
+    from undrift.config import open as open_loop
+
+    loop = open_loop(root)
+    return tuple(loop.archive.batches()), tuple(loop.lake.versions().items()), len(loop.store.ledger())
+
+
+def test_reordered_and_new_columns_are_taken_in_and_said(tmp_path: Path, capsys: Capture) -> None:
+    root = made(tmp_path, capsys)
+    batch = moving_stream()[960:1080].assign(extra=1)
+    mixed = batch[sorted(batch, reverse=True)]
+    code, _, err = ask(capsys, "run", write(mixed, tmp_path / "next.csv"), "-C", root)
+    assert code == 0
+    assert "Unknown columns, not kept: extra" in err
+
+
+def test_hostile_column_names_go_through_the_whole_loop(tmp_path: Path, capsys: Capture) -> None:
+    names = {"x": "</script>", "z": "=cmd()|x", "colour": "![](http://example.invalid/a.png)"}
+    stream = moving_stream().rename(columns=names)
+    root = made(tmp_path, capsys, frame=stream.head(960))
+    code, out, _ = ask(capsys, "run", write(stream[960:1080], tmp_path / "next.csv"), "--json", "-C", root)
+    assert code == 0
+    assert set(names.values()) <= {f["name"] for f in json.loads(out)["settled"][0]["features"]}
+
+
+def test_init_over_a_workspace_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    root = made(tmp_path, capsys)
+    code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
+    assert code == 2
+    assert "exists" in err
+    (root / "undrift.toml").unlink()
+    code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
+    assert code == 2
+    assert "undrift.toml is gone" in err
+
+
+STREAMS: dict[str, list[str]] = {
+    "elec2": ["--time", "ts"],
+    "nanny_car_price": ["--time", "timestamp"],
+    "hotel_bookings": ["--time", "ts"],
+    "noaa_weather": ["--ignore", "seq"],
+    "nyc_flights": ["--time", "ts"],
+    "syn_stagger_recurring": ["--ignore", "seq"],
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_recorded_streams_run_from_init_to_the_last_batch(
+    name: str, streams: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    stream = pd.read_parquet(streams / f"{name}.parquet")
+    cut = np.linspace(0.3, 1.0, 5) * len(stream)
+    root = tmp_path / "workspace"
+    history = write(stream[: int(cut[0])], tmp_path / "history.parquet")
+    assert ask(capsys, "init", "--from", history, "--target", "target", *STREAMS[name], "-C", root)[0] == 0
+    settled = []
+    for i, (a, b) in enumerate(zip(cut, cut[1:], strict=False)):
+        part = write(stream[int(a) : int(b)], tmp_path / f"b{i}.parquet")
+        code, out, err = ask(capsys, "run", part, "--json", "-C", root)
+        assert code == 0, err
+        settled += json.loads(out)["settled"]
+    assert len(settled) == 4
+    assert all(s["scores"] for s in settled)
+
+
+def test_an_abrupt_shift_that_does_not_hurt_is_reported_and_not_retrained(
+    streams: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    stream = pd.read_parquet(streams / "nanny_car_price.parquet")
+    root = tmp_path / "workspace"
+    history = write(stream[:60_000], tmp_path / "history.parquet")
+    assert (
+        ask(capsys, "init", "--from", history, "--target", "target", "--time", "timestamp", "-C", root)[0]
+        == 0
+    )
+    verdicts, actions = [], []
+    for i in range(4):
+        part = write(stream[60_000 + 15_000 * i : 75_000 + 15_000 * i], tmp_path / f"b{i}.parquet")
+        found = json.loads(ask(capsys, "run", part, "--json", "-C", root)[1])["settled"][0]
+        verdicts.append(found["verdict"])
+        actions.append(found["action"])
+    assert verdicts == ["stable", "stable", "drift", "drift"]
+    assert actions == ["keep"] * 4

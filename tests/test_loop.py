@@ -1,0 +1,345 @@
+"""The loop end to end on a small stream, with a lake in memory and a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import moving_stream
+
+from undrift import inputs
+from undrift.comparison import Limits
+from undrift.errors import BusyError, DataError, LeakError, NotFoundError, TooFewError
+from undrift.gate import Gate
+from undrift.loop import LEASE, Loop
+from undrift.plugins import build
+from undrift.records import (
+    Comparison,
+    Decision,
+    Outcome,
+    Promotion,
+    Score,
+    Service,
+    Step,
+    Version,
+    encode,
+)
+from undrift.replay import Recording, play, totals
+from undrift.schema import infer
+from undrift.stores.sql import Sql, holder
+from undrift.trainers.estimator import Estimator
+from undrift.windows import Cut
+
+HISTORY = 8
+KINDS = (Comparison, Service, Score, Decision, Version, Outcome, Step)
+
+
+def make_loop(frame: pd.DataFrame, policy: dict[str, object] | None = None, **changes: object) -> Loop:
+    schema = infer(inputs.read(frame), target="y", time="at", id="id")
+    loop = Loop(
+        schema=schema,
+        store=Sql(),
+        lake=build("lakes", {"use": "memory"}),
+        registry=build("registries", {"use": "memory"}),
+        policy=build("policies", policy or {"use": "performance"}),
+        merges={name: build("merging", {"use": name}) for name in ("everything", "recent")},
+        holder=holder(),
+        trainer=Estimator("sklearn.tree:DecisionTreeRegressor", {"max_depth": 6}),
+        limits=Limits(threshold=0.25),
+        gate=Gate(block="1h"),
+        cut=Cut.of("6h"),
+        label_delay=timedelta(hours=6),
+    )
+    for name, value in changes.items():
+        setattr(loop, name, value)
+    return loop
+
+
+def recorded(loop: Loop, frame: pd.DataFrame) -> Recording:
+    return Recording.of(inputs.read(frame), loop.cut, "at", HISTORY)
+
+
+def played(policy: dict[str, object] | None = None, **changes: object) -> Loop:
+    frame = moving_stream()
+    loop = make_loop(frame, policy, **changes)
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    for _ in play(loop, recording, loop.label_delay):
+        pass
+    return loop
+
+
+@pytest.fixture(scope="module")
+def loop() -> Loop:
+    return played()
+
+
+def test_a_change_is_found_handled_and_the_live_model_beats_the_first(loop: Loop) -> None:
+    verdicts = {c.window.index: c.verdict for c in loop.store.all(Comparison) if c.window}
+    changed = sorted(verdicts)[12 - HISTORY]
+    assert verdicts[changed] == "drift"
+    assert all(v in ("stable", "watch") for i, v in verdicts.items() if i < changed)
+    found = totals(loop.store.all(Score), loop.store.all(Service), loop.first().number)
+    assert found.windows == 26 - HISTORY - 1  # the stream does not reach the last window's end
+    assert found.live < 0.7 * found.first
+    assert loop.live().number != loop.first().number
+
+
+def test_every_window_has_every_record_once(loop: Loop) -> None:
+    windows = [w.key for w in loop.archive.windows()]
+    assert [s.window.key for s in loop.store.all(Step)] == windows
+    assert [c.window.key for c in loop.store.all(Comparison) if c.window] == windows
+    assert [d.window for d in loop.store.all(Decision)] == windows
+    retrained = [d.window for d in loop.store.all(Decision) if d.action == "retrain"]
+    assert [o.window for o in loop.store.all(Outcome)] == retrained
+
+
+def test_no_score_is_taken_before_the_labels_are_due(loop: Loop) -> None:
+    frame = moving_stream()
+    early = make_loop(frame)
+    recording = recorded(early, frame)
+    early.start(recording.past)
+    first, second = recording.production[:2]
+    early.step(recording.rows(first), now=first.end)  # the labels come with the rows
+    assert early.store.all(Score) == []
+    early.step(recording.rows(second), now=second.end)
+    assert {s.window for s in early.store.all(Score)} == {first.key}
+
+
+def test_too_few_labels_are_no_score(loop: Loop) -> None:
+    frame = moving_stream()
+    sparse = make_loop(frame)
+    recording = recorded(sparse, frame)
+    sparse.start(recording.past)
+    window, following = recording.production[:2]
+    sparse.step(recording.rows(window).drop_columns(["y"]), now=window.end)
+    tenth = recording.rows(window).slice(0, 12).select(["id", "y"])
+    sparse.label(tenth, now=following.end)
+    assert sparse.store.all(Score) == []
+    sparse.label(recording.rows(window).select(["id", "y"]), now=following.end)
+    assert [s.rows for s in sparse.store.all(Score)] == [120]
+
+
+def test_held_out_rows_are_newer_than_what_anybody_was_trained_on(loop: Loop) -> None:
+    versions = {v.number: v for v in loop.store.all(Version)}
+    index = {w.key: w.index for w in [*loop.archive.windows(history=True), *loop.archive.windows()]}
+    assert loop.store.all(Outcome)
+    for outcome in loop.store.all(Outcome):
+        oldest = min(index[key] for key in outcome.held_out)
+        for number in (outcome.champion, *(t.version for t in outcome.trials)):
+            assert versions[number].through < oldest
+
+
+def test_the_champion_is_who_the_ledger_says(loop: Loop) -> None:
+    promotions = [e.promotion for e in loop.store.ledger()]
+    assert promotions[0].action == "start"
+    assert promotions[-1].version == loop.live().number
+    promoted = [o.promoted for o in loop.store.all(Outcome) if o.promoted is not None]
+    assert [p.version for p in promotions[1:]] == promoted
+    for earlier, later in zip(promotions, promotions[1:], strict=False):
+        assert later.previous == earlier.version
+
+
+def test_the_same_seed_gives_the_same_records(loop: Loop) -> None:
+    again = played()
+    for kind in KINDS:
+        assert [_bare(r) for r in again.store.all(kind)] == [_bare(r) for r in loop.store.all(kind)]
+
+
+def _bare(record: object) -> dict[str, object]:
+    """A record without the hash of its artifact: the same model dumped twice gives different bytes."""
+    return {k: v for k, v in encode(record).items() if k not in ("artifact", "bytes")}
+
+
+def test_the_same_batch_three_times_changes_nothing() -> None:
+    frame = moving_stream()
+    loop = make_loop(frame)
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    window = recording.production[0]
+    reports = [loop.step(recording.rows(window), now=window.end) for _ in range(3)]
+    assert [len(r.settled) for r in reports] == [1, 0, 0]
+    assert loop.archive.windows()[0].rows == 120
+    assert loop.lake.read("rows").num_rows == HISTORY * 120 + 120
+    assert loop.lake.read("predictions").num_rows == 120
+
+
+@pytest.mark.parametrize(
+    ("policy", "retrainings"),
+    [({"use": "never"}, 0), ({"use": "schedule", "every": 4}, 4), ({"use": "schedule", "every": 1}, 17)],
+)
+def test_policies_are_swapped_by_name(policy: dict[str, object], retrainings: int) -> None:
+    loop = played(policy)
+    decisions = [d for d in loop.store.all(Decision) if d.action == "retrain"]
+    ready = [d for d in loop.store.all(Decision) if d.rules and d.rules[-1].name == "ready"]
+    assert len(decisions) + len(ready) == retrainings
+
+
+def test_drift_policy_retrains_on_persistent_drift_only() -> None:
+    loop = played({"use": "drift", "features": ("x",), "persist": 2})
+    first = next(d for d in loop.store.all(Decision) if d.action == "retrain")
+    windows = [w.key for w in loop.archive.windows()]
+    assert windows.index(first.window) == 12 - HISTORY + 1
+
+
+def test_rollback_serves_the_previous_model_again_and_is_in_the_ledger() -> None:
+    loop = played()
+    live = loop.live()
+    frame = pd.DataFrame({"x": [0.5], "z": [0.0], "colour": ["red"]})
+    before = loop.model(live.number).predict(frame)
+    done = loop.rollback("partner feed broken")
+    assert done.previous == live.number
+    assert loop.live().number == done.version
+    assert loop.live().artifact != live.artifact
+    assert loop.model(loop.live().number).predict(frame) != before
+    last = loop.store.ledger()[-1].promotion
+    assert (last.action, last.reason) == ("rollback", "partner feed broken")
+    assert loop.reference().rows == loop.live().snapshot.rows
+
+
+def test_rolling_back_goes_to_the_first_model_and_no_further() -> None:
+    loop = played()
+    while loop.live().number != loop.first().number:
+        loop.rollback("further")
+    with pytest.raises(NotFoundError, match="first model"):
+        loop.rollback("too far")
+    with pytest.raises(NotFoundError, match="v99"):
+        loop.rollback("nowhere", to=99)
+
+
+def test_rollback_refuses_an_altered_artifact_and_the_champion_stays() -> None:
+    from undrift.errors import UntrustedError
+
+    loop = played()
+    live, target = loop.live().number, loop._predecessor(loop.live())
+    loop.registry._artifacts[target.artifact] = b"forged"
+    loop._models.clear()
+    with pytest.raises(UntrustedError):
+        loop.rollback("forged")
+    assert loop.live().number == live
+
+
+def test_a_leak_is_refused() -> None:
+    loop = played({"use": "never"})
+    champion = loop.live()
+    loop._trained_ids = lambda version: {"r1000"} if version.number == champion.number else set()
+    window = loop.archive.windows()[4]
+    loop.archive.ids(champion.snapshot.selection)
+    now = loop.archive.watermark() + timedelta(days=1)
+    challengers = loop._retrain(window, now)
+    loop._trained_ids = lambda version: {f"r{i}" for i in range(3000)}
+    with pytest.raises(LeakError, match="trained on"):
+        loop._judge(window, challengers, now)
+
+
+def test_a_second_loop_is_kept_out_while_one_is_at_work() -> None:
+    frame = moving_stream()
+    loop = make_loop(frame)
+    loop.start(recorded(loop, frame).past)
+    loop.store.acquire(LEASE, "elsewhere:1", 60)
+    with pytest.raises(BusyError, match="elsewhere"):
+        loop.step()
+
+
+def test_a_history_too_short_to_hold_rows_out_is_refused() -> None:
+    frame = moving_stream(windows=2)
+    loop = make_loop(frame)
+    with pytest.raises(TooFewError):
+        loop.start(frame)
+
+
+def test_rows_of_the_future_are_refused_and_nothing_is_kept() -> None:
+    frame = moving_stream()
+    loop = make_loop(frame)
+    loop.start(recorded(loop, frame).past)
+    wrong = frame.tail(5).assign(at=pd.Timestamp("2199-01-01"))
+    with pytest.raises(DataError, match="future"):
+        loop.step(wrong)
+    assert loop.lake.read("rows").num_rows == HISTORY * 120
+
+
+def test_checking_a_file_changes_nothing(loop: Loop) -> None:
+    before = {kind: len(loop.store.all(kind)) for kind in KINDS}
+    result = loop.check(moving_stream(seed=5).head(2000).drop(columns="z"))
+    assert result.record.lost == ("z",)
+    assert result.verdict == "drift"
+    assert {kind: len(loop.store.all(kind)) for kind in KINDS} == before
+
+
+@pytest.mark.parametrize("spoil", ["null", "unseen"])
+def test_a_feature_gone_null_or_a_label_never_seen_is_drift_not_an_error(spoil: str) -> None:
+    frame = moving_stream()
+    loop = make_loop(frame, {"use": "never"})
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    window = recording.production[0]
+    rows = recording.rows(window).to_pandas()
+    rows = rows.assign(z=None) if spoil == "null" else rows.assign(colour="ultraviolet")
+    report = loop.step(rows, now=window.end)
+    assert report.comparison is not None
+    assert report.comparison.verdict == "drift"
+    over = {f.name: f for f in report.comparison.features if f.verdict == "drift"}
+    name, metric = ("z", "missing") if spoil == "null" else ("colour", "unseen")
+    assert {f.metric: f.value for f in over[name].findings}[metric] == 1.0
+
+
+def test_start_twice_trains_once(tmp_path: Path) -> None:
+    frame = moving_stream()
+    loop = make_loop(frame)
+    past = recorded(loop, frame).past
+    assert loop.start(past) == loop.start(past)
+    assert len(loop.store.ledger()) == 1
+
+
+DIE_AT: list[tuple[str, Callable[[Loop], None]]] = [
+    (name, lambda loop, name=name: setattr(loop, name, _dying(getattr(loop, name))))
+    for name in ("_compare", "_predict", "_score", "_decide", "_train", "_judge", "_promote", "_close")
+]
+
+
+def _dying(verb: Callable[..., object]) -> Callable[..., object]:
+    calls = iter(range(3))
+
+    def die(*arguments: object) -> object:
+        if next(calls, None) == 2:
+            raise KeyboardInterrupt
+        return verb(*arguments)
+
+    return die
+
+
+@pytest.mark.parametrize(("verb", "arm"), DIE_AT, ids=[name for name, _ in DIE_AT])
+def test_a_step_that_died_in_any_verb_goes_on_to_the_same_end(
+    loop: Loop, verb: str, arm: Callable[[Loop], None]
+) -> None:
+    frame = moving_stream()
+    dying = make_loop(frame)
+    recording = recorded(dying, frame)
+    dying.start(recording.past)
+    plain = getattr(dying, verb)
+    arm(dying)
+    with pytest.raises(KeyboardInterrupt):
+        for _ in play(dying, recording, dying.label_delay):
+            pass
+    setattr(dying, verb, plain)
+    for _ in play(dying, recording, dying.label_delay):
+        pass
+    for kind in KINDS:
+        ended = sorted((_bare(r) for r in dying.store.all(kind)), key=str)
+        assert ended == sorted((_bare(r) for r in loop.store.all(kind)), key=str)
+    assert [_bare(e.promotion) for e in dying.store.ledger()] == [
+        _bare(e.promotion) for e in loop.store.ledger()
+    ]
+
+
+def test_a_promotion_is_refused_when_the_lease_was_lost() -> None:
+    loop = played({"use": "never"})
+    loop._renew()
+    stale = loop._token
+    loop.store.release(LEASE, loop.holder)
+    loop.store.acquire(LEASE, "elsewhere:1", 60)
+    with pytest.raises(BusyError, match="took over"):
+        loop.store.crown(Promotion("promote", 1, 1, "w", "stale"), stale)

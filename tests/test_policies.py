@@ -1,0 +1,251 @@
+"""Policies: at which number they turn, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from undrift import plugins
+from undrift.errors import ConfigError
+from undrift.policies.any_of import AnyOf
+from undrift.policies.drift import Drift
+from undrift.policies.never import Never
+from undrift.policies.performance import Performance
+from undrift.policies.schedule import Schedule
+from undrift.testing import contracts
+from undrift.testing.contracts import history
+
+
+def made(room: str, name: str):
+    """The part with its own defaults; any_of around two others."""
+    part = plugins.find(room, name)
+    return part((Drift(), Schedule())) if name == "any_of" else part()
+
+
+@pytest.mark.parametrize("name", plugins.names("policies"))
+def test_every_policy_keeps_the_contract(name):
+    contracts.check_policy(made("policies", name))
+
+
+@pytest.mark.parametrize("name", plugins.names("merging"))
+def test_every_merge_strategy_keeps_the_contract(name):
+    contracts.check_merge(made("merging", name))
+
+
+def failed(policy, seen) -> list[str]:
+    """The rules that hold the retraining back."""
+    found = policy.decide(seen)
+    return [rule.name for rule in found.rules if not rule.holds]
+
+
+# Drift ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("drifted", "retrains"),
+    [
+        ((3, 3), True),
+        ((9, 0, 3, 3), True),
+        ((2, 3), False),
+        ((3, 2), False),
+        ((10,), False),
+        ((10, 0), False),
+        ((0, 10), False),
+        ((), False),
+    ],
+)
+def test_drift_retrains_when_the_share_is_reached_in_each_of_the_last_windows(drifted, retrains):
+    found = Drift(share=0.3, persist=2).decide(history(drifted=drifted))
+    assert (found.action == "retrain") is retrains
+
+
+def test_drift_says_how_much_and_of_what():
+    found = Drift().decide(history(drifted=(2, 5)))
+    assert (found.rules[0].value, found.rules[0].limit) == (0.2, 0.3)
+    assert all(part in found.why.replace(" %", "%") for part in ("20%", "30%", "last 2 windows"))
+
+
+def test_a_named_feature_is_enough_if_it_is_the_same_one():
+    policy = Drift(features=("f0", "f1"), persist=2)
+    found = policy.decide(history(drifted=(1, 1)))
+    assert (found.action, found.why[:10]) == ("retrain", "f0 drifted")
+    assert "none of f0, f1 drifted" in policy.decide(history(drifted=(1, 0))).why
+    assert failed(policy, history(drifted=(1,))) == ["drift"]
+    alternating = replace(
+        history(drifted=(1, 1)),
+        comparisons=tuple(
+            replace(c, features=c.features[i:]) for i, c in enumerate(history(drifted=(1, 2)).comparisons)
+        ),
+    )
+    assert failed(policy, alternating) == ["drift"], "f0 first and f1 then is not one drift that persists"
+
+
+def test_a_lost_or_retyped_feature_has_drifted():
+    lost = tuple(replace(c, lost=("f9",), retyped=("f8",)) for c in history(drifted=(0, 0), of=8).comparisons)
+    seen = replace(history(), comparisons=lost)
+    assert failed(Drift(share=0.2), seen) == []
+    assert failed(Drift(share=0.21), seen) == ["drift"]
+    assert failed(Drift(features=("f9",)), seen) == []
+
+
+# Performance ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scores", "retrains"),
+    [
+        ((1.25, 1.25), True),
+        ((1.0, 1.5), True),
+        ((1.24, 1.25), False),
+        ((9.0, 1.0, 1.0), False),
+        ((1.0,), False),
+        ((), False),
+    ],
+)
+def test_performance_retrains_when_the_mean_loss_has_risen_by_the_drop(scores, retrains):
+    found = Performance(drop=0.25, over=2).decide(history(scores=scores, reference=1.0))
+    assert (found.action == "retrain") is retrains
+
+
+def test_performance_counts_rows_not_windows():
+    seen = history(scores=(2.0, 1.0))
+    weighed = replace(seen, scores=(replace(seen.scores[0], rows=300), seen.scores[1]))
+    rule = Performance(drop=0.75).decide(weighed).rules[0]
+    assert (rule.value, rule.holds) == (pytest.approx(0.75), True)
+
+
+def test_performance_looks_only_at_what_the_live_model_served():
+    seen = history(scores=(9.0, 9.0))
+    others = replace(seen, scores=tuple(replace(s, version=1) for s in seen.scores))
+    assert "no labels have matured for v2" in Performance().decide(others).why
+
+
+def test_performance_says_the_numbers():
+    why = Performance().decide(history(scores=(1.1, 1.1))).why
+    assert all(part in why for part in ("MAE 1.1", "2 scored windows", "reference 1", "+10", "+20"))
+    assert "no reference score" in Performance().decide(history(scores=(9.0,), reference=None)).why
+    assert "no reference score" in Performance().decide(replace(history(), champion=None)).why
+
+
+def test_any_loss_is_more_than_none():
+    assert Performance().decide(history(scores=(0.1,), reference=0.0)).action == "retrain"
+    assert Performance().decide(history(scores=(0.0,), reference=0.0)).action == "keep"
+
+
+# Schedule, cooldown, rows ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decisions", "retrains"),
+    [
+        ("", False),
+        ("kk", False),
+        ("kkk", True),
+        ("kkkk", True),
+        ("r", False),
+        ("rkk", False),
+        ("krkkk", True),
+        ("kkkr", False),
+    ],
+)
+def test_a_schedule_counts_windows_since_the_last_retraining(decisions, retrains):
+    found = Schedule(every=4).decide(history(decisions=decisions))
+    assert (found.action == "retrain") is retrains, found.why
+
+
+def test_a_schedule_of_1_retrains_after_every_window():
+    actions = ""
+    for _ in range(5):
+        actions += Schedule(every=1).decide(history(decisions=actions)).action[0]
+    assert actions == "rrrrr"
+
+
+@pytest.mark.parametrize(
+    ("decisions", "cooldown", "over"),
+    [
+        ("kkk", 5, True),
+        ("r", 1, True),
+        ("r", 2, False),
+        ("rk", 2, True),
+        ("rkr", 2, False),
+        ("rkk", 4, False),
+        ("r", 0, True),
+    ],
+)
+def test_the_cooldown_is_counted_in_windows(decisions, cooldown, over):
+    seen = history(drifted=(9, 9), scores=(9.0, 9.0), decisions=decisions)
+    for policy in (Drift(cooldown=cooldown), Performance(cooldown=cooldown)):
+        assert failed(policy, seen) == ([] if over else ["cooldown"])
+
+
+def test_a_hundred_alarms_in_a_cooldown_are_one_run():
+    actions = ""
+    for _ in range(100):
+        actions += Drift(cooldown=1000).decide(history(drifted=(9, 9), decisions=actions)).action[0]
+    assert actions == "r" + "k" * 99
+
+
+@pytest.mark.parametrize(("labelled", "enough"), [(0, False), (99, False), (100, True), (10**6, True)])
+def test_a_retraining_takes_enough_labelled_rows(labelled, enough):
+    seen = history(drifted=(9, 9), scores=(9.0, 9.0), decisions="kkkk", labelled=labelled)
+    for policy in (Drift(minimum_rows=100), Performance(minimum_rows=100), Schedule(minimum_rows=100)):
+        assert failed(policy, seen) == ([] if enough else ["labelled rows"])
+
+
+def test_the_first_rule_that_fails_is_the_reason():
+    seen = history(drifted=(9, 9), decisions="r", labelled=5)
+    assert failed(Drift(), seen) == ["cooldown", "labelled rows"]
+    found = Drift().decide(seen)
+    _, cooldown, rows = found.rules
+    assert (found.why, cooldown.value, cooldown.limit) == (cooldown.text, 1, 2)
+    assert (rows.value, rows.limit) == (5, 100)
+    assert "cooldown is 2" in found.why
+    found = Drift().decide(history(drifted=(9, 9), decisions="kkk", labelled=5))
+    assert found.why == found.rules[2].text
+    assert "5 labelled rows" in found.why
+    assert "100" in found.why
+
+
+def test_never_is_never():
+    assert Never().decide(history(drifted=(10,) * 9, scores=(9.0,) * 9)).action == "keep"
+
+
+# Any of ---------------------------------------------------------------------------------------
+
+
+def test_any_of_retrains_for_the_first_reason():
+    seen = history(drifted=(9, 9), scores=(1.0, 1.0), decisions="kkkkkkkk")
+    drift, both = Drift(), AnyOf((Performance(), Drift(), Schedule()))
+    assert both.decide(seen) == drift.decide(seen)
+
+
+def test_any_of_that_keeps_gives_all_reasons_once():
+    found = AnyOf((Never(), Performance(), Never())).decide(history(scores=(1.0, 1.0)))
+    assert found.action == "keep"
+    never, performance = Never().decide(history()).why, found.rules[1].text
+    assert found.why == f"{never}; {performance}"
+    assert [rule.name for rule in found.rules].count("never") == 2
+
+
+def test_any_of_keeps_each_cooldown_apart():
+    seen = history(drifted=(9, 9), scores=(9.0, 9.0), decisions="rk")
+    assert AnyOf((Drift(cooldown=5), Performance(cooldown=2))).decide(seen).rules[0].name == "performance"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Drift(share=0),
+        lambda: Drift(share=1.1),
+        lambda: Drift(persist=0),
+        lambda: Performance(drop=-0.1),
+        lambda: Performance(over=0),
+        lambda: Schedule(every=0),
+        lambda: AnyOf(()),
+        lambda: plugins.find("merging", "recent")(0),
+    ],
+)
+def test_settings_without_sense_are_refused(wrong):
+    with pytest.raises(ConfigError):
+        wrong()
