@@ -225,7 +225,7 @@ def test_logs_are_one_json_object_a_line(tmp_path: Path) -> None:
 def test_hostile_text_cannot_move_the_cursor() -> None:
     from undrift.cli._shell import clean
 
-    assert clean("a\x1b[2Jb\rc\x9bd‮e") == "a�[2Jb�c�d�e"
+    assert clean("a\x1b[2Jb\rc\x9bd\u202ee") == "a�[2Jb�c�d�e"
 
 
 def test_options_may_stand_behind_the_verb(demo_weeks: Path, capsys: Capture) -> None:

@@ -276,6 +276,16 @@ def test_two_hundred_features_show_the_worst_thirty_and_say_so(show, tmp_path):
     assert len(page.selectbox(key="feature").options) == 200
 
 
+def test_what_the_loop_writes_later_is_shown_without_a_restart(show, tmp_path):
+    made = Workspace(tmp_path / "w")
+    made.settle(1)
+    page = show(made.root)
+    made.settle(2)
+    page.run()
+    assert not page.exception
+    assert page.selectbox(key="window").options == [window_of(2).key, window_of(1).key]
+
+
 def test_a_missing_profile_and_a_column_that_is_gone(show, tmp_path):
     made = Workspace(tmp_path / "w", ("x", "y"))
     made.settle(1)

@@ -11,7 +11,12 @@ import pandas as pd
 
 import undrift
 
-PURE = "import sys; before = set(sys.modules); {}; print(*sorted({{m.partition('.')[0] for m in set(sys.modules) - before}}))"
+PURE = """
+import sys
+before = set(sys.modules)
+{}
+print(*{{name.partition('.')[0] for name in set(sys.modules) - before}})
+"""
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import joblib
@@ -10,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from conftest import moving_stream
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from conftest import moving_stream
 from undrift.cli import run
 
 Capture = pytest.CaptureFixture[str]
@@ -325,7 +326,7 @@ def test_recorded_streams_run_from_init_to_the_last_batch(
     history = write(stream[: int(cut[0])], tmp_path / "history.parquet")
     assert ask(capsys, "init", "--from", history, "--target", "target", *STREAMS[name], "-C", root)[0] == 0
     settled = []
-    for i, (a, b) in enumerate(zip(cut, cut[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(cut)):
         part = write(stream[int(a) : int(b)], tmp_path / f"b{i}.parquet")
         code, out, err = ask(capsys, "run", part, "--json", "-C", root)
         assert code == 0, err

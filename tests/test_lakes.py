@@ -55,17 +55,16 @@ def test_many_batches_are_put_together_into_few_files(tmp_path):
 
 def test_old_versions_are_readable_after_a_year_of_appends(tmp_path):
     """Delta deletes its log after 30 days unless it is told not to: then no old snapshot could be read."""
-    lake = Delta(str(tmp_path))
-    for i in range(COMPACT_EVERY - 2):
+    lake, rows_at = Delta(str(tmp_path)), {}
+    for i in range(110):
+        if i == 2 * COMPACT_EVERY + 5:
+            for file in tmp_path.rglob("*"):
+                os.utime(file, (time.time() - 365 * DAY,) * 2)
+            lake = Delta(str(tmp_path))
         lake.append("rows", rows(i), f"b{i}")
-    old = lake.versions()["rows"]
-    for file in tmp_path.rglob("*"):
-        os.utime(file, (time.time() - 365 * DAY,) * 2)
-    lake = Delta(str(tmp_path))
-    for i in range(COMPACT_EVERY - 2, 110):  # beyond Delta's own checkpoint at 100
-        lake.append("rows", rows(i), f"b{i}")
-    for version in (0, 3, old):
-        assert lake.read("rows", version=version).num_rows == 3 * (version + 1)
+        rows_at[lake.versions()["rows"]] = 3 * (i + 1)
+    for version, count in [*rows_at.items()][::5]:
+        assert lake.read("rows", columns=["n"], version=version).num_rows == count
     assert lake.append("rows", rows(0), "b0") is False
 
 

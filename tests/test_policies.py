@@ -13,6 +13,7 @@ from undrift.policies.drift import Drift
 from undrift.policies.never import Never
 from undrift.policies.performance import Performance
 from undrift.policies.schedule import Schedule
+from undrift.records import Selection, Window
 from undrift.testing import contracts
 from undrift.testing.contracts import history
 
@@ -31,6 +32,20 @@ def test_every_policy_keeps_the_contract(name):
 @pytest.mark.parametrize("name", plugins.names("merging"))
 def test_every_merge_strategy_keeps_the_contract(name):
     contracts.check_merge(made("merging", name))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("everything", {}, Selection(2, 9)),
+        ("recent", {"windows": 3}, Selection(6, 9)),
+        ("recent", {"windows": 1}, Selection(9, 9)),
+        ("recent", {"windows": 99}, Selection(2, 9)),
+    ],
+)
+def test_merge_strategies_take_the_windows_they_say(name, settings, expected):
+    windows = [Window(f"{i:04d}", i, 10) for i in (2, 3, 6, 7, 9)]
+    assert plugins.find("merging", name)(**settings).select(windows) == expected
 
 
 def failed(policy, seen) -> list[str]:

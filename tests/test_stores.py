@@ -75,6 +75,16 @@ def test_what_was_put_is_there_when_the_store_is_opened_again(store, tmp_path):
     again.close()
 
 
+def test_a_commit_is_on_the_disk_and_readers_do_not_wait_for_writers(store, tmp_path):
+    assert raw(tmp_path).execute("pragma journal_mode").fetchone() == ("wal",)
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("pragma synchronous").scalar() == 2, "full"
+    writer = raw(tmp_path)
+    writer.execute("begin immediate")
+    assert store.all(Selection) == []
+    writer.rollback()
+
+
 def test_two_open_stores_see_each_others_records(store, tmp_path):
     other = Sql(url(tmp_path))
     assert store.all(Selection) == other.all(Selection) == []
@@ -191,7 +201,7 @@ def _open_and_put(folders: list[Path], name: int, barrier, results) -> None:
 
 
 def test_four_processes_may_open_a_fresh_database_at_once(tmp_path):
-    folders = [tmp_path / str(i) for i in range(8)]
+    folders = [tmp_path / str(i) for i in range(16)]
     for folder in folders:
         folder.mkdir()
     context = multiprocessing.get_context("spawn")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,9 @@ from undrift.windows import Cut
 
 FOREIGN = 0
 """The version number of a model that undrift does not hold, whose predictions come with the rows."""
+
+REMEMBERED = 4
+"""Windows whose rows are kept in memory."""
 
 AHEAD = timedelta(days=1)
 """How far in the future an event time may lie: time zones and clocks differ, calendars do not."""
@@ -47,6 +51,7 @@ class Archive:
     store: Store
     lake: Lake
     cut: Cut
+    _remembered: dict[tuple[int, int], pa.Table] = field(default_factory=dict, repr=False)
 
     def add(self, table: pa.Table, source: str, batch: str | None = None, *, history: bool = False) -> Batch:
         """Keep a batch of rows, and the labels and predictions that came with them.
@@ -147,7 +152,20 @@ class Archive:
         return max((b.latest for b in self.batches() if b.latest), default=None)
 
     def rows(self, first: int, last: int) -> pa.Table:
-        """All rows of the windows first..last, with the lake's own columns, as they came."""
+        """All rows of the windows first..last, with the lake's own columns, as they came.
+
+        A single window is asked for several times in a row, so the newest few are remembered.
+        """
+        if first != last:
+            return self._read_rows(first, last)
+        key = (first, self.lake.versions()["rows"])
+        if key not in self._remembered:
+            for old in list(self._remembered)[: -(REMEMBERED - 1)]:
+                del self._remembered[old]
+            self._remembered[key] = self._read_rows(first, last)
+        return self._remembered[key]
+
+    def _read_rows(self, first: int, last: int) -> pa.Table:
         found = self.lake.read("rows", first, last)
         if found is None or found.num_rows == 0:
             raise NotFoundError(
@@ -166,23 +184,29 @@ class Archive:
         times = None if self.schema.time is None else rows[TIME].cast(pa.int64()).to_numpy()
         return Labelled(rows, values[have], rows[ID].to_numpy(zero_copy_only=False), times)
 
-    def ids(self, selection: Selection) -> set[str]:
-        """Ids of all rows of a selection."""
-        found = self.lake.read("rows", selection.first, selection.last, [ID])
-        return set(found[ID].to_pylist()) if found is not None else set()
+    def ids(self, selections: Sequence[Selection]) -> list[set[str]]:
+        """Ids of all rows of each selection, read in one go."""
+        if not selections:
+            return []
+        first, last = min(s.first for s in selections), max(s.last for s in selections)
+        found = self._read_rows(first, last)
+        ids, windows = found[ID].to_numpy(), found[WINDOW].to_numpy()
+        return [set(ids[(windows >= s.first) & (windows <= s.last)]) for s in selections]
 
     def snapshot(self, selection: Selection, data: Labelled) -> Snapshot:
         """What the rows of a selection were exactly: table versions, count and hash."""
         body = data.rows.append_column(LABEL, pa.array(data.labels))
         return Snapshot(selection, self.lake.versions(), len(data), content_hash(body))
 
-    def predictions(self, window: int, version: int) -> dict[str, float]:
-        """The predictions of one version for one window, by row id."""
+    def predictions(self, window: int) -> dict[int, dict[str, float]]:
+        """The predictions that were logged for one window: by version, then by row id."""
         found = self.lake.read("predictions", window, window)
-        if found is None:
-            return {}
-        rows = zip(*(found[c].to_pylist() for c in (ID, VERSION, PREDICTION)), strict=True)
-        return {id_: value for id_, number, value in rows if number == version}
+        logged: dict[int, dict[str, float]] = defaultdict(dict)
+        if found is not None:
+            columns = (found[c].to_pylist() for c in (VERSION, ID, PREDICTION))
+            for number, id_, value in zip(*columns, strict=True):
+                logged[number][id_] = value
+        return logged
 
     def predicted(self, window: Window, rows: pa.Table, values: dict[int, NDArray[np.float64]]) -> None:
         """Keep the predictions of one or more versions for all rows of a window."""

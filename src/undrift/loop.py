@@ -218,8 +218,9 @@ class Loop:
         done = {v.merge: v for v in self.store.all(Version) if v.window == window.key}
         chosen = {name: merge.select(available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
+        unseen = self.archive.labelled(_spanning(held_out))
         return [
-            done.get(name) or self._train(window.key, name, selection, held_out)
+            done.get(name) or self._train(window.key, name, selection, unseen)
             for name, selection in chosen.items()
             if distinct[selection] == name
         ]
@@ -231,8 +232,7 @@ class Loop:
         _, held_out = self._split(now)
         data = self.archive.labelled(_spanning(held_out))
         contestants = [live, *challengers]
-        trained = {v.number: self._trained_ids(v) for v in contestants}
-        gates.assert_unseen(set(data.ids), trained)
+        gates.assert_unseen(set(data.ids), self._trained_ids(contestants))
         predicted = {v.number: self._predictions(v, data, held_out) for v in contestants}
         loss, title = losses.named(self.loss, self.schema.task or "regression")
         per_row = {n: loss(data.labels, values) for n, values in predicted.items()}
@@ -369,8 +369,9 @@ class Loop:
     def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
         data = self.archive.labelled(Selection(service.index, service.index))
         loss, title = losses.named(self.loss, self.schema.task or "regression")
+        by_version = self.archive.predictions(service.index)
         for number in (service.live, *service.shadow):
-            logged = self.archive.predictions(service.index, number)
+            logged = by_version.get(number, {})
             have = np.array([id_ in logged for id_ in data.ids])
             labels = data.labels[have]
             values = np.array([logged[id_] for id_ in data.ids[have]], dtype=np.float64)
@@ -422,7 +423,7 @@ class Loop:
             return "no labelled window is unseen by the live model: wait for labels"
         return None
 
-    def _train(self, window: str, merge: str, selection: Selection, held_out: list[Window]) -> Version:
+    def _train(self, window: str, merge: str, selection: Selection, unseen: Labelled) -> Version:
         """Train one model, keep its artifact, its reference profile and its record, in this order."""
         self._renew()
         if self.trainer is None:
@@ -435,7 +436,7 @@ class Loop:
         number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
         pickled = live is not None and live.format == "pickle"
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled and self.trust_pickle)
-        score = self._score_on(model, held_out)
+        score = self._score_on(model, unseen)
         version = Version(
             number=number,
             window=window,
@@ -469,7 +470,8 @@ class Loop:
                 f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
             )
         selection = Selection(available[0].index, available[-1].index)
-        return self._train(window.key, "everything", selection, held_out)
+        unseen = self.archive.labelled(_spanning(held_out))
+        return self._train(window.key, "everything", selection, unseen)
 
     def _adopt(self, window: Window, model: tuple[Any, bytes, artifacts.Format] | None) -> Version:
         """Register a model that was fitted elsewhere, or the stream of its predictions."""
@@ -483,7 +485,11 @@ class Loop:
             number, trainer = 1, type(fitted).__name__
             artifacts.predict(fitted, artifacts.frame(rows.slice(0, 100), self.schema), self.schema)
             self._models[number] = fitted
-            score = self._score_on(fitted, windows) if self.schema.task else None
+            score = (
+                self._score_on(fitted, self.archive.labelled(_spanning(windows)))
+                if self.schema.task
+                else None
+            )
         elif self.schema.task:
             score = self._score_foreign(windows)
         version = Version(
@@ -503,9 +509,8 @@ class Loop:
         self._keep(str(number), version)
         return version
 
-    def _score_on(self, model: Any, windows: list[Window]) -> float:
-        """The mean loss of a model on the labelled rows of these windows."""
-        data = self.archive.labelled(_spanning(windows))
+    def _score_on(self, model: Any, data: Labelled) -> float:
+        """The mean loss of a model on labelled rows."""
         values = artifacts.predict(model, artifacts.frame(data.rows, self.schema), self.schema)
         loss, _ = losses.named(self.loss, self.schema.task or "regression")
         return float(loss(data.labels, values).mean())
@@ -523,11 +528,15 @@ class Loop:
         )
 
     def _logged(self, data: Labelled, windows: list[Window], number: int) -> NDArray[np.float64]:
-        logged = {k: v for w in windows for k, v in self.archive.predictions(w.index, number).items()}
+        logged: dict[str, float] = {}
+        for window in windows:
+            logged |= self.archive.predictions(window.index).get(number, {})
         return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
 
-    def _trained_ids(self, version: Version) -> set[str]:
-        return self.archive.ids(version.snapshot.selection) if version.snapshot else set()
+    def _trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
+        """Ids of the rows that each version was trained on, where it was trained here."""
+        chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
+        return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
 
     def _close(
         self, window: Window, comparison: Comparison, decision: Decision, outcome: Outcome | None

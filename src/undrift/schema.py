@@ -81,7 +81,8 @@ def require_history(table: pa.Table, source: str = "the table") -> None:
         raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
     if table.num_rows < MINIMUM_HISTORY:
         raise TooFewError(
-            f"{source} has {table.num_rows} rows", f"A history needs at least {MINIMUM_HISTORY}, better thousands."
+            f"{source} has {table.num_rows} rows",
+            f"A history needs at least {MINIMUM_HISTORY}, better thousands.",
         )
 
 

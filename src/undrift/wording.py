@@ -76,7 +76,7 @@ def movers(record: Comparison, most: int = 2) -> str:
     """The features over the limit, each with its effect, the first few named."""
     over = [f for f in record.features if f.verdict == "drift"]
     named = ", ".join(f"{f.name} {short(f.effect)}" for f in over[:most])
-    more = f" +{len(over) - most}" if len(over) > most else ""
+    more = f", {len(over) - most} more" if len(over) > most else ""
     return named + more
 
 

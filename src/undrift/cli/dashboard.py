@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.0.1"
 PORT = 8501
+STDERR = 2
 LIGHT_BLUE, DARK_BLUE = "#2f5fe0", "#7ba0ff"
 
 
@@ -93,7 +94,8 @@ def _start(root: Path, port: int, *, browser: bool) -> subprocess.Popen[bytes]:
     }
     options = [f"--{name}={str(value).lower()}" for name, value in settings.items()]
     script = str(files("undrift.dashboard") / "app.py")
-    return subprocess.Popen([sys.executable, "-m", "streamlit", "run", script, *options, "--", str(root)])  # noqa: S603
+    command = [sys.executable, "-m", "streamlit", "run", script, *options, "--", str(root)]
+    return subprocess.Popen(command, stdout=STDERR)  # noqa: S603 - our own script
 
 
 def _answers(process: subprocess.Popen[bytes], port: int, seconds: float = 60.0) -> bool:

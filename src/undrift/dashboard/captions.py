@@ -65,6 +65,15 @@ def span(window: Window) -> str:
     return f"{window.start:%d %b %Y %H:%M} to {window.end:%d %b %Y %H:%M} UTC, {rows}"
 
 
+def reference(version: int | None) -> str:
+    """What a window was compared with."""
+    return (
+        f"Reference: the rows that v{version} was trained on."
+        if version
+        else "Reference: the rows at the start."
+    )
+
+
 def waiting(lines: Sequence[Line]) -> str:
     """How many settled windows have no score yet."""
     number_ = sum(line.live is None for line in lines)

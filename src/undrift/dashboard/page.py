@@ -141,11 +141,12 @@ def _ended(text: str) -> str:
 
 def _numbers(found: Overview) -> None:
     """The four numbers that a person on call looks for."""
-    since = found.since.promotion.window
+    since, number = found.since.promotion.window, found.live.number
+    beside = f"since {inert(since)}" if since else "since the start"
     with st.container(horizontal=True):
         _over_the_limit(found.last)
         _newest_score(found.lines)
-        _tile("Live model", f"v{found.live.number}", f"since {inert(since)}" if since else "since the start")
+        _tile("Live model", f"v{number}", beside if number else "predictions come with the rows")
         _tile(
             "Waiting for labels", wording.count(found.waiting, "window"), f"of {len(found.lines):,} settled"
         )
@@ -258,7 +259,7 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
         return
     findings = " · ".join(wording.finding(f) for f in found.findings)
     st.markdown(f"{STATES[found.verdict].format(found.verdict)}: {inert(found.effect)}")
-    st.caption(inert(f"{findings}. Reference: the rows that v{comparison.reference or 0} was trained on."))
+    st.caption(inert(f"{findings}. {captions.reference(comparison.reference)}"))
     before, now = (_profile(store, k) for k in (f"v{comparison.reference or 0}", f"window/{key}"))
     if before is None or now is None or feature not in before.features or feature not in now.features:
         st.info("No profile of this feature is kept for this window.", icon=":material/help:")

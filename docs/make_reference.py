@@ -1,0 +1,115 @@
+"""Writes docs/reference.md from the code: commands, settings and parts.
+
+Usage: uv run python docs/make_reference.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+from undrift.cli import verbs
+from undrift.config import SECTIONS, SETTINGS
+from undrift.metrics import Metric
+from undrift.plugins import find, names
+
+ROOMS = {
+    "metrics": "How far a feature has moved: `drift.metric`, `drift.also`, `drift.features.NAME.metric`.",
+    "policies": "When to retrain: `policy.use`; the other keys of `[policy]` are its arguments.",
+    "merging": "Which rows to train on: `merge.candidates`, one challenger each.",
+    "calibration": "What makes a move significant: `drift.calibration`.",
+    "trainers": "What is trained: `model.use`, an import path (`estimator`) or the name of another trainer.",
+    "lakes": "Where rows are kept: `lake.use`.",
+    "registries": "Where models are kept: `registry.use`.",
+    "stores": "Where records are kept: `store.use`.",
+    "inputs": "What rows are read from; chosen by what is given.",
+}
+
+HEAD = """# Reference
+
+Written from the code by `uv run python docs/make_reference.py`; a test fails where it has fallen behind.
+
+A setting comes, in this order, from the command line (`--set KEY=VALUE`), from the environment
+(`UNDRIFT_DRIFT__METRIC=ks` sets `drift.metric`), from `undrift.toml`, from `[tool.undrift]` in
+`pyproject.toml`, or is the default. `undrift config show` says which.
+
+| exit code | meaning |
+|---|---|
+| 0 | done, nothing over the limit |
+| 1 | unexpected error |
+| 2 | usage, configuration, schema or data error |
+| 3 | drift over the limit |
+| 4 | the gate rejected the challenger; the champion stays |
+| 5 | cannot decide: too few rows or labels |
+| 6 | try again later: another process is at work, or a store does not answer |
+
+`undrift run` ends with 0 for every completed step unless `--detailed-exitcode` is given.
+"""
+
+
+def reference() -> str:
+    """The whole document."""
+    return "\n".join([HEAD, *_commands(), *_settings(), *_parts()])
+
+
+def _commands() -> list[str]:
+    lines = ["## Commands", ""]
+    for verb in verbs():
+        words = [verb, "show"] if verb == "config" else [verb]
+        command = [sys.executable, "-m", "undrift", *words, "--help"]
+        shown = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={"COLUMNS": "100"}
+        ).stdout
+        text = "\n".join(line.rstrip() for line in shown.strip().splitlines())
+        lines += [f"### `undrift {verb}`", "", "```text", text, "```", ""]
+    return lines
+
+
+def _settings() -> list[str]:
+    lines = ["## Settings", ""]
+    for section in SECTIONS:
+        lines += [f"### `[{section}]`", "", "| setting | default | meaning |", "|---|---|---|"]
+        for name, setting in SETTINGS.items():
+            if name.startswith(f"{section}."):
+                default = "" if setting.default is None else f"`{setting.default!r}`"
+                lines.append(f"| `{name}` | {default} | {setting.comment} |")
+        lines.append("")
+    return lines
+
+
+def _parts() -> list[str]:
+    lines = []
+    for room, what in ROOMS.items():
+        lines += [f"## Parts: {room}", "", what, ""]
+        for name in names(room):
+            part = find(room, name)
+            lines.append(f"- `{name}`{_signature(part)}: {_sentence(part)}{_declared(part)}")
+        lines.append("")
+    return lines
+
+
+def _sentence(part: object) -> str:
+    text = " ".join((inspect.getdoc(part) or "").split("\n\n")[0].split())
+    text = text.replace("``", "`")
+    return text if text.endswith(".") else f"{text}."
+
+
+def _signature(part: object) -> str:
+    if isinstance(part, Metric) or not inspect.isclass(part):
+        return ""
+    parameters = list(inspect.signature(part).parameters.values())
+    shown = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+    return f" ({shown})" if shown else ""
+
+
+def _declared(part: object) -> str:
+    if not isinstance(part, Metric):
+        return ""
+    kinds = " and ".join(part.kinds)
+    return f" For {kinds} features; default threshold {part.threshold:g}."
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("reference.md").write_text(reference(), encoding="utf-8")
