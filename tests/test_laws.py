@@ -40,6 +40,7 @@ def table(kind: str, values: list) -> pa.Table:
     return pa.table({"c": pa.array(values, COLUMNS[kind][1])})
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", COLUMNS)
 @laws_hold
 @given(data=st.data())
@@ -53,6 +54,7 @@ def test_every_metric_obeys_the_laws(kind, data):
         laws.check_metric(one, whole.features["c"], cur, parts)
 
 
+@pytest.mark.filterwarnings("error")
 @laws_hold
 @given(
     rows=st.integers(0, 40).flatmap(

@@ -34,7 +34,7 @@ class Grid:
         at most ``bins`` different values every value has its own cell.
 
         >>> Grid.of(np.array([1.0, 2.0, 2.0])).count(np.array([2.0, 9.0])).tolist()
-        [0, 0, 1, 0, 1]
+        [0, 0, 0, 1, 1]
         """
         if len(values) == 0:
             return cls(np.empty(0), 0.0)

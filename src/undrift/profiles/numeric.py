@@ -48,7 +48,7 @@ class NumericProfile:
         """
         finite = values[np.isfinite(values)]
         grid = Grid.of(finite) if grid is None else grid
-        with np.errstate(over="ignore"):  # the squares of numbers beyond 1e154 are infinite, and may be
+        with np.errstate(over="ignore", invalid="ignore"):  # squares of numbers beyond 1e154 are infinite
             away = finite - grid.centre
             total, squares = float(away.sum()), float(np.dot(away, away))
         return cls(
