@@ -25,6 +25,8 @@ WHERE = {
     "file": lambda folder: f"sqlite:///{folder / 'undrift.db'}",
 }
 
+ME = holder()
+
 
 def version(number: int) -> Version:
     return Version(number, "w", "everything", "t", "a", "skops", 1, 0)
@@ -50,7 +52,7 @@ def raw(folder: Path) -> sqlite3.Connection:
 
 
 def crowned(store: Sql, *numbers: int) -> None:
-    token = store.acquire("loop", holder(), 60)
+    token = store.acquire("loop", ME, 60)
     for number in numbers:
         store.put(str(number), version(number))
         store.crown(promotion(number), token)
@@ -132,7 +134,7 @@ def test_a_holder_that_died_on_this_machine_is_replaced_at_once(store):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     old = store.acquire("loop", f"{socket.gethostname()}:{gone.pid}", 3600)
-    assert store.acquire("loop", holder(), 60) == old + 1
+    assert store.acquire("loop", ME, 60) == old + 1
 
 
 def test_a_holder_that_lives_or_is_elsewhere_is_waited_for(store):
@@ -141,7 +143,7 @@ def test_a_holder_that_lives_or_is_elsewhere_is_waited_for(store):
         for name in (f"{socket.gethostname()}:{alive.pid}", "another-machine:1"):
             store.acquire("loop", name, 3600)
             with pytest.raises(BusyError, match=f"{name} is at work.*try again in 3[56]") as refused:
-                store.acquire("loop", holder(), 60)
+                store.acquire("loop", ME, 60)
             assert refused.value.exit_code == 6
             store.release("loop", name)
     finally:
@@ -151,15 +153,15 @@ def test_a_holder_that_lives_or_is_elsewhere_is_waited_for(store):
 def test_a_lease_runs_out(store):
     store.acquire("loop", "another-machine:1", 0.2)
     with pytest.raises(BusyError):
-        store.acquire("loop", holder(), 60)
+        store.acquire("loop", ME, 60)
     time.sleep(0.25)
-    assert store.acquire("loop", holder(), 60) == 2
+    assert store.acquire("loop", ME, 60) == 2
 
 
 def test_a_stopped_process_cannot_crown_after_another_took_over(store, tmp_path):
     """The fencing token: refused even though the sleeper never noticed that its lease ran out."""
     crowned(store, 1)
-    store.release("loop", holder())
+    store.release("loop", ME)
     code = f"""
 import sys
 from undrift.records import Promotion
@@ -252,8 +254,8 @@ def test_a_killed_writer_leaves_exactly_what_it_had_committed(tmp_path, lines):
         assert store.champion().number == entries[-1].promotion.version == len(entries)
         for number in range(len(entries) + 1, len(kept) + 1):  # what the writer would have done next
             crowned(store, number)
-        assert store.acquire("loop", holder(), 1) >= 2, "the dead writer holds nothing up"
-        store.release("loop", holder())
+        assert store.acquire("loop", ME, 1) >= 2, "the dead writer holds nothing up"
+        store.release("loop", ME)
         store.close()
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from undrift.stores import Store
 
 FILE = "undrift.toml"
+EMPTY = "Remove undrift.toml, then run undrift init --from FILE --target COLUMN."
 ENVIRONMENT = "UNDRIFT_"
 
 
@@ -102,12 +103,15 @@ class Config:
                 _plant(table, key[len(name) + 1 :], value)
         return table
 
-    def store(self) -> Store:
-        """The store of records, opened."""
+    def store(self, *, create: bool = False) -> Store:
+        """The store of records, opened; raises NotFoundError where there is none, unless it is to be made."""
         table = self.section("store")
         if table["url"].startswith("sqlite:///") and ":memory:" not in table["url"]:
             path = self.root / table["url"].removeprefix("sqlite:///")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                raise NotFoundError(f"{self.root} holds no model yet", EMPTY)
             table["url"] = f"sqlite:///{path}"
         opened: Store = build("stores", table, "store")
         return opened
@@ -197,9 +201,7 @@ def opened(config: Config) -> Loop:
     store = config.store()
     schema = store.get(Schema, "schema")
     if schema is None:
-        raise NotFoundError(
-            f"{config.root} holds no model yet", "Run undrift init --from FILE --target COLUMN."
-        )
+        raise NotFoundError(f"{config.root} holds no model yet", EMPTY)
     for name in ("target", "time", "id", "prediction"):
         if config.get(f"data.{name}") != getattr(schema, name):
             raise ConfigError(
@@ -223,7 +225,7 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
 
         if Cut.of(config.get("windows.size")).length is not None:
             raise ConfigError("windows by time need data.time", "Name the time column, or count rows.")
-    store = config.store()
+    store = config.store(create=True)
     store.put("schema", schema)
     return config.loop(store.get(Schema, "schema") or schema, store)
 

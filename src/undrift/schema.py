@@ -20,6 +20,9 @@ PREFIX = "_undrift_"
 MINIMUM_HISTORY = 50
 """Rows under which no model is trained: nothing could be said about it."""
 
+UNTYPED = "all null"
+"""Why a column without a single value is left out: nobody knows its type yet, so it is not kept either."""
+
 ID_LIKE_SHARE = 0.5
 ID_LIKE_ROWS = 100
 """A text column whose values are nearly all different names rows, it does not describe them."""
@@ -98,9 +101,10 @@ def conform(table: pa.Table, schema: Schema, source: str = "the table") -> pa.Ta
     """
     if table.num_rows == 0:
         raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
-    for column in schema.columns:
+    kept = [column for column in schema.columns if column.reason != UNTYPED]
+    for column in kept:
         _require(table, column.name, source)
-    types = [(column.name, type_named(column.type)) for column in schema.columns]
+    types = [(column.name, type_named(column.type)) for column in kept]
     return pa.table(
         [cast(table[name], type_, name, source) for name, type_ in types], schema=pa.schema(types)
     )
@@ -219,7 +223,7 @@ def _from_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
     if pa.types.is_null(values.type):
-        return "all null"
+        return UNTYPED
     if kind is None:
         return f"{values.type} is not compared"
     if kind == "categorical":

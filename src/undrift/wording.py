@@ -117,6 +117,15 @@ def bounds(trial: Trial) -> str:
     return f"{signed(trial.difference)} [{signed(trial.lower)}, {signed(trial.upper)}]"
 
 
+def model(version: int) -> str:
+    """What to call a version; number 0 is a model that undrift does not hold.
+
+    >>> model(3), model(0)
+    ('v3', 'the foreign model')
+    """
+    return f"v{version}" if version else "the foreign model"
+
+
 def count(number_: int, noun: str) -> str:
     """A count with its noun: "1 row", "2,000 rows"."""
     return f"{number_:,} {noun}{'' if number_ == 1 else 's'}"
@@ -139,10 +148,10 @@ def status(
 ) -> str:
     """The state of a workspace, from its newest records."""
     if comparison is None or comparison.window is None:
-        return f"v{live} is live since {since}; no window is complete yet."
+        return f"{model(live)} is live since {since}; no window is complete yet."
     over = drifted(comparison)
     total = len(comparison.features) + len(comparison.lost) + len(comparison.retyped)
-    parts = [f"{STATES[comparison.verdict]}: v{live} is live since {since}"]
+    parts = [f"{STATES[comparison.verdict]}: {model(live)} is live since {since}"]
     if over:
         verb = "drifts" if len(over) == 1 else "drift"
         parts.append(f"{len(over)} of {count(total, 'feature')} {verb} in window {comparison.window.key}")

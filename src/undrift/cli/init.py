@@ -104,7 +104,7 @@ def _clear(root: Path, config: Any) -> None:
 
     if not (root / DATA).exists():
         return
-    store = config.store()
+    store = config.store(create=True)
     live = store.champion()
     store.close()
     if live is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import socket
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 SQLITE_PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
+
+_loops = itertools.count(1)
 
 GENESIS = "0" * 64
 """What the first ledger entry chains to."""
@@ -209,8 +212,8 @@ class Sql:
 
 
 def holder() -> str:
-    """A name for this process that tells others whether it still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """A new name for a loop of this process; it tells others whether the process still lives."""
+    return f"{socket.gethostname()}:{os.getpid()}:{next(_loops)}"
 
 
 def link(previous: str, number: int, at: float, body: str) -> str:
@@ -265,10 +268,8 @@ def _check_token(connection: sa.Connection, token: int) -> None:
 
 def _dead(name: str) -> bool:
     """Whether a holder is known to be gone: given back, or a process of this machine that ended."""
-    host, _, pid = name.rpartition(":")
-    if not name:
-        return True
-    return host == socket.gethostname() and not _alive(int(pid))
+    host, pid = (*name.split(":"), "")[:2]
+    return not name or (host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)))
 
 
 def _alive(pid: int) -> bool:
