@@ -6,7 +6,6 @@ there: a step that died anywhere goes on where it stopped.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,18 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from undrift import artifacts, inputs, losses
 from undrift import gate as gates
-from undrift.archive import FOREIGN, Archive, Labelled
+from undrift import inputs, losses
+from undrift.archive import FOREIGN, Archive
 from undrift.comparison import Limits, Result, judge
-from undrift.errors import ModelError, NotFoundError, TooFewError
+from undrift.errors import NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.lakes import Lake
 from undrift.merging import Merge
+from undrift.models import Fitted, Models
 from undrift.policies import Policy
-from undrift.profiles.codec import dumps, loads
+from undrift.profiles.codec import dumps
 from undrift.profiles.table import TableProfile, of_schema, profile
 from undrift.records import (
     Batch,
@@ -42,12 +41,11 @@ from undrift.records import (
     Step,
     Version,
     Window,
-    encode,
 )
 from undrift.registries import Registry
-from undrift.stores import Store
+from undrift.stores import Store, keep, tell
 from undrift.trainers import Trainer
-from undrift.windows import Cut, blocks, matured, newest, span
+from undrift.windows import Cut, blocks, matured, newest, span, spanning
 from undrift.wording import decision as decision_sentence
 from undrift.wording import outcome as outcome_sentence
 
@@ -59,9 +57,6 @@ LEASE_SECONDS = 600.0
 
 REMEMBERED = 50
 """Windows that a policy is shown."""
-
-events = logging.getLogger("undrift.events")
-"""One structured line per record kept: ``event`` and ``record`` are attributes of the log record."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,9 @@ class Loop:
         """Wire the archive; nothing is read yet."""
         self.archive = Archive(self.schema, self.store, self.lake, self.cut)
         self._token = 0
-        self._models: dict[int, Any] = {}
+        self.models = Models(
+            self.archive, self.store, self.registry, self.trainer, self.loss, self.trust_pickle
+        )
         self._profiles: dict[int, TableProfile] = {}
 
     # The six verbs ------------------------------------------------------------------------------
@@ -170,11 +167,10 @@ class Loop:
         held = [n for n in dict.fromkeys((live, first)) if n != FOREIGN]
         if held:
             rows = self.archive.rows(window.index, window.index)
-            features = artifacts.frame(rows, self.schema)
-            values = {n: artifacts.predict(self.model(n), features, self.schema) for n in held}
+            values = {n: self.models.ask(n, rows) for n in held}
             self.archive.predicted(window, rows, values)
         shadow = tuple(n for n in (first,) if n != live)
-        self._keep(window.key, Service(window.key, window.index, live, shadow))
+        keep(self.store, window.key, Service(window.key, window.index, live, shadow))
 
     def _score(self, now: datetime | None) -> None:
         """Score every version that served a window whose labels have matured since."""
@@ -218,9 +214,9 @@ class Loop:
         done = {v.merge: v for v in self.store.all(Version) if v.window == window.key}
         chosen = {name: merge.select(available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
-        unseen = self.archive.labelled(_spanning(held_out))
+        unseen = self.archive.labelled(spanning(held_out))
         return [
-            done.get(name) or self._train(window.key, name, selection, unseen)
+            done.get(name) or self.models.train(window.key, name, selection, unseen)
             for name, selection in chosen.items()
             if distinct[selection] == name
         ]
@@ -230,12 +226,11 @@ class Loop:
         self._renew()
         live = self.live()
         _, held_out = self._split(now)
-        data = self.archive.labelled(_spanning(held_out))
+        data = self.archive.labelled(spanning(held_out))
         contestants = [live, *challengers]
-        gates.assert_unseen(set(data.ids), self._trained_ids(contestants))
-        predicted = {v.number: self._predictions(v, data, held_out) for v in contestants}
-        loss, title = losses.named(self.loss, self.schema.task or "regression")
-        per_row = {n: loss(data.labels, values) for n, values in predicted.items()}
+        gates.assert_unseen(set(data.ids), self.models.trained_ids(contestants))
+        predicted = {v.number: self.models.predictions(v.number, data, held_out) for v in contestants}
+        per_row = {n: self.models.per_row(data.labels, values) for n, values in predicted.items()}
         block = blocks(data.times, len(data), span(self.gate.block))
         rivals = [(v, per_row[v.number]) for v in challengers]
         trials = gates.judge(per_row[live.number], rivals, block, self.gate)
@@ -245,7 +240,7 @@ class Loop:
             index=window.index,
             champion=live.number,
             champion_loss=float(per_row[live.number].mean()),
-            loss=title,
+            loss=self.models.metric,
             trials=trials,
             promoted=best.version if best else None,
             held_out=tuple(w.key for w in held_out),
@@ -254,7 +249,7 @@ class Loop:
             confidence=self.gate.confidence(len(trials)),
             why="",
             others={
-                str(n): losses.others(data.labels, values, self.schema.task or "regression")
+                str(n): losses.others(data.labels, values, self.models.task)
                 for n, values in predicted.items()
             },
         )
@@ -268,7 +263,7 @@ class Loop:
 
     # What a person or a program asks of it ------------------------------------------------------
 
-    def start(self, history: Any, model: tuple[Any, bytes, artifacts.Format] | None = None) -> Version:
+    def start(self, history: Any, model: Fitted | None = None) -> Version:
         """Keep the history, train the first model on it (or adopt a fitted one) and make it live.
 
         ``model`` is what ``artifacts.read_file`` gave. Does nothing where a model is live already.
@@ -310,8 +305,8 @@ class Loop:
             target = self._before(live) if to is None else to
             if target == live.number:
                 raise NotFoundError(f"v{target} is live already", "See undrift models.")
-            self._known(target)
-            self.model(target)
+            self.models.version(target)
+            self.models.load(target)
             window = max(self.archive.windows(), key=lambda w: w.index, default=None)
             promotion = Promotion("rollback", target, live.number, window.key if window else "", reason)
             self._crown(promotion)
@@ -326,29 +321,14 @@ class Loop:
 
     def first(self) -> Version:
         """The first model, which is never retrained."""
-        return self._known(self.store.ledger()[0].promotion.version)
+        return self.models.version(self.store.ledger()[0].promotion.version)
 
     def reference(self) -> TableProfile:
         """The profile of the rows that the live model was trained on."""
         number = self.live().number
         if number not in self._profiles:
-            data = self.store.get_profile(f"v{number}")
-            if data is None:
-                raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
-            self._profiles = {number: loads(data)}
+            self._profiles = {number: self.models.reference(number)}
         return self._profiles[number]
-
-    def model(self, number: int) -> Any:
-        """The fitted model of a version: its hash is checked before it is loaded."""
-        if number == FOREIGN:
-            return None
-        if number not in self._models:
-            version = self._known(number)
-            artifact = self.registry.get(version.artifact)
-            self._models[number] = artifacts.load(
-                artifact, "pickle" if version.format == "pickle" else "skops", trust_pickle=self.trust_pickle
-            )
-        return self._models[number]
 
     # Parts of the verbs -------------------------------------------------------------------------
 
@@ -357,7 +337,7 @@ class Loop:
             return None
         self.live()
         kept = self.archive.add(inputs.read(rows), inputs.label_of(rows), batch)
-        events.info("batch", extra={"event": "batch", "record": encode(kept)})
+        tell("batch", kept)
         return kept
 
     def _due(self, now: datetime | None) -> list[Window]:
@@ -368,7 +348,6 @@ class Loop:
 
     def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
         data = self.archive.labelled(Selection(service.index, service.index))
-        loss, title = losses.named(self.loss, self.schema.task or "regression")
         by_version = self.archive.predictions(service.index)
         for number in (service.live, *service.shadow):
             logged = by_version.get(number, {})
@@ -381,13 +360,13 @@ class Loop:
                 window=service.window,
                 index=service.index,
                 version=number,
-                metric=title,
-                value=float(loss(labels, values).mean()),
+                metric=self.models.metric,
+                value=float(self.models.per_row(labels, values).mean()),
                 rows=len(labels),
                 coverage=len(labels) / windows[service.index].rows,
-                others=losses.others(labels, values, self.schema.task or "regression"),
+                others=losses.others(labels, values, self.models.task),
             )
-            self._keep(f"{service.window}/v{number}", score)
+            keep(self.store, f"{service.window}/v{number}", score)
 
     def _newest_scores(self) -> tuple[Score, ...]:
         scores = self.store.all(Score)
@@ -423,120 +402,21 @@ class Loop:
             return "no labelled window is unseen by the live model: wait for labels"
         return None
 
-    def _train(self, window: str, merge: str, selection: Selection, unseen: Labelled) -> Version:
-        """Train one model, keep its artifact, its reference profile and its record, in this order."""
-        self._renew()
-        if self.trainer is None:
-            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
-        data = self.archive.labelled(selection)
-        live = self.store.champion()
-        features = artifacts.frame(data.rows, self.schema)
-        template = self.model(live.number) if live else None
-        model = self.trainer.fit(features, data.labels, self.schema, template)
-        number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
-        pickled = live is not None and live.format == "pickle"
-        artifact, form = artifacts.serialise(model, prefer_pickle=pickled and self.trust_pickle)
-        score = self._score_on(model, unseen)
-        version = Version(
-            number=number,
-            window=window,
-            merge=merge,
-            trainer=self.trainer.name,
-            artifact=self.registry.put(artifact),
-            format=form,
-            bytes=len(artifact),
-            through=selection.last,
-            snapshot=self.archive.snapshot(selection, data),
-            metric=losses.named(self.loss, self.schema.task or "regression")[1],
-            reference_score=score,
-            libraries=artifacts.libraries(),
-        )
-        self.store.put_profile(f"v{number}", dumps(of_schema(data.rows, self.schema)))
-        self._keep(str(number), version)
-        self._models[number] = model
-        return version
-
-    def _first_version(self, model: tuple[Any, bytes, artifacts.Format] | None) -> Version:
-        window = self.archive.windows(history=True)[-1]
+    def _first_version(self, fitted: Fitted | None) -> Version:
+        windows = self.archive.windows(history=True)
         kept = self.store.get(Version, "1") or self.store.get(Version, str(FOREIGN))
         if kept:
             return kept
-        if model is not None or self.schema.prediction is not None:
-            return self._adopt(window, model)
+        if fitted is not None or self.schema.prediction is not None:
+            return self.models.adopt(windows, fitted)
         available, held_out = self._split(None)
         if not available or not held_out:
             raise TooFewError(
                 f"the history makes {len(available) + len(held_out)} labelled windows",
                 f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
             )
-        selection = Selection(available[0].index, available[-1].index)
-        unseen = self.archive.labelled(_spanning(held_out))
-        return self._train(window.key, "everything", selection, unseen)
-
-    def _adopt(self, window: Window, model: tuple[Any, bytes, artifacts.Format] | None) -> Version:
-        """Register a model that was fitted elsewhere, or the stream of its predictions."""
-        windows = self.archive.windows(history=True)
-        rows = self.archive.rows(windows[0].index, windows[-1].index)
-        title = losses.named(self.loss, self.schema.task)[1] if self.schema.task else None
-        number, artifact, form, trainer = FOREIGN, b"", "", "prediction column"
-        score = None
-        if model is not None:
-            fitted, artifact, form = model
-            number, trainer = 1, type(fitted).__name__
-            artifacts.predict(fitted, artifacts.frame(rows.slice(0, 100), self.schema), self.schema)
-            self._models[number] = fitted
-            score = (
-                self._score_on(fitted, self.archive.labelled(_spanning(windows)))
-                if self.schema.task
-                else None
-            )
-        elif self.schema.task:
-            score = self._score_foreign(windows)
-        version = Version(
-            number=number,
-            window=window.key,
-            merge="adopted",
-            trainer=trainer,
-            artifact=self.registry.put(artifact) if artifact else "",
-            format=form,
-            bytes=len(artifact),
-            through=windows[-1].index,
-            metric=title,
-            reference_score=score,
-            libraries=artifacts.libraries(),
-        )
-        self.store.put_profile(f"v{number}", dumps(of_schema(rows, self.schema)))
-        self._keep(str(number), version)
-        return version
-
-    def _score_on(self, model: Any, data: Labelled) -> float:
-        """The mean loss of a model on labelled rows."""
-        values = artifacts.predict(model, artifacts.frame(data.rows, self.schema), self.schema)
-        loss, _ = losses.named(self.loss, self.schema.task or "regression")
-        return float(loss(data.labels, values).mean())
-
-    def _score_foreign(self, windows: list[Window]) -> float | None:
-        data = self.archive.labelled(_spanning(windows))
-        loss, _ = losses.named(self.loss, self.schema.task or "regression")
-        return float(loss(data.labels, self._logged(data, windows, FOREIGN)).mean()) if len(data) else None
-
-    def _predictions(self, version: Version, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
-        if version.number == FOREIGN:
-            return self._logged(data, windows, FOREIGN)
-        return artifacts.predict(
-            self.model(version.number), artifacts.frame(data.rows, self.schema), self.schema
-        )
-
-    def _logged(self, data: Labelled, windows: list[Window], number: int) -> NDArray[np.float64]:
-        logged: dict[str, float] = {}
-        for window in windows:
-            logged |= self.archive.predictions(window.index).get(number, {})
-        return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
-
-    def _trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
-        """Ids of the rows that each version was trained on, where it was trained here."""
-        chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
-        return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
+        unseen = self.archive.labelled(spanning(held_out))
+        return self.models.train(windows[-1].key, "everything", spanning(available), unseen)
 
     def _close(
         self, window: Window, comparison: Comparison, decision: Decision, outcome: Outcome | None
@@ -551,7 +431,7 @@ class Loop:
         """The version that was live before ``live`` was promoted; None for the first model."""
         entries = [e.promotion for e in self.store.ledger()]
         made = [p for p in entries if p.version == live.number and p.action != "rollback"]
-        return self._known(made[-1].previous) if made and made[-1].previous is not None else None
+        return self.models.version(made[-1].previous) if made and made[-1].previous is not None else None
 
     def _before(self, live: Version) -> int:
         predecessor = self._predecessor(live)
@@ -563,32 +443,19 @@ class Loop:
         entries = [e.promotion for e in self.store.ledger()]
         return any((p.action, p.version, p.window) == (action, version, window) for p in entries)
 
-    def _known(self, number: int) -> Version:
-        version = self.store.get(Version, str(number))
-        if version is None:
-            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
-        return version
-
     def _once(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
         """The stored record, or a new one that is stored before it is returned."""
         found = self.store.get(kind, key)
         if found is None:
             found = make()
-            self._keep(key, found)
+            keep(self.store, key, found)
         return found
-
-    def _keep(self, key: str, record: Any) -> None:
-        name = type(record).__name__.lower()
-        if self.store.put(key, record):
-            events.info(name, extra={"event": name, "record": encode(record)})
 
     def _crown(self, promotion: Promotion) -> None:
         self.store.crown(promotion, self._token)
         self._profiles.clear()
-        self._models = {
-            n: m for n, m in self._models.items() if n in (promotion.version, self.first().number)
-        }
-        events.info("promotion", extra={"event": "promotion", "record": encode(promotion)})
+        self.models.forget_all_but({promotion.version, self.first().number})
+        tell("promotion", promotion)
 
     def _renew(self) -> None:
         self._token = self.store.acquire(LEASE, self.holder, LEASE_SECONDS)
@@ -604,7 +471,3 @@ class Loop:
 
 def _profile_key(window: Window) -> str:
     return f"window/{window.key}"
-
-
-def _spanning(windows: list[Window]) -> Selection:
-    return Selection(windows[0].index, windows[-1].index)

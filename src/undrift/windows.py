@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.errors import ConfigError
-from undrift.records import Window
+from undrift.records import Selection, Window
 
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 """Windows by time begin at whole multiples of their length from this Monday."""
@@ -111,3 +111,8 @@ def blocks(
 def newest(windows: Sequence[Window], count: int) -> tuple[Window, ...]:
     """The last ``count`` windows in order of their index."""
     return tuple(sorted(windows, key=lambda w: w.index)[-count:])
+
+
+def spanning(windows: Sequence[Window]) -> Selection:
+    """The selection that reaches from the first of these windows to the last."""
+    return Selection(windows[0].index, windows[-1].index)

@@ -5,13 +5,18 @@ The champion is one row, written in one transaction with its ledger entry.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from undrift.records import Promotion, Version
+from undrift.records import Promotion, Version, encode
 
 T = TypeVar("T")
+
+
+events = logging.getLogger("undrift.events")
+"""One log record per record kept: its attributes ``event`` and ``record`` say what it is."""
 
 
 class Store(Protocol):
@@ -75,3 +80,14 @@ class LedgerEntry(Protocol):
     @property
     def hash(self) -> str:
         """sha256 over the previous hash and this entry."""
+
+
+def keep(store: Store, key: str, record: Any) -> None:
+    """Put a record and, if it is new, tell the log."""
+    if store.put(key, record):
+        tell(type(record).__name__.lower(), record)
+
+
+def tell(event: str, record: Any) -> None:
+    """One structured log line about a record."""
+    events.info(event, extra={"event": event, "record": encode(record)})

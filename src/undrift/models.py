@@ -1,0 +1,177 @@
+"""The versions of a workspace: trained or adopted, kept, loaded, asked and scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift import artifacts, losses
+from undrift.archive import FOREIGN, Archive, Labelled
+from undrift.errors import ModelError, NotFoundError
+from undrift.profiles.codec import dumps, loads
+from undrift.profiles.table import TableProfile, of_schema
+from undrift.records import Schema, Selection, Task, Version, Window
+from undrift.registries import Registry
+from undrift.stores import Store, keep
+from undrift.trainers import Trainer
+from undrift.windows import spanning
+
+Fitted = tuple[Any, bytes, artifacts.Format]
+"""A model that was fitted elsewhere, the bytes of its file, and their format."""
+
+
+@dataclass
+class Models:
+    """Every model version of one workspace; the artifact's hash is checked before it is loaded."""
+
+    archive: Archive
+    store: Store
+    registry: Registry
+    trainer: Trainer | None
+    loss: str = "auto"
+    trust_pickle: bool = False
+    _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def schema(self) -> Schema:
+        """What the rows look like."""
+        return self.archive.schema
+
+    @property
+    def task(self) -> Task:
+        """What is predicted: a number, or one of two classes."""
+        return self.schema.task or "regression"
+
+    @property
+    def metric(self) -> str:
+        """What the mean of the deciding loss is called."""
+        return losses.named(self.loss, self.task)[1]
+
+    def per_row(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The deciding loss of every row."""
+        return losses.named(self.loss, self.task)[0](labels, values)
+
+    def version(self, number: int) -> Version:
+        """The record of a version; raises NotFoundError if there is none."""
+        found = self.store.get(Version, str(number))
+        if found is None:
+            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
+        return found
+
+    def load(self, number: int) -> Any:
+        """The fitted model of a version; None for a foreign one."""
+        if number == FOREIGN:
+            return None
+        if number not in self._loaded:
+            version = self.version(number)
+            form: artifacts.Format = "pickle" if version.format == "pickle" else "skops"
+            artifact = self.registry.get(version.artifact)
+            self._loaded[number] = artifacts.load(artifact, form, trust_pickle=self.trust_pickle)
+        return self._loaded[number]
+
+    def forget_all_but(self, numbers: set[int]) -> None:
+        """Keep only these versions in memory."""
+        self._loaded = {n: model for n, model in self._loaded.items() if n in numbers}
+
+    def reference(self, number: int) -> TableProfile:
+        """The profile of the rows that a version was trained on."""
+        data = self.store.get_profile(f"v{number}")
+        if data is None:
+            raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
+        return loads(data)
+
+    def train(self, window: str, merge: str, selection: Selection, unseen: Labelled) -> Version:
+        """Train one model, keep its artifact, its reference profile and its record, in this order."""
+        if self.trainer is None:
+            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
+        data = self.archive.labelled(selection)
+        live = self.store.champion()
+        template = self.load(live.number) if live else None
+        features = artifacts.frame(data.rows, self.schema)
+        model = self.trainer.fit(features, data.labels, self.schema, template)
+        pickled = live is not None and live.format == "pickle" and self.trust_pickle
+        artifact, form = artifacts.serialise(model, prefer_pickle=pickled)
+        number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
+        version = Version(
+            number=number,
+            window=window,
+            merge=merge,
+            trainer=self.trainer.name,
+            artifact=self.registry.put(artifact),
+            format=form,
+            bytes=len(artifact),
+            through=selection.last,
+            snapshot=self.archive.snapshot(selection, data),
+            metric=self.metric,
+            reference_score=self._mean_loss(model, unseen),
+            libraries=artifacts.libraries(),
+        )
+        return self._keep(version, of_schema(data.rows, self.schema), model)
+
+    def adopt(self, windows: list[Window], fitted: Fitted | None) -> Version:
+        """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none."""
+        rows = self.archive.rows(windows[0].index, windows[-1].index)
+        data = self.archive.labelled(spanning(windows))
+        if fitted is None:
+            number, name, model, artifact, form = FOREIGN, "prediction column", None, b"", ""
+            score = self._mean(data, self.logged(data, windows)) if self.schema.task else None
+        else:
+            model, artifact, form = fitted
+            number, name = FOREIGN + 1, type(model).__name__
+            artifacts.predict(model, artifacts.frame(rows.slice(0, 100), self.schema), self.schema)
+            score = self._mean_loss(model, data) if self.schema.task else None
+        version = Version(
+            number=number,
+            window=windows[-1].key,
+            merge="adopted",
+            trainer=name,
+            artifact=self.registry.put(artifact) if artifact else "",
+            format=form,
+            bytes=len(artifact),
+            through=windows[-1].index,
+            metric=self.metric if self.schema.task else None,
+            reference_score=score,
+            libraries=artifacts.libraries(),
+        )
+        return self._keep(version, of_schema(rows, self.schema), model)
+
+    def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
+        """What a version says about labelled rows; a foreign one is looked up in what was logged."""
+        if number == FOREIGN:
+            return self.logged(data, windows)
+        return self.ask(number, data.rows)
+
+    def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
+        """One prediction per row of a table."""
+        return artifacts.predict(self.load(number), artifacts.frame(rows, self.schema), self.schema)
+
+    def logged(self, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
+        """The foreign model's predictions that came with labelled rows."""
+        logged: dict[str, float] = {}
+        for window in windows:
+            logged |= self.archive.predictions(window.index).get(FOREIGN, {})
+        return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
+
+    def trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
+        """Ids of the rows that each version was trained on, where it was trained here."""
+        chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
+        return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
+
+    def _mean_loss(self, model: Any, data: Labelled) -> float | None:
+        if not len(data):
+            return None
+        return self._mean(
+            data, artifacts.predict(model, artifacts.frame(data.rows, self.schema), self.schema)
+        )
+
+    def _mean(self, data: Labelled, values: NDArray[np.float64]) -> float | None:
+        return float(self.per_row(data.labels, values).mean()) if len(data) else None
+
+    def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
+        self.store.put_profile(f"v{version.number}", dumps(reference))
+        keep(self.store, str(version.number), version)
+        self._loaded[version.number] = model
+        return version
