@@ -228,6 +228,12 @@ def test_hostile_text_cannot_move_the_cursor() -> None:
     assert clean("a\x1b[2Jb\rc\x9bd\u202ee") == "a�[2Jb�c�d�e"
 
 
+def test_the_version_is_told_without_a_command(capsys: Capture) -> None:
+    import undrift
+
+    assert ask(capsys, "--version") == (0, f"undrift {undrift.__version__}\n", "")
+
+
 def test_options_may_stand_behind_the_verb(demo_weeks: Path, capsys: Capture) -> None:
     assert ask(capsys, "-C", str(demo_weeks), "status")[1] == ask(capsys, "status", "-C", str(demo_weeks))[1]
 

@@ -29,6 +29,14 @@ Set = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        import undrift
+
+        print(f"undrift {undrift.__version__}")
+        raise typer.Exit
+
+
 def options(
     context: typer.Context,
     directory: Annotated[
@@ -42,14 +50,11 @@ def options(
             "--log-format", metavar="json|none", help="Log every record on stderr, one JSON a line."
         ),
     ] = "none",
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
     """Take the options that stand before the verb."""
-    if version:
-        import undrift
-
-        print(f"undrift {undrift.__version__}")
-        raise typer.Exit
     context.obj = directory
     if log_format == "json":
         from undrift.cli._logs import log_as_json
