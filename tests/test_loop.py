@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from conftest import moving_stream
@@ -168,6 +169,43 @@ def test_the_same_batch_three_times_changes_nothing() -> None:
     assert loop.archive.windows()[0].rows == 120
     assert loop.lake.read("rows").num_rows == HISTORY * 120 + 120
     assert loop.lake.read("predictions").num_rows == 120
+
+
+def test_rows_delivered_again_in_another_batch_are_not_doubled_but_their_labels_count() -> None:
+    frame = moving_stream()
+    loop = make_loop(frame)
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    first, second = recording.production[:2]
+    loop.step(recording.rows(first).drop_columns(["y"]), now=first.end)
+    both = pa.concat_tables([recording.rows(first), recording.rows(second)])
+    report = loop.step(both, now=second.end)
+    assert (report.batch.rows, report.batch.repeated) == (120, 120)
+    assert [w.rows for w in loop.archive.windows()] == [120, 120]
+    assert loop.lake.read("rows").num_rows == (HISTORY + 2) * 120
+    assert [(s.window, s.rows) for s in loop.store.all(Score)] == [(first.key, 120)]
+
+
+def test_a_batch_killed_before_it_was_recorded_stays_out_until_it_comes_again() -> None:
+    frame = moving_stream()
+    loop = make_loop(frame)
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    lost, following = recording.production[:2]
+    put, loop.store.put = loop.store.put, _dying_at_once
+    with pytest.raises(KeyboardInterrupt):
+        loop.step(recording.rows(lost), now=lost.end)
+    loop.store.put = put
+    loop.step(recording.rows(following), now=following.end)
+    assert [w.key for w in loop.archive.windows()] == [following.key]
+    loop.step(recording.rows(lost), now=following.end)
+    assert [(w.key, w.rows) for w in loop.archive.windows()] == [(lost.key, 120), (following.key, 120)]
+    assert loop.archive.rows(lost.index, following.index).num_rows == 240
+    assert loop.lake.read("rows").num_rows == (HISTORY + 2) * 120
+
+
+def _dying_at_once(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import schema as agreed
 from undrift.errors import DataError, NotFoundError
-from undrift.lakes import ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake
+from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake
 from undrift.records import Batch, Schema, Selection, Service, Snapshot, Window
 from undrift.stores import Store
 from undrift.windows import Cut
@@ -51,7 +52,7 @@ class Archive:
     store: Store
     lake: Lake
     cut: Cut
-    _remembered: dict[tuple[int, int], pa.Table] = field(default_factory=dict, repr=False)
+    _remembered: dict[tuple[int, int, int], pa.Table] = field(default_factory=dict, repr=False)
 
     def add(self, table: pa.Table, source: str, batch: str | None = None, *, history: bool = False) -> Batch:
         """Keep a batch of rows, and the labels and predictions that came with them.
@@ -64,6 +65,7 @@ class Archive:
         if known:
             return known
         rows = agreed.conform(table, self.schema, source)
+        beside = agreed.extra(table, self.schema)
         times = self._times(rows, source)
         order = np.argsort(times, kind="stable") if times is not None else np.arange(rows.num_rows)
         table, rows = table.take(order), rows.take(order)
@@ -73,23 +75,27 @@ class Archive:
         ids = self._ids(rows, batch, source)
         labels = self._labels(table, source)
         predictions = self._predictions(table, source)
-        kept = _stamped(rows, ids, times, windows, before)
-        self.lake.append("rows", kept, batch)
-        beside = agreed.extra(table, self.schema)
+        repeated = self._repeated(ids, windows)
+        windows = np.where(repeated >= 0, repeated, windows)
+        fresh = repeated < 0
+        kept = _stamped(rows, ids, times, windows, before, batch).filter(pa.array(fresh))
+        if not self.lake.append("rows", kept, batch):
+            windows[fresh] = self._windows_kept(batch)
         labelled = self._append_labels(ids, labels, windows, batch) if labels is not None else {}
         if predictions is not None:
             self._append_predictions(ids, windows, {FOREIGN: predictions}, batch)
         settled = self._settled()
         record = Batch(
             id=batch,
-            rows=rows.num_rows,
+            rows=int(fresh.sum()),
             before=before,
-            windows=_tally(windows),
+            windows=_tally(windows[fresh]),
             labels=labelled,
             latest=_moment(times),
             history=history,
             extra=beside,
-            late=int(np.sum(windows <= settled)) if settled is not None else 0,
+            late=int(np.sum(windows[fresh] <= settled)) if settled is not None else 0,
+            repeated=int((~fresh).sum()),
         )
         self.store.put(batch, record)
         return record
@@ -154,11 +160,13 @@ class Archive:
     def rows(self, first: int, last: int) -> pa.Table:
         """All rows of the windows first..last, with the lake's own columns, as they came.
 
+        Rows of a batch that was killed before it was recorded stay out until it is delivered again.
+
         A single window is asked for several times in a row, so the newest few are remembered.
         """
         if first != last:
             return self._read_rows(first, last)
-        key = (first, self.lake.versions()["rows"])
+        key = (first, self.lake.versions()["rows"], len(self.batches()))
         if key not in self._remembered:
             for old in list(self._remembered)[: -(REMEMBERED - 1)]:
                 del self._remembered[old]
@@ -167,11 +175,15 @@ class Archive:
 
     def _read_rows(self, first: int, last: int) -> pa.Table:
         found = self.lake.read("rows", first, last)
+        if found is not None:
+            found = found.filter(
+                pc.is_in(found[BATCH], pa.array([b.id for b in self.batches()], pa.string()))
+            )
         if found is None or found.num_rows == 0:
             raise NotFoundError(
                 f"the lake holds no rows of the windows {first} to {last}", "Deliver them again."
             )
-        return found.sort_by(ORDER)
+        return found.sort_by([(ORDER, "ascending"), (BATCH, "ascending")])
 
     def labelled(self, selection: Selection) -> Labelled:
         """Rows of a selection that have a label; the newest label of a row counts."""
@@ -307,12 +319,38 @@ class Archive:
         """The window of each row id, -1 where it is unknown; looked for among unlabelled windows first."""
         pending = [index for index, share in self.coverage().items() if share < 1]
         wanted = ids.to_pylist()
-        for first in ([min(pending)] if pending else []) + [None]:
-            known = self.lake.read("rows", first, None, [ID, WINDOW])
-            where = dict(zip(known[ID].to_pylist(), known[WINDOW].to_pylist(), strict=True)) if known else {}
-            if all(id_ in where for id_ in wanted):
-                break
+        where = self._known_windows(min(pending), None) if pending else {}
+        if any(id_ not in where for id_ in wanted):
+            where = self._known_windows(None, None)
         return np.array([where.get(id_, -1) for id_ in wanted], dtype=np.int64)
+
+    def _repeated(self, ids: pa.Array, windows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The window in which a row already stands, -1 for new rows; without an id column all are new."""
+        if self.schema.id is None:
+            return np.full(len(ids), -1, dtype=np.int64)
+        around = (int(windows.min()), int(windows.max())) if self.schema.time else (None, None)
+        known = self._known_windows(*around)
+        return np.array([known.get(id_, -1) for id_ in ids.to_pylist()], dtype=np.int64)
+
+    def _known_windows(self, first: int | None, last: int | None) -> dict[str, int]:
+        """The window of every recorded row of the windows first..last, by id."""
+        found = self.lake.read("rows", first, last, [ID, WINDOW, BATCH])
+        if found is None:
+            return {}
+        found = self._recorded(found)
+        return dict(zip(found[ID].to_pylist(), found[WINDOW].to_pylist(), strict=True))
+
+    def _recorded(self, rows: pa.Table) -> pa.Table:
+        """Only the rows of batches that were recorded."""
+        recorded = pa.array([b.id for b in self.batches()], pa.string())
+        return rows.filter(pc.is_in(rows[BATCH], recorded))
+
+    def _windows_kept(self, batch: str) -> NDArray[np.int64]:
+        """The windows of the rows of a batch that was appended by a process that died before recording it."""
+        found = self.lake.read("rows", None, None, [WINDOW, ORDER, BATCH])
+        if found is None:
+            raise NotFoundError(f"the lake holds no rows of batch {batch[:12]}", "Restore the lake.")
+        return np.asarray(found.filter(pc.equal(found[BATCH], batch)).sort_by(ORDER)[WINDOW].to_numpy())
 
     def _next_window(self) -> int:
         return max((int(i) for b in self.batches() for i in b.windows), default=-1) + 1
@@ -331,7 +369,12 @@ def content_hash(table: pa.Table) -> str:
 
 
 def _stamped(
-    rows: pa.Table, ids: pa.Array, times: NDArray[np.int64] | None, windows: NDArray[np.int64], before: int
+    rows: pa.Table,
+    ids: pa.Array,
+    times: NDArray[np.int64] | None,
+    windows: NDArray[np.int64],
+    before: int,
+    batch: str,
 ) -> pa.Table:
     """Rows with the lake's own columns."""
     own = {
@@ -339,6 +382,7 @@ def _stamped(
         TIME: pa.nulls(len(ids), agreed.MOMENT) if times is None else pa.array(times).cast(agreed.MOMENT),
         WINDOW: pa.array(windows),
         ORDER: pa.array(before + np.arange(len(ids), dtype=np.int64)),
+        BATCH: pa.array([batch] * len(ids), pa.string()),
     }
     for name, values in own.items():
         rows = rows.append_column(name, values)

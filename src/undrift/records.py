@@ -71,6 +71,7 @@ class Batch:
     history: bool = False
     extra: tuple[str, ...] = ()
     late: int = 0
+    repeated: int = 0
     unknown: int = 0
 
 

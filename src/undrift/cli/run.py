@@ -56,6 +56,8 @@ def run(
         note(f"{batch.rows:,} rows taken in, {labelled:,} with labels.")
         if batch.extra:
             note(f"Unknown columns, not kept: {', '.join(batch.extra)}.")
+        if batch.repeated:
+            note(f"{batch.repeated:,} rows were here already: left as they were, their labels taken in.")
         if batch.late:
             note(f"{batch.late:,} rows are late: kept and trained on, but their window is not judged again.")
     for settled in report.settled:

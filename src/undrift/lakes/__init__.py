@@ -1,7 +1,8 @@
 """Lakes: the append-only tables of rows, predictions and labels.
 
 Every table has the lake's own columns: ``_undrift_window`` (int64) everywhere, ``_undrift_id``,
-``_undrift_time`` and ``_undrift_order`` on rows. A batch is appended once, whatever is retried.
+``_undrift_time``, ``_undrift_order`` and ``_undrift_batch`` on rows. A batch is appended once, whatever
+is retried.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import pyarrow as pa
 TableName = Literal["rows", "predictions", "labels"]
 
 ID, TIME, WINDOW, ORDER = "_undrift_id", "_undrift_time", "_undrift_window", "_undrift_order"
+BATCH = "_undrift_batch"
 LABEL, PREDICTION, VERSION = "label", "prediction", "version"
 
 
