@@ -176,9 +176,7 @@ class Archive:
     def _read_rows(self, first: int, last: int) -> pa.Table:
         found = self.lake.read("rows", first, last)
         if found is not None:
-            found = found.filter(
-                pc.is_in(found[BATCH], pa.array([b.id for b in self.batches()], pa.string()))
-            )
+            found = self._recorded(found)
         if found is None or found.num_rows == 0:
             raise NotFoundError(
                 f"the lake holds no rows of the windows {first} to {last}", "Deliver them again."
