@@ -19,7 +19,7 @@ from undrift.errors import DataError, NotFoundError
 from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake
 from undrift.records import Batch, Schema, Selection, Service, Snapshot, Window
 from undrift.stores import Store
-from undrift.windows import Cut
+from undrift.windows import Cut, spanning
 
 FOREIGN = 0
 """The version number of a model that undrift does not hold, whose predictions come with the rows."""
@@ -84,7 +84,7 @@ class Archive:
         labelled = self._append_labels(ids, labels, windows, batch) if labels is not None else {}
         if predictions is not None:
             self._append_predictions(ids, windows, {FOREIGN: predictions}, batch)
-        settled = self._settled()
+        settled = self._history_end() if (newest := self._settled()) is None else newest
         record = Batch(
             id=batch,
             rows=int(fresh.sum()),
@@ -94,7 +94,7 @@ class Archive:
             latest=_moment(times),
             history=history,
             extra=beside,
-            late=int(np.sum(windows[fresh] <= settled)) if settled is not None else 0,
+            late=0 if history else int(np.sum(windows[fresh] <= settled)),
             repeated=int((~fresh).sum()),
         )
         self.store.put(batch, record)
@@ -121,6 +121,10 @@ class Archive:
         labels = self._labels(table, source)
         windows = self._windows_of(ids)
         found = windows >= 0
+        if not found.all():  # those that wait for their rows may be delivered again
+            batch = f"{batch}:{int(found.sum())}"
+            if (known := self.store.get(Batch, batch)) is not None:
+                return known
         labelled = (
             self._append_labels(
                 ids.filter(pa.array(found)), labels.filter(pa.array(found)), windows[found], batch
@@ -137,12 +141,21 @@ class Archive:
         return self.store.all(Batch)
 
     def windows(self, *, history: bool = False) -> list[Window]:
-        """The windows of production (or of the history that the first model was trained on), in order."""
+        """The windows of production (or of the history that the first model was trained on), in order.
+
+        A window that the history reaches into belongs to the history, whatever comes for it later: the
+        first model has seen rows of it.
+        """
         totals: Counter[int] = Counter()
         for batch in self.batches():
-            if batch.history == history:
-                totals.update({int(i): n for i, n in batch.windows.items()})
-        return [self.cut.window(index, rows) for index, rows in sorted(totals.items())]
+            totals.update({int(i): n for i, n in batch.windows.items()})
+        last = self._history_end()
+        own = {i: n for i, n in totals.items() if (i <= last) == history}
+        return [self.cut.window(index, rows) for index, rows in sorted(own.items())]
+
+    def _history_end(self) -> int:
+        """The last window that the history reaches into."""
+        return max((int(i) for b in self.batches() if b.history for i in b.windows), default=-(2**62))
 
     def coverage(self) -> dict[int, float]:
         """The share of each window's rows that has a label, at most 1, by window index."""
@@ -183,9 +196,15 @@ class Archive:
             )
         return found.sort_by([(ORDER, "ascending"), (BATCH, "ascending")])
 
-    def labelled(self, selection: Selection) -> Labelled:
+    def labelled_in(self, windows: Sequence[Window]) -> Labelled:
+        """Labelled rows of exactly these windows, and of none between them."""
+        return self.labelled(spanning(windows), {w.index for w in windows})
+
+    def labelled(self, selection: Selection, only: set[int] | None = None) -> Labelled:
         """Rows of a selection that have a label; the newest label of a row counts."""
         rows = self.rows(selection.first, selection.last)
+        if only is not None:
+            rows = rows.filter(pc.is_in(rows[WINDOW], pa.array(sorted(only), pa.int64())))
         labels = self._newest_labels(selection)
         ids = rows[ID].to_pylist()
         values = np.array([labels.get(id_, np.nan) for id_ in ids], dtype=np.float64)
@@ -246,7 +265,8 @@ class Archive:
 
     def _ids(self, rows: pa.Table, batch: str, source: str) -> pa.Array:
         if self.schema.id is None:
-            return pa.array([f"{batch[:16]}:{i}" for i in range(rows.num_rows)])
+            short = hashlib.sha256(batch.encode()).hexdigest()[:16]
+            return pa.array([f"{short}:{i}" for i in range(rows.num_rows)])
         return self._ids_of(rows, source)
 
     def _ids_of(self, table: pa.Table, source: str) -> pa.Array:
@@ -291,11 +311,13 @@ class Archive:
         if not have.any():
             return {}
         order = len(self.batches()) * np.ones(int(have.sum()), dtype=np.int64)
-        table = pa.table(
-            {ID: ids.filter(have), LABEL: labels.filter(have), WINDOW: windows[have], ORDER: order}
-        )
-        self.lake.append("labels", table, batch)
-        return _tally(windows[have])
+        ids, labels, windows = ids.filter(have), labels.filter(have), windows[have]
+        before = self._newest_labels(Selection(int(windows.min()), int(windows.max())))
+        first = np.array([id_ not in before for id_ in ids.to_pylist()])
+        table = pa.table({ID: ids, LABEL: labels, WINDOW: windows, ORDER: order})
+        if not self.lake.append("labels", table, batch):
+            first[:] = True
+        return _tally(windows[first])
 
     def _append_predictions(
         self, ids: pa.Array, windows: NDArray[np.int64], values: dict[int, NDArray[np.float64]], batch: str

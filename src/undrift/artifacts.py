@@ -150,6 +150,8 @@ def estimator(path: str) -> Any:
 def frame(table: pa.Table, schema: Schema) -> pd.DataFrame:
     """The features of a table as a model sees them: numbers and booleans as float64, labels as objects.
 
+    Infinities are shown to it as missing: most models refuse them, and drift reports them.
+
     Types do not depend on the rows, so training and serving see the same.
     """
     columns = {c.name: _column(table[c.name], numeric=c.kind != "categorical") for c in features(schema)}
@@ -244,6 +246,7 @@ def _positive(model: Any, schema: Schema) -> int:
 
 def _column(values: pa.ChunkedArray, *, numeric: bool) -> Any:
     if numeric:
-        return values.cast(pa.float64(), safe=False).to_numpy()
+        numbers = values.cast(pa.float64(), safe=False).to_numpy()
+        return np.where(np.isfinite(numbers), numbers, np.nan)
     objects = np.array(values.to_pylist(), dtype=object)
     return cast(Any, pd.Series(np.where(pd.isna(objects), np.nan, objects), dtype=object))

@@ -10,7 +10,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,7 @@ class Config:
         """Raise ConfigError unless every part can be built from its settings; nothing is opened."""
         from undrift.comparison import Limits
         from undrift.gate import Gate
+        from undrift.losses import LOSSES
         from undrift.windows import Cut, span
 
         drift = self.section("drift")
@@ -160,9 +161,26 @@ class Config:
         Cut.of(self.get("windows.size"))
         if self.get("labels.delay") is not None:
             span(self.get("labels.delay"))
+        if self.get("labels.delay") is not None and Cut.of(self.get("windows.size")).length is None:
+            raise ConfigError(
+                "labels.delay needs windows by time", 'Set windows.size to a length such as "7d", or drop it.'
+            )
+        if not 0 < self.get("labels.coverage") <= 1:
+            raise ConfigError(f"labels.coverage = {self.get('labels.coverage')}", "Give a share up to 1.")
+        if self.get("score.loss") not in ("auto", *LOSSES):
+            raise ConfigError(
+                f"no loss is called {self.get('score.loss')!r}", suggest(self.get("score.loss"), [*LOSSES])
+            )
         build("policies", self.section("policy"), "policy")
         dict(_merges(self.get("merge.candidates")))
         self._trainer()
+
+    def check_names(self, schema: Schema) -> None:
+        """Raise ConfigError for a feature named in ``[drift.features]`` that the data does not have."""
+        known = [c.name for c in schema.columns]
+        for name in self.section("drift").get("features", {}):
+            if name not in known:
+                raise ConfigError(f"drift.features.{name}: no such column", suggest(name, known))
 
     def _trainer(self) -> Any:
         table = self.section("model")
@@ -202,13 +220,17 @@ def opened(config: Config) -> Loop:
     schema = store.get(Schema, "schema")
     if schema is None:
         raise NotFoundError(f"{config.root} holds no model yet", EMPTY)
-    for name in ("target", "time", "id", "prediction"):
-        if config.get(f"data.{name}") != getattr(schema, name):
+    made = {f"data.{name}": getattr(schema, name) for name in ("target", "time", "id", "prediction")}
+    made["data.ignore"] = [c.name for c in schema.columns if c.reason == "ignored"]
+    made["windows.size"] = schema.size
+    for name, value in made.items():
+        now = config.get(name)
+        if (sorted(now) != sorted(value)) if isinstance(value, list) else (str(now) != str(value)):
             raise ConfigError(
-                f"data.{name} = {config.get(f'data.{name}')!r}, but the workspace was made with "
-                f"{getattr(schema, name)!r}",
+                f"{name} = {now!r}, but the workspace was made with {value!r}",
                 "Set it back, or make another workspace.",
             )
+    config.check_names(schema)
     return config.loop(schema, store)
 
 
@@ -219,7 +241,8 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
     config.check()
     require_history(history, source)
     data = config.section("data")
-    schema = infer(history, source=source, **data)
+    schema = replace(infer(history, source=source, **data), size=str(config.get("windows.size")))
+    config.check_names(schema)
     if config.get("windows.size") not in ("batch",) and schema.time is None:
         from undrift.windows import Cut
 
@@ -253,13 +276,14 @@ def load(
     ]
     settings: dict[str, tuple[Any, str]] = {}
     for source, values in layers:
-        for key, value in values.items():
+        for key, value in sorted(values.items(), key=lambda item: not item[0].endswith(".use")):
             _known(key)
             if key.endswith(".use") and value != settings.get(key, (None,))[0]:
                 _forget(settings, key.removesuffix(".use"))
             type_ = SETTINGS[key].type if key in SETTINGS else Any
             settings[key] = (checked(value, type_, key), source)
-    return Config(root, settings)
+    ordered = [*(k for k in SETTINGS if k in settings), *(k for k in settings if k not in SETTINGS)]
+    return Config(root, {key: settings[key] for key in ordered})
 
 
 def document(settings: Mapping[str, Any], title: str) -> str:
@@ -268,7 +292,7 @@ def document(settings: Mapping[str, Any], title: str) -> str:
     >>> document({"data.target": "y"}, "Mine.").splitlines()[3:5]
     ['[data]', 'target = "y"                              # what the model predicts']
     """
-    lines = [f"# {title}", "# A line that is commented out shows the default.", ""]
+    lines = [f"# {' '.join(title.split())}", "# A line that is commented out shows the default.", ""]
     for section in SECTIONS:
         own = {k: v for k, v in settings.items() if k.startswith(f"{section}.")}
         lines.append(f"[{section}]")
@@ -293,17 +317,22 @@ def _key(name: str) -> str:
     """A dotted key; a feature's own name is quoted, whatever stands in it."""
     if name.startswith("features."):
         feature, _, key = name.removeprefix("features.").rpartition(".")
-        return f"features.{json.dumps(feature)}.{key}"
+        return f"features.{_quoted(feature)}.{key}"
     return name
 
 
 def _written(value: Any) -> str:
     """A value as TOML."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_written(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{_quoted(k)} = {_written(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_written(v) for v in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    """A plain value as TOML, which is JSON but for a control character that JSON leaves alone."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def parsed(assignment: str) -> tuple[str, Any]:
@@ -358,7 +387,10 @@ def _forget(settings: dict[str, tuple[Any, str]], section: str) -> None:
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and not (prefix and "use" in value):
+        part = (
+            prefix and prefix != "drift.features." and "use" in value if isinstance(value, Mapping) else True
+        )
+        if not part:
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
@@ -387,7 +419,8 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _pyproject(root: Path) -> dict[str, Any]:
-    table: dict[str, Any] = _toml(root / "pyproject.toml").get("tool", {}).get("undrift", {})
+    tool = _toml(root / "pyproject.toml").get("tool", {})
+    table: dict[str, Any] = tool.get("undrift", {}) if isinstance(tool, Mapping) else {}
     return table
 
 

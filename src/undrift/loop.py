@@ -6,6 +6,8 @@ there: a step that died anywhere goes on where it stopped.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,9 +18,10 @@ import numpy as np
 
 from undrift import gate as gates
 from undrift import inputs, losses
+from undrift import schema as agreed
 from undrift.archive import FOREIGN, Archive
 from undrift.comparison import Limits, Result, judge
-from undrift.errors import NotFoundError, TooFewError
+from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.lakes import Lake
 from undrift.merging import Merge
@@ -51,12 +54,15 @@ from undrift.wording import outcome as outcome_sentence
 
 T = TypeVar("T")
 
+MINIMUM_BLOCKS = 4
+"""Blocks under which an interval over blocks says nothing."""
+
 LEASE = "loop"
 LEASE_SECONDS = 600.0
-"""A lease outlives the longest verb; a holder that died on this machine is replaced at once."""
+"""How long a lease holds without a sign of life; a holder that died on this machine is replaced at once."""
 
-REMEMBERED = 50
-"""Windows that a policy is shown."""
+REMEMBERED = 12
+"""Comparisons that a policy is shown: the newest, each with all its features."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,7 @@ class Loop:
         """Wire the archive; nothing is read yet."""
         self.archive = Archive(self.schema, self.store, self.lake, self.cut)
         self._token = 0
+        self._failed: list[str] = []
         self.models = Models(
             self.archive, self.store, self.registry, self.trainer, self.loss, self.trust_pickle
         )
@@ -132,20 +139,33 @@ class Loop:
         Calling it again with the same rows changes nothing. Raises DataError for a batch that does not
         fit, BusyError while another process works on the same workspace.
         """
+        if now is not None and now.tzinfo is None:
+            raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
         with self._lease():
             kept = self._take_in(rows, batch)
             clock = max(filter(None, (now, self.archive.watermark())), default=None)
-            return Report(kept, tuple(self._settle(window, clock) for window in self._due(clock)))
+            due = self._due(clock)
+            for window in due:
+                self._watch(window)
+            return Report(kept, tuple(self._settle(w, clock, newest=w is due[-1]) for w in due))
 
-    def _settle(self, window: Window, now: datetime | None) -> Settled:
+    def _watch(self, window: Window) -> Comparison:
+        """Compare a window and predict on it, before anything is learnt from any window that is due."""
         comparison = self._once(Comparison, window.key, lambda: self._compare(window))
         self._predict(window)
+        return comparison
+
+    def _settle(self, window: Window, now: datetime | None, *, newest: bool) -> Settled:
+        """Score what has matured, decide, and act; of several windows due at once only the newest acts."""
+        comparison = self._watch(window)
         self._score(now)
-        decision = self._once(Decision, window.key, lambda: self._decide(window, now))
+        decide = self._decide if newest else self._defer
+        decision = self._once(Decision, window.key, lambda: decide(window, now))
         outcome = None
         if decision.action == "retrain":
             challengers = self._retrain(window, now)
-            outcome = self._once(Outcome, window.key, lambda: self._judge(window, challengers, now))
+            judged = self._judge if challengers else self._failure
+            outcome = self._once(Outcome, window.key, lambda: judged(window, challengers, now))
             self._promote(outcome)
         step = self._once(Step, window.key, lambda: self._close(window, comparison, decision, outcome))
         return Settled(window, comparison, decision, self._newest_scores(), outcome, step)
@@ -164,23 +184,27 @@ class Loop:
         if self.store.get(Service, window.key):
             return
         live, first = self.live().number, self.first().number
-        held = [n for n in dict.fromkeys((live, first)) if n != FOREIGN]
-        if held:
-            rows = self.archive.rows(window.index, window.index)
-            values = {n: self.models.ask(n, rows) for n in held}
-            self.archive.predicted(window, rows, values)
+        rows = self.archive.rows(window.index, window.index)
+        values, failed = {}, {}
+        for number in {live, first} - {FOREIGN}:
+            try:
+                values[number] = self.models.ask(number, rows)
+            except ModelError as error:
+                failed[str(number)] = str(error)
+        if values:
+            self.archive.predicted(window, rows, dict(sorted(values.items())))
         shadow = tuple(n for n in (first,) if n != live)
-        keep(self.store, window.key, Service(window.key, window.index, live, shadow))
+        keep(self.store, window.key, Service(window.key, window.index, live, shadow, failed))
 
     def _score(self, now: datetime | None) -> None:
         """Score every version that served a window whose labels have matured since."""
         coverage = self.archive.coverage()
         windows = {w.index: w for w in self.archive.windows()}
-        scored = {s.window for s in self.store.all(Score)}
+        scored = {(s.window, s.version) for s in self.store.all(Score)}
         ready = [
             service
             for service in self.store.all(Service)
-            if service.window not in scored
+            if any((service.window, n) not in scored for n in _serving(service))
             and coverage.get(service.index, 0.0) >= self.coverage
             and matured(windows[service.index], self.label_delay, now)
         ]
@@ -195,8 +219,8 @@ class Loop:
             comparisons=tuple(
                 c for c in self.store.all(Comparison, REMEMBERED) if c.reference == live.number
             ),
-            scores=tuple(self._live_scores()[-REMEMBERED:]),
-            decisions=tuple(self.store.all(Decision, REMEMBERED)),
+            scores=tuple(self._live_scores()),
+            decisions=tuple(self.store.all(Decision)),
             champion=live,
             labelled_rows=self._new_labelled_rows(live),
             predecessor=self._predecessor(live),
@@ -208,25 +232,38 @@ class Loop:
         rule = Rule("ready", holds=False, text=lacking)
         return replace(decision, action="keep", why=lacking, rules=(*decision.rules, rule))
 
+    def _defer(self, window: Window, now: datetime | None) -> Decision:  # noqa: ARG002
+        """Windows that were due at once have seen the same labels: to ask again would be to peek."""
+        why = "newer windows were complete as well: decided after the newest of them"
+        rule = Rule("newest", holds=False, text=why)
+        return Decision(window.key, window.index, "keep", why, (rule,))
+
     def _retrain(self, window: Window, now: datetime | None) -> list[Version]:
         """Train one challenger per merge strategy on the labelled rows that are not held out."""
         available, held_out = self._split(now)
-        done = {v.merge: v for v in self.store.all(Version) if v.window == window.key}
+        first = self.first().number
+        done = {v.merge: v for v in self.store.all(Version) if v.window == window.key and v.number != first}
         chosen = {name: merge.select(available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
-        unseen = self.archive.labelled(spanning(held_out))
-        return [
-            done.get(name) or self.models.train(window.key, name, selection, unseen)
-            for name, selection in chosen.items()
-            if distinct[selection] == name
-        ]
+        unseen = self.archive.labelled_in(held_out)
+        trained, self._failed = [], []
+        for name, selection in chosen.items():
+            if distinct[selection] != name:
+                continue
+            self._renew()
+            try:
+                trained.append(done.get(name) or self.models.train(window.key, name, selection, unseen))
+            except ModelError as error:
+                self._failed.append(f"{name}: {error}")
+                tell("failure", Rule(name, holds=False, text=str(error)))
+        return trained
 
     def _judge(self, window: Window, challengers: list[Version], now: datetime | None) -> Outcome:
         """Judge the challengers against the champion on the same held-out rows, paired."""
         self._renew()
         live = self.live()
         _, held_out = self._split(now)
-        data = self.archive.labelled(spanning(held_out))
+        data = self.archive.labelled_in(held_out)
         contestants = [live, *challengers]
         gates.assert_unseen(set(data.ids), self.models.trained_ids(contestants))
         predicted = {v.number: self.models.predictions(v.number, data, held_out) for v in contestants}
@@ -234,6 +271,9 @@ class Loop:
         block = blocks(data.times, len(data), span(self.gate.block))
         rivals = [(v, per_row[v.number]) for v in challengers]
         trials = gates.judge(per_row[live.number], rivals, block, self.gate)
+        self.models.forget_all_but(
+            {live.number, self.first().number, *(t.version for t in trials if t.better)}
+        )
         best = gates.winner(trials)
         outcome = Outcome(
             window=window.key,
@@ -254,6 +294,14 @@ class Loop:
             },
         )
         return replace(outcome, why=outcome_sentence(outcome))
+
+    def _failure(self, window: Window, _: list[Version], __: datetime | None) -> Outcome:
+        """The outcome of a retraining from which no model came: the champion stays."""
+        live = self.live()
+        why = f"no challenger could be trained, v{live.number} stays: {'; '.join(self._failed)}"
+        return Outcome(
+            window.key, window.index, live.number, math.nan, self.models.metric, (), None, (), 0, 0, 0.0, why
+        )
 
     def _promote(self, outcome: Outcome) -> None:
         """Make the winner champion, in one transaction with its ledger entry."""
@@ -290,7 +338,8 @@ class Loop:
     def check(self, rows: Any) -> Result:
         """Compare rows with the live model's reference; nothing is kept."""
         reference = self.reference()
-        current = profile(rows, like=reference)
+        table = agreed.conform_where_possible(inputs.read(rows), self.schema)
+        current = profile(table, like=reference)
         own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
         current = replace(current, new=tuple(n for n in current.new if n not in own))
         return Result(judge(reference, current, self.limits), reference, current)
@@ -306,6 +355,10 @@ class Loop:
             if target == live.number:
                 raise NotFoundError(f"v{target} is live already", "See undrift models.")
             self.models.version(target)
+            if target not in {e.promotion.version for e in self.store.ledger()}:
+                raise NotFoundError(
+                    f"v{target} was never live", "Go back to a version that was: see undrift models."
+                )
             self.models.load(target)
             window = max(self.archive.windows(), key=lambda w: w.index, default=None)
             promotion = Promotion("rollback", target, live.number, window.key if window else "", reason)
@@ -349,7 +402,7 @@ class Loop:
     def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
         data = self.archive.labelled(Selection(service.index, service.index))
         by_version = self.archive.predictions(service.index)
-        for number in (service.live, *service.shadow):
+        for number in _serving(service):
             logged = by_version.get(number, {})
             have = np.array([id_ in logged for id_ in data.ids])
             labels = data.labels[have]
@@ -374,10 +427,17 @@ class Loop:
         return tuple(s for s in scores if s.index == newest)
 
     def _live_scores(self) -> list[Score]:
-        """The scores of whichever version was live, by window."""
-        served = {s.window: s.live for s in self.store.all(Service)}
+        """The scores of the live model since it became live, by window."""
+        since = self._reign()
+        served = {s.window: s.live for s in self.store.all(Service) if s.index > since}
         scores = [s for s in self.store.all(Score) if served.get(s.window) == s.version]
         return sorted(scores, key=lambda s: s.index)
+
+    def _reign(self) -> int:
+        """The window after which the live model became live, for the last time."""
+        last = self.store.ledger()[-1].promotion.window
+        known = [*self.archive.windows(history=True), *self.archive.windows()]
+        return next((w.index for w in known if w.key == last), -(2**62))
 
     def _new_labelled_rows(self, live: Version) -> int:
         batches = self.archive.batches()
@@ -392,7 +452,8 @@ class Loop:
         live = self.store.champion()
         through = live.through if live else None
         held_out = [w for w in newest(usable, self.gate.windows) if through is None or w.index > through]
-        return [w for w in usable if w not in held_out], held_out
+        kept_apart = {w.index for w in held_out}
+        return [w for w in usable if w.index not in kept_apart], held_out
 
     def _lacking(self, now: datetime | None) -> str | None:
         if self.trainer is None:
@@ -400,7 +461,18 @@ class Loop:
         available, held_out = self._split(now)
         if not held_out or not available:
             return "no labelled window is unseen by the live model: wait for labels"
-        return None
+        return self._too_few_blocks(held_out)
+
+    def _too_few_blocks(self, held_out: list[Window]) -> str | None:
+        """What to change where the held-out rows make too few blocks for an interval."""
+        data = self.archive.labelled_in(held_out)
+        found = len(np.unique(blocks(data.times, len(data), span(self.gate.block))))
+        if found >= MINIMUM_BLOCKS:
+            return None
+        return (
+            f"the held-out rows make {found} blocks of {self.gate.block}, the gate needs {MINIMUM_BLOCKS}: "
+            "raise gate.windows, or lower gate.block"
+        )
 
     def _first_version(self, fitted: Fitted | None) -> Version:
         windows = self.archive.windows(history=True)
@@ -415,7 +487,7 @@ class Loop:
                 f"the history makes {len(available) + len(held_out)} labelled windows",
                 f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
             )
-        unseen = self.archive.labelled(spanning(held_out))
+        unseen = self.archive.labelled_in(held_out)
         return self.models.train(windows[-1].key, "everything", spanning(available), unseen)
 
     def _close(
@@ -423,9 +495,16 @@ class Loop:
     ) -> Step:
         live = self.live().number
         if outcome is None:
-            return Step(window, comparison.verdict, "keep", decision_sentence(decision), live)
+            why = self._trouble(window) + decision_sentence(decision)
+            return Step(window, comparison.verdict, "keep", why, live)
         promoted = outcome.promoted is not None
         return Step(window, comparison.verdict, "promote" if promoted else "reject", outcome.why, live)
+
+    def _trouble(self, window: Window) -> str:
+        """What kept the live model from predicting, if anything did."""
+        service = self.store.get(Service, window.key)
+        failed = service.failed.get(str(service.live)) if service else None
+        return f"v{service.live} could not predict: {failed} " if service and failed else ""
 
     def _predecessor(self, live: Version) -> Version | None:
         """The version that was live before ``live`` was promoted; None for the first model."""
@@ -463,10 +542,26 @@ class Loop:
     @contextmanager
     def _lease(self) -> Iterator[None]:
         self._renew()
+        done = threading.Event()
+        threading.Thread(target=self._beat, args=(done,), daemon=True).start()
         try:
             yield
         finally:
+            done.set()
             self.store.release(LEASE, self.holder)
+
+    def _beat(self, done: threading.Event) -> None:
+        """Keep the lease while a long verb runs; a lease that was lost is noticed at the promotion."""
+        while not done.wait(LEASE_SECONDS / 4):
+            try:
+                self.store.acquire(LEASE, self.holder, LEASE_SECONDS)
+            except BusyError:
+                return
+
+
+def _serving(service: Service) -> list[int]:
+    """The versions whose predictions were logged for a window."""
+    return [n for n in (service.live, *service.shadow) if str(n) not in service.failed]
 
 
 def _profile_key(window: Window) -> str:

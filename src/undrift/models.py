@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from undrift import artifacts, losses
 from undrift.archive import FOREIGN, Archive, Labelled
-from undrift.errors import ModelError, NotFoundError
+from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import Schema, Selection, Task, Version, Window
@@ -172,6 +172,7 @@ class Models:
 
     def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
         self.store.put_profile(f"v{version.number}", dumps(reference))
-        keep(self.store, str(version.number), version)
+        if not keep(self.store, str(version.number), version):
+            raise BusyError("another process trained at the same time", "Run the step again.")
         self._loaded[version.number] = model
         return version

@@ -45,6 +45,7 @@ class Schema:
     time: str | None = None
     id: str | None = None
     prediction: str | None = None
+    size: str = "batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Which versions predicted a window: the live one, and others in its shadow. 0 is a foreign model."""
+    """Which versions predicted a window: the live one, and others in its shadow. 0 is a foreign model.
+
+    ``failed`` says of a version that could not predict, why.
+    """
 
     window: str
     index: int
     live: int
     shadow: tuple[int, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,17 @@ def conform(table: pa.Table, schema: Schema, source: str = "the table") -> pa.Ta
     )
 
 
+def conform_where_possible(table: pa.Table, schema: Schema) -> pa.Table:
+    """The same table with the agreed types wherever they fit; other columns stay as they are."""
+    for column in (c for c in features(schema) if c.name in table.column_names):
+        try:
+            values = cast(table[column.name], type_named(column.type), column.name, "")
+        except DataError:
+            continue
+        table = table.set_column(table.column_names.index(column.name), column.name, values)
+    return table
+
+
 def extra(table: pa.Table, schema: Schema) -> tuple[str, ...]:
     """Columns of a batch that the schema does not know."""
     known = {column.name for column in schema.columns} | {schema.target, schema.prediction}

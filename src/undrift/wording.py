@@ -83,7 +83,8 @@ def movers(record: Comparison, most: int = 2) -> str:
 def short(effect: str) -> str:
     """The first part of an effect; the shift in sd alone where there is one."""
     first = effect.split("; ", maxsplit=1)[0]
-    return first[first.index("(") + 1 : -1] if first.endswith(" sd)") else first
+    _, bracket, shift = first.rpartition(" (")
+    return shift[:-1] if bracket and shift.endswith(" sd)") else first
 
 
 def score(record: Score) -> str:

@@ -23,7 +23,9 @@ def rollback(
 
     loop = loop_here(context)
     live = loop.live().number
-    confirmed(f"v{live} is live. Go back to {f'v{to}' if to else 'the version before it'}?", yes=yes)
+    confirmed(
+        f"v{live} is live. Go back to {f'v{to}' if to is not None else 'the version before it'}?", yes=yes
+    )
     done = loop.rollback(reason, to)
     if json:
         emit(encode(done))

@@ -46,6 +46,8 @@ def _show_outcome(outcome: Outcome) -> None:
     from undrift.wording import bounds, number
 
     say(f"{outcome.why}.")
+    if not outcome.trials:
+        return
     say(
         f"Judged on {outcome.rows:,} rows of {', '.join(outcome.held_out)} in {outcome.blocks} blocks; "
         f"each bound holds with {outcome.confidence:.1%} confidence."

@@ -82,10 +82,12 @@ class LedgerEntry(Protocol):
         """sha256 over the previous hash and this entry."""
 
 
-def keep(store: Store, key: str, record: Any) -> None:
-    """Put a record and, if it is new, tell the log."""
-    if store.put(key, record):
+def keep(store: Store, key: str, record: Any) -> bool:
+    """Put a record and, if it is new, tell the log; whether it was new."""
+    new = store.put(key, record)
+    if new:
         tell(type(record).__name__.lower(), record)
+    return new
 
 
 def tell(event: str, record: Any) -> None:

@@ -45,7 +45,11 @@ def _targets(labels: NDArray[np.float64], schema: Schema, champion: Any) -> Any:
     """Labels in the champion's own words."""
     if schema.task != "binary":
         return labels
-    return np.asarray(champion.classes_)[labels.astype(np.int64)]
+    own = {str(name): name for name in champion.classes_}
+    words = [own.get(name, own.get(str(i))) for i, name in enumerate(schema.classes)]
+    if None in words:
+        words = list(champion.classes_)
+    return np.asarray(words)[labels.astype(np.int64)]
 
 
 _: type[Trainer] = Refit
