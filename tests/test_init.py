@@ -299,7 +299,7 @@ def test_init_over_a_workspace_is_refused(tmp_path: Path, capsys: Capture) -> No
     root = made(tmp_path, capsys)
     code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
     assert code == 2
-    assert "exists" in err
+    assert "exists already" in err
     (root / "undrift.toml").unlink()
     code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
     assert code == 2

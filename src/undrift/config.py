@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from undrift.errors import ConfigError, NotFoundError, suggest
 from undrift.plugins import build, checked
@@ -112,7 +113,7 @@ class Config:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
                 raise NotFoundError(f"{self.root} holds no model yet", EMPTY)
-            table["url"] = f"sqlite:///{path}"
+            table["url"] = f"sqlite:///{quote(str(path))}"
         opened: Store = build("stores", table, "store")
         return opened
 

@@ -45,12 +45,9 @@ def init(
     from undrift import inputs
     from undrift.artifacts import read_file
     from undrift.config import FILE, created, document, load, parsed
-    from undrift.errors import ConfigError
     from undrift.schema import require_history
 
     root = (context.obj or Path.cwd()).resolve()
-    if (root / FILE).exists():
-        raise ConfigError(f"{root / FILE} exists", "Remove it, or choose another folder with -C DIR.")
     table = inputs.read(source)
     require_history(table, inputs.label_of(source))
     named = {"target": target, "time": time, "id": id, "ignore": ignore, "prediction": prediction}
@@ -59,17 +56,17 @@ def init(
     fitted = read_file(model, trust_pickle=trust) if model else None
     own |= _model(own, table, source, adopted=fitted is not None, pickled=trust and bool(model))
     root.mkdir(parents=True, exist_ok=True)
-    _clear(root, load(root, own))
+    _clear(root)
+    settings = load(root, own)
+    settings.check()
+    _write(root / FILE, document(own, f"Made by undrift init from {Path(source).name}."))
     try:
-        loop = created(load(root, own), table, inputs.label_of(source))
+        loop = created(settings, table, inputs.label_of(source))
         note("taking in the rows …" if fitted or prediction else "training the first model …")
         version = loop.start(table, fitted)
     except BaseException:
         _remove(root)
         raise
-    (root / FILE).write_text(
-        document(own, f"Made by undrift init from {Path(source).name}."), encoding="utf-8"
-    )
     if json:
         from undrift.records import encode
 
@@ -98,29 +95,49 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
 
 
-def _clear(root: Path, config: Any) -> None:
-    """Remove what an init that was killed left behind; refuse where a model is live."""
-    from undrift.errors import ConfigError
+def _clear(root: Path) -> None:
+    """Remove what an init that was killed left behind; refuse where a model is live or one is at work."""
+    from undrift.config import FILE, load
+    from undrift.errors import ConfigError, NotFoundError
+    from undrift.loop import LEASE
+    from undrift.stores.sql import holder
 
-    if not (root / DATA).exists():
+    elsewhere = "choose another folder with -C DIR"
+    if not (root / FILE).exists() and not (root / DATA).exists():
         return
-    store = config.store(create=True)
-    live = store.champion()
-    store.close()
-    if live is not None:
-        raise ConfigError(
-            f"{root / DATA} holds a workspace whose undrift.toml is gone",
-            "Restore it, or choose another folder with -C DIR.",
-        )
+    try:
+        store = load(root).store()
+    except NotFoundError:
+        if (root / FILE).exists():
+            raise ConfigError(f"{root / FILE} exists", f"Remove it, or {elsewhere}.") from None
+    else:
+        me = holder()
+        store.acquire(LEASE, me, 60)  # raises BusyError while another init is at work here
+        live = store.champion()
+        store.release(LEASE, me)
+        store.close()
+        if live is not None:
+            lost = "" if (root / FILE).exists() else ", though its undrift.toml is gone: restore it"
+            raise ConfigError(f"{root} holds a workspace that exists already{lost}", f"Or {elsewhere}.")
     note("an earlier init did not finish: starting anew")
     _remove(root)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def _remove(root: Path) -> None:
     """Leave nothing half made."""
     import shutil
 
+    from undrift.config import FILE
+
     shutil.rmtree(root / DATA, ignore_errors=True)
+    (root / FILE).unlink(missing_ok=True)
 
 
 def _tell(loop: Any, version: Any, root: Path) -> None:

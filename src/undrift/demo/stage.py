@@ -36,6 +36,9 @@ SETTINGS: dict[str, Any] = {
 }
 """What the demo sets; everything else is undrift's default."""
 
+OLD, NEW = ".undrift-old", ".undrift-new"
+"""Folders that are being removed and made: renamed in one go, so that a kill leaves no doubt."""
+
 ALWAYS: dict[str, Any] = {"policy.use": "schedule", "policy.every": 1}
 """The policy of the third course, with --full: retrain after every window."""
 
@@ -58,7 +61,10 @@ class Stage:
         chosen = dict(overrides)
         mark = _read_mark(root)
         play_on = mark is not None and not mark["finished"] and mark["settings"] == _settings(chosen, windows)
-        if not play_on:
+        if play_on:
+            if not (root / config.FILE).exists():
+                (root / config.FILE).write_text(_toml(chosen), encoding="utf-8")
+        else:
             _clear(root, mark)
             config.load(root, {**SETTINGS, **chosen}).check()
             _write(root, chosen, windows)
@@ -84,7 +90,7 @@ class Stage:
 
     def finish(self) -> None:
         """Remember that the play came to its end: the next one starts clean."""
-        _write_mark(self.root, self.overrides, self.windows, finished=True)
+        _write_mark(self.root / ".undrift", self.overrides, self.windows, finished=True)
 
     @property
     def _always_root(self) -> Path:
@@ -127,6 +133,8 @@ def _settings(overrides: Mapping[str, Any], windows: int | None) -> dict[str, An
 def _clear(root: Path, mark: dict[str, Any] | None) -> None:
     """Remove what an earlier demo made, and nothing else."""
     if mark is None:
+        shutil.rmtree(root / OLD, ignore_errors=True)
+        shutil.rmtree(root / NEW, ignore_errors=True)
         if root.exists() and any(root.iterdir()):
             raise ConfigError(f"{root} exists and the demo did not make it", "Choose another folder: -C DIR.")
         return
@@ -136,12 +144,14 @@ def _clear(root: Path, mark: dict[str, Any] | None) -> None:
             f"{toml} was edited since the demo wrote it", "Move it away, or choose another folder: -C DIR."
         )
     toml.unlink(missing_ok=True)
-    shutil.rmtree(root / ".undrift")
+    (root / ".undrift").rename(root / OLD)
+    shutil.rmtree(root / OLD)
 
 
 def _write(root: Path, overrides: Mapping[str, Any], windows: int | None) -> None:
-    (root / ".undrift").mkdir(parents=True, exist_ok=True)
-    _write_mark(root, overrides, windows, finished=False)
+    (root / NEW).mkdir(parents=True)
+    _write_mark(root / NEW, overrides, windows, finished=False)
+    (root / NEW).rename(root / ".undrift")
     (root / config.FILE).write_text(_toml(overrides), encoding="utf-8")
 
 
@@ -150,11 +160,11 @@ def _toml(overrides: Mapping[str, Any]) -> str:
     return config.document({**SETTINGS, **overrides}, title)
 
 
-def _write_mark(root: Path, overrides: Mapping[str, Any], windows: int | None, *, finished: bool) -> None:
+def _write_mark(folder: Path, overrides: Mapping[str, Any], windows: int | None, *, finished: bool) -> None:
     mark = {"finished": finished, "settings": _settings(overrides, windows), "toml": _toml(overrides)}
-    partial = root / MARK.with_suffix(".partial")
+    partial = folder / f"{MARK.name}.partial"
     partial.write_text(json.dumps(mark), encoding="utf-8")
-    partial.replace(root / MARK)
+    partial.replace(folder / MARK.name)
 
 
 def _read_mark(root: Path) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ class Sql:
     def __init__(self, url: str = "sqlite://") -> None:
         self.url = url
         self._engine = _engine(url)
+        self._alone = threading.RLock()  # threads of a loop share the store, in memory even its connection
         self._read: dict[type[Any], tuple[int, list[Any]]] = {}
         self._migrate()
 
@@ -181,12 +183,12 @@ class Sql:
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         writer = self._engine.execution_options(writes=True)
-        with _reachable(self.url), writer.begin() as connection:
+        with self._alone, _reachable(self.url), writer.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with _reachable(self.url), self._engine.connect() as connection:
+        with self._alone, _reachable(self.url), self._engine.connect() as connection:
             yield connection
 
     def _migrate(self) -> None:
@@ -289,6 +291,13 @@ def _reachable(url: str) -> Iterator[None]:
     except OperationalError as error:
         where = sa.make_url(url).render_as_string(hide_password=True)
         raise BusyError(f"the store {where} does not answer: {error.orig}", "Try again later.") from error
+    except IntegrityError:
+        raise
+    except sa.exc.DatabaseError as error:
+        where = sa.make_url(url).render_as_string(hide_password=True)
+        raise UndriftError(
+            f"the store {where} is damaged: {error.orig}", "Restore it from a backup."
+        ) from error
 
 
 def _text(body: dict[str, Any]) -> str:
