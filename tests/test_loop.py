@@ -379,3 +379,125 @@ def test_a_promotion_is_refused_when_the_lease_was_lost() -> None:
     loop.store.acquire(LEASE, "elsewhere:1", 60)
     with pytest.raises(BusyError, match="took over"):
         loop.store.crown(Promotion("promote", 1, 1, "w", "stale"), stale)
+
+
+def started(policy: dict[str, object] | None = None, **changes: object) -> tuple[Loop, Recording]:
+    frame = moving_stream()
+    loop = make_loop(frame, policy, **changes)
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    return loop, recording
+
+
+def test_catching_up_predicts_every_window_before_it_learns_from_any() -> None:
+    loop, recording = started(label_delay=timedelta(0))
+    rows = pa.concat_tables([recording.rows(w) for w in recording.production[:12]])
+    report = loop.step(rows, now=recording.production[11].end)
+    assert len(report.settled) == 12
+    assert {s.live for s in loop.store.all(Service)} == {loop.first().number}
+    assert [d.rules[0].name for d in loop.store.all(Decision)][:-1] == ["newest"] * 11
+    for service in loop.store.all(Service):
+        assert loop.store.get(Version, str(service.live)).through < service.index
+
+
+def test_a_window_that_the_history_reaches_into_is_not_judged_but_trained_on() -> None:
+    frame = moving_stream()
+    loop = make_loop(frame, {"use": "schedule", "every": 1}, label_delay=timedelta(0))
+    middle = HISTORY * 120 + 60
+    loop.start(frame[:middle])
+    for begin in range(middle, middle + 120 * 8, 120):
+        loop.step(frame[begin : begin + 120])
+    judged = [s.window.index for s in loop.store.all(Step)]
+    assert min(judged) == max(w.index for w in loop.archive.windows(history=True)) + 1
+    assert all(s.coverage <= 1 and s.rows <= 120 for s in loop.store.all(Score))
+    assert loop.archive.windows(history=True)[-1].rows == 120
+    assert loop.store.all(Outcome)
+
+
+def test_a_model_that_cannot_predict_does_not_stop_the_monitoring() -> None:
+    from undrift.errors import ModelError
+
+    loop, recording = started({"use": "never"})
+
+    def cannot(number: int, rows: object) -> None:
+        raise ModelError("it knows no such label", "Refit it.")
+
+    ask, loop.models.ask = loop.models.ask, cannot
+    first, second = recording.production[:2]
+    report = loop.step(recording.rows(first), now=first.end)
+    assert "could not predict: it knows no such label" in report.why
+    loop.models.ask = ask
+    assert len(loop.step(recording.rows(second), now=second.end).settled) == 1
+    assert {s.window for s in loop.store.all(Score)} <= {second.key}
+
+
+def test_a_training_that_fails_is_recorded_and_the_champion_stays() -> None:
+    from undrift.errors import ModelError
+
+    loop, recording = started({"use": "schedule", "every": 2}, label_delay=timedelta(0))
+
+    class Failing:
+        name = "failing"
+
+        def fit(self, *_: object) -> None:
+            raise ModelError("one class only", "Wait for both.")
+
+    loop.models.trainer = Failing()
+    for window in recording.production[:4]:
+        loop.step(recording.rows(window), now=window.end)
+    assert len(loop.store.all(Step)) == 4
+    assert loop.live() == loop.first()
+    assert "one class only" in loop.store.all(Outcome)[0].why
+
+
+def test_a_sparsely_labelled_window_between_held_out_ones_stays_out_of_the_gate() -> None:
+    loop, recording = started({"use": "schedule", "every": 3}, label_delay=timedelta(0))
+    for i, window in enumerate(recording.production[:3]):
+        rows = recording.rows(window).to_pandas()
+        loop.step(rows if i != 1 else rows.assign(y=rows.y.where(rows.index < 12)), now=window.end)
+    outcome = loop.store.all(Outcome)[0]
+    assert outcome.held_out == (recording.production[0].key, recording.production[2].key)
+    assert outcome.rows == 240
+
+
+def test_corrected_labels_do_not_count_twice_and_the_newest_counts() -> None:
+    loop, recording = started({"use": "never"}, label_delay=timedelta(0))
+    window = recording.production[0]
+    loop.step(recording.rows(window).drop_columns(["y"]), now=window.end)
+    some = recording.rows(window).slice(0, 70).select(["id", "y"]).to_pandas()
+    loop.label(some)
+    loop.label(some.assign(y=some.y + 1))
+    assert loop.archive.coverage()[window.index] == pytest.approx(70 / 120)
+    assert loop.store.all(Score) == []
+    data = loop.archive.labelled(Selection(window.index, window.index))
+    assert data.labels == pytest.approx((some.y + 1).to_numpy())
+
+
+def test_labels_that_came_before_their_rows_count_when_they_come_again() -> None:
+    loop, recording = started({"use": "never"}, label_delay=timedelta(0))
+    window = recording.production[0]
+    labels = recording.rows(window).select(["id", "y"])
+    assert loop.label(labels).unknown == 120
+    loop.step(recording.rows(window).drop_columns(["y"]), now=window.end)
+    assert loop.label(labels, now=window.end).unknown == 0
+    assert [s.rows for s in loop.store.all(Score)] == [120]
+
+
+def test_a_version_that_was_never_live_cannot_be_rolled_back_to() -> None:
+    loop = played()
+    crowned = {e.promotion.version for e in loop.store.ledger()}
+    rejected = next(v.number for v in loop.store.all(Version) if v.number not in crowned)
+    with pytest.raises(NotFoundError, match="never live"):
+        loop.rollback("no", to=rejected)
+
+
+def test_too_few_blocks_for_an_interval_are_said_before_anything_is_trained() -> None:
+    loop = played({"use": "schedule", "every": 4}, gate=Gate(block="7d"))
+    assert loop.store.all(Outcome) == []
+    assert any("raise gate.windows, or lower gate.block" in d.why for d in loop.store.all(Decision))
+
+
+def test_after_a_rollback_only_scores_of_the_new_reign_count() -> None:
+    loop = played()
+    loop.rollback("feed broken")
+    assert loop._live_scores() == []

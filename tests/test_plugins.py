@@ -139,3 +139,24 @@ def test_values_of_the_right_type_pass(value, hint, expected):
 def test_values_of_the_wrong_type_do_not(value, hint):
     with pytest.raises(ConfigError, match="here = "):
         checked(value, hint, "here")
+
+
+def test_settings_may_stand_before_the_use_that_they_belong_to(tmp_path):
+    from undrift.config import load
+
+    (tmp_path / "undrift.toml").write_text('[policy]\nevery = 2\nuse = "schedule"\n')
+    assert load(tmp_path).section("policy") == {"use": "schedule", "every": 2}
+
+
+def test_a_written_file_reads_back_whatever_the_names(tmp_path):
+    from undrift.config import document, load
+
+    given = {
+        "data.target": 'a "quoted" 🦜\x7f name',
+        "drift.features.use.metric": "ks",
+        "model.params.x": [1],
+    }
+    (tmp_path / "undrift.toml").write_text(document(given, "title\n[bad]"), encoding="utf-8")
+    config = load(tmp_path)
+    assert {key: config.get(key) for key in given} == given
+    assert config.section("drift")["features"] == {"use": {"metric": "ks"}}
