@@ -388,10 +388,8 @@ def _forget(settings: dict[str, tuple[Any, str]], section: str) -> None:
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         name = f"{prefix}{key}"
-        part = (
-            prefix and prefix != "drift.features." and "use" in value if isinstance(value, Mapping) else True
-        )
-        if not part:
+        own_part = prefix and name not in OPEN_TABLES and isinstance(value, Mapping) and "use" in value
+        if isinstance(value, Mapping) and not own_part:
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
