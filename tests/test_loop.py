@@ -43,23 +43,21 @@ KINDS = (Comparison, Service, Score, Decision, Version, Outcome, Step)
 
 def make_loop(frame: pd.DataFrame, policy: dict[str, object] | None = None, **changes: object) -> Loop:
     schema = infer(inputs.read(frame), target="y", time="at", id="id")
-    loop = Loop(
-        schema=schema,
-        store=Sql(),
-        lake=build("lakes", {"use": "memory"}),
-        registry=build("registries", {"use": "memory"}),
-        policy=build("policies", policy or {"use": "performance"}),
-        merges={name: build("merging", {"use": name}) for name in ("everything", "recent")},
-        holder=holder(),
-        trainer=Estimator("sklearn.tree:DecisionTreeRegressor", {"max_depth": 6}),
-        limits=Limits(threshold=0.25),
-        gate=Gate(block="1h"),
-        cut=Cut.of("6h"),
-        label_delay=timedelta(hours=6),
-    )
-    for name, value in changes.items():
-        setattr(loop, name, value)
-    return loop
+    parts: dict[str, object] = {
+        "schema": schema,
+        "store": Sql(),
+        "lake": build("lakes", {"use": "memory"}),
+        "registry": build("registries", {"use": "memory"}),
+        "policy": build("policies", policy or {"use": "performance"}),
+        "merges": {name: build("merging", {"use": name}) for name in ("everything", "recent")},
+        "holder": holder(),
+        "trainer": Estimator("sklearn.tree:DecisionTreeRegressor", {"max_depth": 6}),
+        "limits": Limits(threshold=0.25),
+        "gate": Gate(block="1h"),
+        "cut": Cut.of("6h"),
+        "label_delay": timedelta(hours=6),
+    }
+    return Loop(**(parts | changes))
 
 
 def recorded(loop: Loop, frame: pd.DataFrame) -> Recording:
@@ -501,3 +499,36 @@ def test_after_a_rollback_only_scores_of_the_new_reign_count() -> None:
     loop = played()
     loop.rollback("feed broken")
     assert loop._live_scores() == []
+
+
+@pytest.mark.parametrize("size", ["batch", 60])
+def test_rows_delivered_again_are_found_whatever_the_windows(size: str | int) -> None:
+    loop, recording = started({"use": "never"}, label_delay=timedelta(0), cut=Cut.of(size))
+    rows = recording.rows(recording.production[0])
+    loop.step(rows.drop_columns(["y"]))
+    report = loop.step(rows)
+    assert (report.batch.rows, report.batch.repeated) == (0, rows.num_rows)
+    assert sum(s.rows for s in loop.store.all(Score)) == rows.num_rows
+
+
+def test_labels_of_a_batch_that_was_never_recorded_do_not_count() -> None:
+    loop, recording = started({"use": "never"}, label_delay=timedelta(0))
+    window = recording.production[0]
+    loop.step(recording.rows(window).drop_columns(["y"]), now=window.end)
+    labels = recording.rows(window).select(["id", "y"]).to_pandas()
+    put, loop.store.put = loop.store.put, _dying_at_once
+    with pytest.raises(KeyboardInterrupt):
+        loop.label(labels.assign(y=labels.y + 1000), now=window.end)
+    loop.store.put = put
+    loop.label(labels, now=window.end)
+    assert [s.value < 100 for s in loop.store.all(Score)] == [True]
+
+
+def test_a_champion_that_the_ledger_does_not_know_is_refused() -> None:
+    from undrift.errors import UndriftError
+
+    loop = played()
+    with loop.store._writing() as connection:
+        connection.exec_driver_sql("update champion set version = 999")
+    with pytest.raises(UndriftError, match="the ledger's last word"):
+        loop.live()

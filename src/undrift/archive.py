@@ -24,6 +24,9 @@ from undrift.windows import Cut, spanning
 FOREIGN = 0
 """The version number of a model that undrift does not hold, whose predictions come with the rows."""
 
+UNKNOWN = int(np.iinfo(np.int64).min)
+"""The window of a row that nobody has seen; windows before 1970 have negative indices of their own."""
+
 REMEMBERED = 4
 """Windows whose rows are kept in memory."""
 
@@ -76,8 +79,8 @@ class Archive:
         labels = self._labels(table, source)
         predictions = self._predictions(table, source)
         repeated = self._repeated(ids, windows)
-        windows = np.where(repeated >= 0, repeated, windows)
-        fresh = repeated < 0
+        fresh = repeated == UNKNOWN
+        windows = np.where(fresh, windows, repeated)
         kept = _stamped(rows, ids, times, windows, before, batch).filter(pa.array(fresh))
         if not self.lake.append("rows", kept, batch):
             windows[fresh] = self._windows_kept(batch)
@@ -120,7 +123,7 @@ class Archive:
         ids = self._ids_of(table, source)
         labels = self._labels(table, source)
         windows = self._windows_of(ids)
-        found = windows >= 0
+        found = windows != UNKNOWN
         if not found.all():  # those that wait for their rows may be delivered again
             batch = f"{batch}:{int(found.sum())}"
             if (known := self.store.get(Batch, batch)) is not None:
@@ -314,9 +317,8 @@ class Archive:
         ids, labels, windows = ids.filter(have), labels.filter(have), windows[have]
         before = self._newest_labels(Selection(int(windows.min()), int(windows.max())))
         first = np.array([id_ not in before for id_ in ids.to_pylist()])
-        table = pa.table({ID: ids, LABEL: labels, WINDOW: windows, ORDER: order})
-        if not self.lake.append("labels", table, batch):
-            first[:] = True
+        table = pa.table({ID: ids, LABEL: labels, WINDOW: windows, ORDER: order, BATCH: [batch] * len(ids)})
+        self.lake.append("labels", table, batch)
         return _tally(windows[first])
 
     def _append_predictions(
@@ -332,25 +334,25 @@ class Archive:
         found = self.lake.read("labels", selection.first, selection.last)
         if found is None:
             return {}
-        ordered = found.sort_by(ORDER)
+        ordered = self._recorded(found).sort_by(ORDER)
         return dict(zip(ordered[ID].to_pylist(), ordered[LABEL].to_pylist(), strict=True))
 
     def _windows_of(self, ids: pa.Array) -> NDArray[np.int64]:
-        """The window of each row id, -1 where it is unknown; looked for among unlabelled windows first."""
+        """The window of each row id, or UNKNOWN; looked for among unlabelled windows first."""
         pending = [index for index, share in self.coverage().items() if share < 1]
         wanted = ids.to_pylist()
         where = self._known_windows(min(pending), None) if pending else {}
         if any(id_ not in where for id_ in wanted):
             where = self._known_windows(None, None)
-        return np.array([where.get(id_, -1) for id_ in wanted], dtype=np.int64)
+        return np.array([where.get(id_, UNKNOWN) for id_ in wanted], dtype=np.int64)
 
     def _repeated(self, ids: pa.Array, windows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The window in which a row already stands, -1 for new rows; without an id column all are new."""
+        """The window in which a row already stands, UNKNOWN for new ones; without ids all are new."""
         if self.schema.id is None:
-            return np.full(len(ids), -1, dtype=np.int64)
-        around = (int(windows.min()), int(windows.max())) if self.schema.time else (None, None)
+            return np.full(len(ids), UNKNOWN, dtype=np.int64)
+        around = (int(windows.min()), int(windows.max())) if self.cut.length else (None, None)
         known = self._known_windows(*around)
-        return np.array([known.get(id_, -1) for id_ in ids.to_pylist()], dtype=np.int64)
+        return np.array([known.get(id_, UNKNOWN) for id_ in ids.to_pylist()], dtype=np.int64)
 
     def _known_windows(self, first: int | None, last: int | None) -> dict[str, int]:
         """The window of every recorded row of the windows first..last, by id."""

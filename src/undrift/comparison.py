@@ -42,6 +42,7 @@ class Limits:
     def __post_init__(self) -> None:
         """Raise ConfigError for unknown metrics, unknown keys and negative thresholds."""
         for name in (self.metric, *self.also):
+            checked(name, str, "drift.also")
             find("metrics", name)
         find("calibration", self.calibration)
         _positive(self.threshold, "drift.threshold")

@@ -359,6 +359,8 @@ def _merges(candidates: list[Any]) -> Iterator[tuple[str, Any]]:
     if not candidates:
         raise ConfigError("merge.candidates is empty", 'Name at least one strategy, such as "everything".')
     for i, candidate in enumerate(candidates):
+        if not isinstance(candidate, str | Mapping):
+            raise ConfigError(f"merge.candidates[{i}] = {candidate!r}", "Name a strategy, or write a table.")
         table = {"use": candidate} if isinstance(candidate, str) else dict(candidate)
         arguments = ", ".join(f"{k}={v}" for k, v in table.items() if k != "use")
         name = str(table.get("use")) + (f"({arguments})" if arguments else "")

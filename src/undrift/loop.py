@@ -144,6 +144,7 @@ class Loop:
         with self._lease():
             kept = self._take_in(rows, batch)
             clock = max(filter(None, (now, self.archive.watermark())), default=None)
+            self._score(clock)
             due = self._due(clock)
             for window in due:
                 self._watch(window)
@@ -311,7 +312,7 @@ class Loop:
 
     # What a person or a program asks of it ------------------------------------------------------
 
-    def start(self, history: Any, model: Fitted | None = None) -> Version:
+    def start(self, history: Any, model: Fitted | None = None, source: str | None = None) -> Version:
         """Keep the history, train the first model on it (or adopt a fitted one) and make it live.
 
         ``model`` is what ``artifacts.read_file`` gave. Does nothing where a model is live already.
@@ -322,7 +323,7 @@ class Loop:
             if live is not None:
                 return live
             table = inputs.read(history)
-            self.archive.add(table, inputs.label_of(history), history=True)
+            self.archive.add(table, source or inputs.label_of(history), history=True)
             version = self._first_version(model)
             reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
             self._crown(Promotion("start", version.number, None, version.window, reason))

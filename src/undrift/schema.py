@@ -64,6 +64,7 @@ def infer(
     """
     for name in filter(None, (target, time, id, prediction, *ignore)):
         _require(table, name, source)
+    _apart(table, target, id, prediction, ignore, source)
     apart = {target, prediction}
     columns = tuple(
         _column(table[name], name, time, {id: "id", **dict.fromkeys(ignore, "ignored"), time: "time"}, source)
@@ -207,6 +208,27 @@ def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
         whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))
         values = values.cast(pa.int64()) if pc.all(whole, min_count=0).as_py() else values
     return values.cast(pa.string())
+
+
+def _apart(
+    table: pa.Table,
+    target: str | None,
+    id_: str | None,
+    prediction: str | None,
+    ignore: Iterable[str],
+    source: str,
+) -> None:
+    """Raise DataError when one column is given two roles, or two columns differ only in case."""
+    for name, role in ((id_, "id"), (prediction, "prediction"), *((n, "ignored") for n in ignore)):
+        if name is not None and name == target:
+            raise DataError(f"column {name!r} of {source} is both target and {role}", "Name another one.")
+    seen: dict[str, str] = {}
+    for name in table.column_names:
+        if seen.setdefault(name.lower(), name) != name:
+            raise DataError(
+                f"{source} has the columns {seen[name.lower()]!r} and {name!r}, which differ only in case",
+                "Rename one.",
+            )
 
 
 def _column(

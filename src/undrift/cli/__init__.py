@@ -31,9 +31,13 @@ def run(arguments: list[str]) -> int:
 
     debug = "--debug" in arguments
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         code = _app()(args=hoisted(arguments), prog_name="undrift", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except UndriftError as error:
         if debug:
             raise

@@ -67,7 +67,10 @@ def options(
 def here(context: typer.Context) -> Path:
     """The workspace's folder: -C, or the nearest one upward."""
     from undrift.config import find_root
+    from undrift.errors import NotFoundError
 
+    if context.obj and not context.obj.is_dir():
+        raise NotFoundError(f"{context.obj} is not a folder", "Name a workspace's folder with -C DIR.")
     return find_root((context.obj or Path.cwd()).resolve())
 
 
@@ -92,7 +95,7 @@ def loop_here(context: typer.Context, assignments: Iterable[str] | None = None) 
 
 def emit(body: dict[str, Any]) -> None:
     """Print one versioned JSON object on one line."""
-    print(json.dumps({"format": FORMAT, **body}, ensure_ascii=False, default=str, allow_nan=False))
+    print(json.dumps({"format": FORMAT, **body}, default=str, allow_nan=False))
 
 
 def say(text: str) -> None:

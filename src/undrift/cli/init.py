@@ -12,6 +12,9 @@ from undrift.cli._shell import Json, Set, emit, note, say
 DATA = ".undrift"
 """The folder in which a workspace keeps rows, records and models."""
 
+OWN = ("store.db", "lake", "models")
+"""What undrift itself puts there."""
+
 DEFAULT_MODEL = {
     "regression": "sklearn.ensemble:HistGradientBoostingRegressor",
     "binary": "sklearn.ensemble:HistGradientBoostingClassifier",
@@ -54,6 +57,8 @@ def init(
     own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
     own |= dict(parsed(a) for a in assignments or ())
     fitted = read_file(model, trust_pickle=trust) if model else None
+    if load(root, own).get("model.use"):
+        own["model.use"] = load(root, own).get("model.use")
     own |= _model(own, table, source, adopted=fitted is not None, pickled=trust and bool(model))
     root.mkdir(parents=True, exist_ok=True)
     _clear(root)
@@ -63,7 +68,7 @@ def init(
     try:
         loop = created(settings, table, inputs.label_of(source))
         note("taking in the rows …" if fitted or prediction else "training the first model …")
-        version = loop.start(table, fitted)
+        version = loop.start(table, fitted, inputs.label_of(source))
     except BaseException:
         _remove(root)
         raise
@@ -119,6 +124,10 @@ def _clear(root: Path) -> None:
         if live is not None:
             lost = "" if (root / FILE).exists() else ", though its undrift.toml is gone: restore it"
             raise ConfigError(f"{root} holds a workspace that exists already{lost}", f"Or {elsewhere}.")
+    strange = sorted(p.name for p in (root / DATA).glob("*") if not p.name.startswith(OWN))
+    if strange:
+        problem = f"{root / DATA} holds {strange[0]!r}, which undrift did not make"
+        raise ConfigError(problem, f"Move it, or {elsewhere}.")
     note("an earlier init did not finish: starting anew")
     _remove(root)
 

@@ -28,8 +28,11 @@ def file(source: str | PathLike[str]) -> pa.Table:
     try:
         table = _read(path)
         repeated = [name for name, count in Counter(table.column_names).items() if count > 1]
+        bytes_ = next((f.name for f in table.schema if pa.types.is_binary(f.type)), None)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {_first_line(error)}", _remedy(error)) from error
+    if bytes_ is not None and ".parquet" not in path.name and ".feather" not in path.name:
+        raise DataError(f"column {bytes_!r} of {path} is not UTF-8", "Save the file as UTF-8.")
     if repeated:
         raise DataError(f"{path} has more than one column {repeated[0]!r}", "Rename or drop one.")
     return table

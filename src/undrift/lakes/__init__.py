@@ -1,8 +1,8 @@
 """Lakes: the append-only tables of rows, predictions and labels.
 
 Every table has the lake's own columns: ``_undrift_window`` (int64) everywhere, ``_undrift_id``,
-``_undrift_time``, ``_undrift_order`` and ``_undrift_batch`` on rows. A batch is appended once, whatever
-is retried.
+``_undrift_time``, ``_undrift_order`` and ``_undrift_batch`` on rows, the last two on labels too. A
+batch is appended once, whatever is retried.
 """
 
 from __future__ import annotations

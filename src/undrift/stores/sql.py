@@ -119,6 +119,12 @@ class Sql:
         """The version that is live."""
         with self._reading() as connection:
             number = connection.execute(sa.select(champion.c.version)).scalar()
+            newest = sa.select(ledger.c.body).order_by(ledger.c.number.desc()).limit(1)
+            body = connection.execute(newest).scalar()
+        told = json.loads(body)["version"] if body else None
+        if number != told:
+            problem = f"the champion is {number}, but the ledger's last word is {told}"
+            raise UndriftError(problem, "Restore the store from a backup.")
         return self.get(Version, str(number)) if number is not None else None
 
     def crown(self, promotion: Promotion, token: int) -> None:
