@@ -171,6 +171,13 @@ WRONG_SETTINGS = {
     "model.params.alhpa=1": "unknown key model.params.alhpa",
     "merge.candidates=[]": "merge.candidates",
     "labels.coverage=high": "labels.coverage",
+    "labels.coverage=90": "labels.coverage",
+    "score.loss=nonsense": "no loss is called",
+    "store.url=nope": "store.url",
+    "model.use=os:system": "is not a model",
+    "merge.candidates=[1]": "merge.candidates[0]",
+    "drift.features.temprature.metric=ks": "temperature",
+    "windows.size=1d": "was made with",
 }
 
 

@@ -144,7 +144,10 @@ def estimator(path: str) -> Any:
     if not hasattr(module, name):
         known = [n for n in dir(module) if n[:1].isupper()]
         raise ConfigError(f"model.use = {path!r}: {module_name} has no {name!r}", suggest(name, known))
-    return getattr(module, name)
+    found = getattr(module, name)
+    if not (isinstance(found, type) and hasattr(found, "fit")):
+        raise ConfigError(f"model.use = {path!r} is not a model", "Name a class with fit and predict.")
+    return found
 
 
 def frame(table: pa.Table, schema: Schema) -> pd.DataFrame:

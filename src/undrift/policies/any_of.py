@@ -13,6 +13,8 @@ class AnyOf:
     def __init__(self, policies: tuple[Policy, ...]) -> None:
         if not policies:
             raise ConfigError("policy.policies is empty", "Name at least one policy.")
+        if not all(hasattr(policy, "decide") for policy in policies):
+            raise ConfigError(f"policy.policies = {policies!r}", 'Write tables such as { use = "drift" }.')
         self.policies = policies
 
     def decide(self, history: History) -> Decision:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from undrift.errors import BusyError, UndriftError
+from undrift.errors import BusyError, ConfigError, UndriftError
 from undrift.records import Promotion, Version, decode, encode
 from undrift.stores import Store
 from undrift.stores._tables import HEAD, champion, leases, ledger, profiles, records
@@ -56,7 +56,10 @@ class Sql:
 
     def __init__(self, url: str = "sqlite://") -> None:
         self.url = url
-        self._engine = _engine(url)
+        try:
+            self._engine = _engine(url)
+        except (sa.exc.ArgumentError, ImportError) as error:
+            raise ConfigError(f"store.url = {url!r}: {error}", "Give an SQLAlchemy URL.") from error
         self._alone = threading.RLock()  # threads of a loop share the store, in memory even its connection
         self._read: dict[type[Any], tuple[int, list[Any]]] = {}
         self._migrate()
@@ -296,6 +299,10 @@ def _reachable(url: str) -> Iterator[None]:
         yield
     except OperationalError as error:
         where = sa.make_url(url).render_as_string(hide_password=True)
+        if "full" in str(error.orig) or "readonly" in str(error.orig):
+            raise UndriftError(
+                f"the store {where}: {error.orig}", "Make room, or make it writable."
+            ) from error
         raise BusyError(f"the store {where} does not answer: {error.orig}", "Try again later.") from error
     except IntegrityError:
         raise
