@@ -112,6 +112,15 @@ def test_check_ends_with_3_on_drift_and_keeps_nothing(
     assert ask_json(capsys, "status", "-C", demo_weeks) == before
 
 
+def test_check_of_another_kind_of_file_names_it(demo_weeks: Path, tmp_path: Path, capsys: Capture) -> None:
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("a,b\n1,2\n")
+    code, out, err = ask(capsys, "check", wrong, "-C", demo_weeks)
+    assert (code, out) == (2, "")
+    assert "wrong.csv has none of the model's features" in err
+    assert "season" in err
+
+
 def test_check_of_a_handful_of_rows_cannot_decide(demo_weeks: Path, tmp_path: Path, capsys: Capture) -> None:
     few = tmp_path / "few.csv"
     pd.read_parquet(demo_file()).head(20).to_csv(few, index=False)

@@ -21,7 +21,7 @@ from undrift import inputs, losses
 from undrift import schema as agreed
 from undrift.archive import FOREIGN, Archive
 from undrift.comparison import Limits, Result, judge
-from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
+from undrift.errors import BusyError, ConfigError, DataError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.lakes import Lake
 from undrift.merging import Merge
@@ -340,6 +340,10 @@ class Loop:
         """Compare rows with the live model's reference; nothing is kept."""
         reference = self.reference()
         table = agreed.conform_where_possible(inputs.read(rows), self.schema)
+        wanted = [c.name for c in agreed.features(self.schema)]
+        if not set(wanted) & set(table.column_names):
+            problem = f"{inputs.label_of(rows)} has none of the model's features"
+            raise DataError(problem, f"It should have {', '.join(wanted[:5])} …")
         current = profile(table, like=reference)
         own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
         current = replace(current, new=tuple(n for n in current.new if n not in own))
