@@ -85,9 +85,35 @@ def _parts() -> list[str]:
         lines += [f"## Parts: {room}", "", what, ""]
         for name in names(room):
             part = find(room, name)
-            lines.append(f"- `{name}`{_signature(part)}: {_sentence(part)}{_declared(part)}")
+            lines += _metric(part) if isinstance(part, Metric) else [_line(name, part)]
         lines.append("")
     return lines
+
+
+def _line(name: str, part: object) -> str:
+    return f"- `{name}`{_signature(part)}: {_sentence(part)}"
+
+
+def _metric(part: Metric) -> list[str]:
+    """A heading, what the docstring says before its example, and what the metric declares."""
+    text = (inspect.getdoc(part) or "").split("\n\n>>>")[0].replace("``", "`")
+    body, _, source = text.partition("Source:")
+    return [
+        f"### `{part.name}`",
+        "",
+        *body.strip().splitlines(),
+        "",
+        f"- features: {' and '.join(part.kinds)}",
+        f"- range: 0 to {_number(part.upper)}",
+        f"- symmetric: {'yes' if part.symmetric else 'no'}",
+        f"- default threshold: {part.threshold:g}",
+        f"- source: {' '.join(source.split()).rstrip('.')}",
+        "",
+    ]
+
+
+def _number(bound: float) -> str:
+    return "infinity" if bound == float("inf") else f"{bound:.3g}"
 
 
 def _sentence(part: object) -> str:
@@ -97,18 +123,11 @@ def _sentence(part: object) -> str:
 
 
 def _signature(part: object) -> str:
-    if isinstance(part, Metric) or not inspect.isclass(part):
+    if not inspect.isclass(part):
         return ""
     parameters = list(inspect.signature(part).parameters.values())
     shown = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
     return f" ({shown})" if shown else ""
-
-
-def _declared(part: object) -> str:
-    if not isinstance(part, Metric):
-        return ""
-    kinds = " and ".join(part.kinds)
-    return f" For {kinds} features; default threshold {part.threshold:g}."
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pandas as pd
 import pytest
 
 from undrift.cli import run
+from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.numeric import NumericProfile
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +23,24 @@ def streams() -> Path:
     if not folder or not list(Path(folder).glob("*.parquet")):
         pytest.skip("UNDRIFT_STREAMS does not name a folder of recorded streams")
     return Path(folder)
+
+
+def ask(*arguments: object) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr of a command, run in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run([str(a) for a in arguments])
+    return code, out.getvalue(), err.getvalue()
+
+
+def labels(**counts: int) -> CategoricalProfile:
+    """The profile of so many rows of each label."""
+    return CategoricalProfile(counts=counts)
+
+
+def numbers(values: object, like: NumericProfile | None = None) -> NumericProfile:
+    """The profile of numbers over their own grid, or over that of another profile."""
+    return NumericProfile.of(np.asarray(values, dtype=np.float64), null=0, grid=like.grid if like else None)
 
 
 def moving_stream(windows: int = 26, rows: int = 120, change: int = 12, seed: int = 0) -> pd.DataFrame:

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undrift.dashboard import captions, charts, rows, shapes
+from undrift import wording
+from undrift.dashboard import captions, charts, rows
 from undrift.dashboard.names import inert
-from undrift.dashboard.palette import DARK, LIGHT
 from undrift.errors import ConfigError
 from undrift.overview import overview
+from undrift.palette import DARK, LIGHT
+from undrift.profiles import shapes
 from undrift.profiles.codec import dumps
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import profile
@@ -345,7 +347,7 @@ def test_bands_are_cut_at_the_limit(far, band):
 def test_bands_of_what_cannot_be_judged():
     few = replace(feature("x", 9), verdict="insufficient")
     assert rows.band(few) == rows.FEW
-    assert rows.times_limit(Finding("unseen", 0.5, 0.0, 0.0, "drift")) == float("inf")
+    assert wording.times_limit(Finding("unseen", 0.5, 0.0, 0.0, "drift")) == float("inf")
 
 
 def test_features_are_ranked_by_how_often_they_drift(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import undrift
+from undrift.plugins import find, names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,6 +41,30 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made.reference(), (
         "run: uv run python docs/make_reference.py"
     )
+
+
+@pytest.mark.parametrize("name", names("metrics"))
+def test_the_example_of_every_metric_runs(name: str) -> None:
+    """A metric is not a function, so doctest does not find it by itself."""
+    module = importlib.import_module(find("metrics", name).function.__module__)
+    example = doctest.DocTestParser().get_doctest(
+        find("metrics", name).__doc__, dict(vars(module)), name, module.__file__, 0
+    )
+    assert example.examples, f"{name} shows no example"
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+def test_every_metric_has_a_heading_and_says_what_it_declares() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for name in names("metrics"):
+        one = find("metrics", name)
+        section = text.partition(f"\n### `{name}`\n")[2].partition("\n##")[0]
+        assert section, f"{name} has no heading"
+        assert f"- default threshold: {one.threshold:g}\n" in section
+        assert f"- symmetric: {'yes' if one.symmetric else 'no'}\n" in section
+        assert f"- features: {' and '.join(one.kinds)}\n" in section
+        assert re.search(r"^- range: 0 to (infinity|[\d.]+)$", section, re.MULTILINE)
+        assert re.search(r"^- source: \S", section, re.MULTILINE), f"{name} names no source"
 
 
 def test_the_readme_shows_the_two_commands_each_on_a_line() -> None:

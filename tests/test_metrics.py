@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from conftest import labels, numbers
 from undrift import plugins
 from undrift.calibration.threshold import Threshold
 from undrift.metrics.jensen_shannon import jensen_shannon
@@ -21,14 +22,6 @@ from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import profile
-
-
-def labels(**counts: int) -> CategoricalProfile:
-    return CategoricalProfile(counts=counts)
-
-
-def numbers(values, like: NumericProfile | None = None) -> NumericProfile:
-    return NumericProfile.of(np.asarray(values, dtype=np.float64), null=0, grid=like.grid if like else None)
 
 
 def binned(edges: np.ndarray, mean: float, rows: float = 1e12) -> np.ndarray:
@@ -255,7 +248,7 @@ def test_the_noise_floor_of_unseen_is_what_quiet_data_show():
 def test_without_rows_there_is_nothing_but_noise(name):
     one = plugins.find("metrics", name)
     some = numbers([1.0, 2.0]) if one.understands("numeric") else labels(a=1)
-    none = NumericProfile.empty(some.grid) if one.understands("numeric") else CategoricalProfile()
+    none = NumericProfile.over(some.grid) if one.understands("numeric") else CategoricalProfile()
     assert one(some, none) == 0 or name == "unseen"
     assert one.noise(some, none) == math.inf
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from undrift import records
 from undrift.records import Comparison, Score, Trial, Window, decode, encode
@@ -19,9 +19,13 @@ KINDS = [kind for kind in vars(records).values() if dataclasses.is_dataclass(kin
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 
+FLAT = st.builds(Comparison, segments=st.just({}))
+NESTED = st.builds(Comparison, segments=st.dictionaries(st.text(max_size=3), FLAT, max_size=1))
+st.register_type_strategy(Comparison, FLAT | NESTED)
+
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
 @given(data=st.data())
 def test_every_record_survives_json(kind, data):
     record = data.draw(st.from_type(kind))

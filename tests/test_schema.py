@@ -84,7 +84,7 @@ def test_a_text_column_that_names_rows_is_id_like(encoded):
     assert agreed(c=column(names[:99]))["c"].role == "feature", "too few rows to tell"
     assert agreed(c=column(names[:75] * 2))["c"].role == "feature", "half of the values repeat"
     assert agreed(c=column([*names[:76], *names[:74]]))["c"].role == "left out"
-    assert agreed(c=pa.array(range(150)))["c"].role == "feature", "numbers may all differ"
+    assert agreed(c=pa.array([7 * i % 151 for i in range(150)]))["c"].role == "feature", "numbers may differ"
 
 
 @pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, {"a": 2}]])

@@ -62,3 +62,11 @@ def suggest(name: str, known: list[str]) -> str:
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Known: {', '.join(sorted(known)) or 'none'}."
+
+
+def unwritable(path: object, error: OSError) -> DataError:
+    """The error of a file that cannot be written."""
+    return DataError(
+        f"{path} cannot be written: {error.strerror or error}",
+        "Name another file, or make room and try again.",
+    )

@@ -21,9 +21,7 @@ def names(room: str) -> list[str]:
     >>> "psi" in names("metrics")
     True
     """
-    package = import_module(f"undrift.{room}")
-    files = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
-    return sorted(files | set(_foreign(room)))
+    return sorted(_files(room) | set(_foreign(room)))
 
 
 def find(room: str, name: str) -> Any:
@@ -34,11 +32,11 @@ def find(room: str, name: str) -> Any:
     >>> find("metrics", "psi").name
     'psi'
     """
-    if name not in names(room):
-        raise ConfigError(f"no {room} part is called {name!r}", suggest(name, names(room)))
     foreign = _foreign(room)
     if name in foreign:
         return foreign[name].load()
+    if name not in _files(room):
+        raise ConfigError(f"no {room} part is called {name!r}", suggest(name, names(room)))
     module = import_module(f"undrift.{room}.{name}")
     return getattr(module, _camel(name), None) or getattr(module, name)
 
@@ -89,6 +87,13 @@ def checked(value: Any, hint: Any, where: str) -> Any:
         kinds = " or ".join(p.__name__ for p in plain if p is not type(None))
         raise ConfigError(f"{where} = {value!r} should be of type {kinds}", "Correct the value.")
     return value
+
+
+@cache
+def _files(room: str) -> frozenset[str]:
+    package = import_module(f"undrift.{room}")
+    found = pkgutil.iter_modules(package.__path__)
+    return frozenset(m.name for m in found if not m.ispkg and not m.name.startswith("_"))
 
 
 @cache

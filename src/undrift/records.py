@@ -90,18 +90,34 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class FeatureComparison:
-    """All findings of one feature; the worst of their verdicts is the feature's."""
+    """All findings of one feature; the worst of their verdicts is the feature's.
+
+    ``beside`` holds values of metrics that were asked for but decide nothing.
+    """
 
     name: str
     kind: Kind
     verdict: Verdict
     effect: str
     findings: tuple[Finding, ...]
+    beside: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something about a column that looks broken rather than drifted, in words."""
+
+    column: str
+    check: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every feature of one window against the reference, worst first."""
+    """Every feature of one window against the reference, worst first.
+
+    ``segments`` holds the same by the values of the column ``by``, where that was asked for.
+    """
 
     verdict: Verdict
     rows_reference: int
@@ -114,6 +130,10 @@ class Comparison:
     left_out: dict[str, str] = field(default_factory=dict)
     window: Window | None = None
     reference: int | None = None
+    reordered: bool = False
+    faults: tuple[Fault, ...] = ()
+    by: str | None = None
+    segments: dict[str, Comparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

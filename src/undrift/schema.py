@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from undrift.errors import DataError, TooFewError, suggest
+from undrift.errors import ConfigError, DataError, TooFewError, suggest
 from undrift.records import Column, Kind, Schema, Task
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -22,6 +26,16 @@ MINIMUM_HISTORY = 50
 
 UNTYPED = "all null"
 """Why a column without a single value is left out: nobody knows its type yet, so it is not kept either."""
+
+COUNTER = "ID-like: a number that rises from row to row"
+"""Why a running number is left out: the next rows always have larger ones."""
+
+EXACT_POWER = 22
+"""The largest power of ten that is a float without rounding."""
+
+COMPARED: dict[str, Kind] = {"numeric": "numeric", "categorical": "categorical", "boolean": "boolean"}
+LEFT_OUT = ("datetime", "text", "ignored")
+"""The kinds that a column can be told to have; the last ones are not compared."""
 
 ID_LIKE_SHARE = 0.5
 ID_LIKE_ROWS = 100
@@ -54,22 +68,36 @@ def infer(
     prediction: str | None = None,
     ignore: Iterable[str] = (),
     task: Task | None = None,
+    kinds: Mapping[str, str] | None = None,
     source: str = "the table",
+    stored: bool = True,
 ) -> Schema:
     """Agree on a schema from the first rows of a stream.
 
     Every column but target and prediction is kept; features are those undrift can compare, the
-    others are left out with a reason. Raises DataError for a named column that is not there, a
-    nested column, a target that is empty or has one class only.
+    others are left out with a reason; ``kinds`` tells the kind of a column where it should not be
+    inferred. Raises DataError for a named column that is not there, a target that is empty or has one
+    class only, and, where rows are to be ``stored``, for what a lake cannot keep: names that
+    differ only in case or begin like the lake's own.
     """
-    for name in filter(None, (target, time, id, prediction, *ignore)):
-        _require(table, name, source)
-    _apart(table, target, id, prediction, ignore, source)
+    told = kinds or {}
+    for name in filter(None, (target, time, id, prediction, *ignore, *told)):
+        require(table.column_names, name, source)
+    _apart(target, id, prediction, ignore, source)
+    ignored = {*ignore, *(name for name, kind in told.items() if kind in LEFT_OUT)}
+    _flat(table, set() if stored else ignored, source)
+    if stored:
+        _storable(table, source)
     apart = {target, prediction}
-    columns = tuple(
-        _column(table[name], name, time, {id: "id", **dict.fromkeys(ignore, "ignored"), time: "time"}, source)
-        for name in table.column_names
-        if name not in apart
+    out: dict[str | None, str] = {id: "id", **dict.fromkeys(ignore, "ignored"), time: "time"}
+    columns = _with_counters(
+        tuple(
+            _told(table[name], name, told[name], source)
+            if name in told and name not in out
+            else _column(table[name], name, time, out)
+            for name in table.column_names
+            if name not in apart
+        )
     )
     if not any(column.role == "feature" for column in columns):
         raise DataError(f"{source} has no feature column", "Add numeric, boolean or text columns.")
@@ -77,6 +105,12 @@ def infer(
     return Schema(
         columns, target=target, task=found, classes=classes, time=time, id=id, prediction=prediction
     )
+
+
+def require(names: Sequence[str], name: str, source: str = "the table") -> None:
+    """Raise DataError, with the name that was probably meant, unless the column is there."""
+    if name not in names:
+        raise DataError(f"{source} has no column {name!r}", suggest(name, list(names)))
 
 
 def require_history(table: pa.Table, source: str = "the table") -> None:
@@ -104,7 +138,7 @@ def conform(table: pa.Table, schema: Schema, source: str = "the table") -> pa.Ta
         raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
     kept = [column for column in schema.columns if column.reason != UNTYPED]
     for column in kept:
-        _require(table, column.name, source)
+        require(table.column_names, column.name, source)
     types = [(column.name, type_named(column.type)) for column in kept]
     return pa.table(
         [cast(table[name], type_, name, source) for name, type_ in types], schema=pa.schema(types)
@@ -144,6 +178,8 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in a type that every lake can keep: no dictionaries, views, or unsigned integers."""
     nanoseconds = pa.types.is_timestamp(values.type) and values.type.unit == "ns"
     narrows = nanoseconds or pa.types.is_uint64(values.type)
+    if pa.types.is_decimal(values.type):
+        return _decimals(values)
     return values.cast(plain_type(values.type), safe=not narrows)
 
 
@@ -200,30 +236,160 @@ def labels(values: pa.ChunkedArray, schema: Schema, source: str = "the table") -
     return codes.cast(pa.float64())
 
 
+def as_kind(
+    values: pa.Array | pa.ChunkedArray, kind: Kind, *, told: bool = False
+) -> pa.Array | pa.ChunkedArray:
+    """The values in a type that can be counted as this kind: float64, boolean, or any with a text form.
+
+    What loses nothing is done silently: 0 and 1 are taken for false and true where these are expected
+    and the other way round, whole numbers for labels. Where the kind was ``told``, times become
+    seconds since 1970, text is parsed, and every type can be labels. Raises ArrowInvalid otherwise.
+    """
+    type_ = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if pa.types.is_null(type_):
+        return values.cast(pa.float64() if kind == "numeric" else pa.string())
+    found = kind_of(type_)
+    if kind == "numeric":
+        return _as_number(values, type_, found, told=told)
+    if found == kind or (
+        kind == "categorical" and (told or found == "boolean" or pa.types.is_integer(type_))
+    ):
+        return values
+    if kind == "boolean" and (found == "numeric" or told):
+        return _lossless(pa.chunked_array([values]) if isinstance(values, pa.Array) else values, pa.bool_())
+    raise pa.ArrowInvalid(f"{type_} is not {kind}")
+
+
+def _as_number(
+    values: pa.Array | pa.ChunkedArray, type_: pa.DataType, found: Kind | None, *, told: bool
+) -> pa.Array | pa.ChunkedArray:
+    if pa.types.is_float64(values.type):
+        return values
+    if found in ("numeric", "boolean"):
+        plain_ = values.cast(type_) if pa.types.is_dictionary(values.type) else values
+        if pa.types.is_decimal(type_):
+            return _decimals(plain_)
+        return plain_.cast(pa.uint8() if found == "boolean" else pa.float64(), safe=False)
+    if told and pa.types.is_temporal(type_):
+        moments = values.cast(_microseconds(type_), safe=False)
+        return pc.divide(moments.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
+    if told and found == "categorical":
+        return values.cast(pa.string()).cast(pa.float64())
+    raise pa.ArrowInvalid(f"{type_} is not numeric")
+
+
+def _microseconds(type_: pa.DataType) -> pa.DataType:
+    """The type of the same times as whole numbers of microseconds."""
+    if pa.types.is_duration(type_):
+        return pa.duration("us")
+    return pa.time64("us") if pa.types.is_time(type_) else pa.timestamp("us")
+
+
+def _decimals(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The nearest floats of decimals, as if they were parsed; Arrow's own cast is off in the last digit."""
+    if isinstance(values, pa.ChunkedArray):
+        return pa.chunked_array([_decimals(chunk) for chunk in values.chunks], pa.float64())
+    short = pa.types.is_decimal128(values.type) and 0 <= values.type.scale <= EXACT_POWER
+    whole = _unscaled(values) if short else None
+    if whole is None:
+        return values.cast(pa.string()).cast(pa.float64())
+    return pc.if_else(values.is_valid(), pa.array(whole / 10.0**values.type.scale), None)
+
+
+def _unscaled(values: pa.Array) -> NDArray[np.float64] | None:
+    """Decimals without their point; None where one is too large to be an exact float."""
+    words = np.frombuffer(values.buffers()[1], dtype="<i8").reshape(-1, 2)
+    low, high = words[values.offset : values.offset + len(values)].T
+    exact = (high == low >> 63) & (low >= -(2**53)) & (low <= 2**53)
+    return low.astype(np.float64) if exact.all() else None
+
+
+def as_numpy(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """Numbers that are not null as a NumPy array, in place where they are in one piece without nulls.
+
+    Arrow's own ``to_numpy`` imports pandas, which takes longer than reading many a file.
+    """
+    parts = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    found = [_valid(part) for part in parts if len(part)] or [np.empty(0, np.int64)]
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def without_views(types: pa.Schema) -> pa.Schema:
+    """The same columns with plain text and bytes for views, of which Arrow does not take single rows yet."""
+    plain_ = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    return pa.schema([f.with_type(plain_.get(f.type, f.type)) for f in types])
+
+
+def as_arrow(values: NDArray[Any] | Sequence[str]) -> pa.Array:
+    """Numbers, truths or labels as an Arrow array; Arrow's own ``array`` imports pandas.
+
+    >>> as_arrow(["a", "bc"]).to_pylist(), as_arrow(np.array([True, False])).to_pylist()
+    (['a', 'bc'], [True, False])
+    """
+    if isinstance(values, np.ndarray):
+        bits = values.dtype == np.bool_
+        data = np.packbits(values, bitorder="little") if bits else np.ascontiguousarray(values)
+        type_ = pa.bool_() if bits else pa.from_numpy_dtype(values.dtype)
+        return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(data)])
+    encoded = [label.encode() for label in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return pa.LargeStringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def _valid(values: pa.Array) -> NDArray[Any]:
+    validity, numbers = values.buffers()
+    bare = pa.Array.from_buffers(values.type, len(values), [None, numbers], 0, values.offset)
+    found = np.from_dlpack(bare)
+    if not values.null_count:
+        return found
+    end = values.offset + len(values)
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), count=end, bitorder="little")
+    return found[bits[values.offset :].view(np.bool_)]
+
+
 def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Labels as text: whole numbers without a point, booleans as true and false."""
+    """Labels as text: whole numbers without a point, booleans as true and false.
+
+    What a value is called depends on nothing but itself.
+    """
     if not pa.types.is_integer(values.type):
         values = plain(values)
-    if pa.types.is_floating(values.type):
-        whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))
-        values = values.cast(pa.int64()) if pc.all(whole, min_count=0).as_py() else values
-    return values.cast(pa.string())
+    if not pa.types.is_floating(values.type):
+        return values.cast(pa.string())
+    whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))
+    integers = pc.if_else(whole, values, None).cast(pa.int64())
+    return pc.coalesce(integers.cast(pa.string()), values.cast(pa.string()))
 
 
 def _apart(
-    table: pa.Table,
     target: str | None,
     id_: str | None,
     prediction: str | None,
     ignore: Iterable[str],
     source: str,
 ) -> None:
-    """Raise DataError when one column is given two roles, or two columns differ only in case."""
+    """Raise DataError when one column is given two roles."""
     for name, role in ((id_, "id"), (prediction, "prediction"), *((n, "ignored") for n in ignore)):
         if name is not None and name == target:
             raise DataError(f"column {name!r} of {source} is both target and {role}", "Name another one.")
+
+
+def _flat(table: pa.Table, ignored: set[str], source: str) -> None:
+    """Raise DataError for a nested column that nobody said to ignore."""
+    for name, type_ in zip(table.schema.names, table.schema.types, strict=True):
+        if pa.types.is_nested(type_) and name not in ignored:
+            raise DataError(
+                f"column {name!r} of {source} is nested ({type_})",
+                "Flatten or drop it; compare and profile leave it out with --kind COLUMN=ignored.",
+            )
+
+
+def _storable(table: pa.Table, source: str) -> None:
+    """Raise DataError for a column that a lake cannot keep."""
     seen: dict[str, str] = {}
-    for name in table.column_names:
+    for name in table.schema.names:
+        if name.startswith(PREFIX):
+            raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
         if seen.setdefault(name.lower(), name) != name:
             raise DataError(
                 f"{source} has the columns {seen[name.lower()]!r} and {name!r}, which differ only in case",
@@ -231,19 +397,42 @@ def _apart(
             )
 
 
-def _column(
-    values: pa.ChunkedArray, name: str, time: str | None, apart: dict[str | None, str], source: str
-) -> Column:
-    if name.startswith(PREFIX):
-        raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
-    if pa.types.is_nested(values.type):
-        raise DataError(f"column {name!r} of {source} is nested ({values.type})", "Flatten or drop it.")
+def _column(values: pa.ChunkedArray, name: str, time: str | None, apart: dict[str | None, str]) -> Column:
     kind = kind_of(values.type)
     reason = apart.get(name) or _why_left_out(values, kind)
     type_ = str(MOMENT if name == time and kind == "categorical" else plain_type(values.type))
     if reason:
         return Column(name, type_, kind, "left out", reason)
     return Column(name, type_, kind)
+
+
+def _told(values: pa.ChunkedArray, name: str, kind: str, source: str) -> Column:
+    """A column whose kind was told; every type can be text, only numbers and their like can be numeric."""
+    if kind not in (*COMPARED, *LEFT_OUT):
+        raise ConfigError(f"column {name!r}: unknown kind {kind!r}", suggest(kind, [*COMPARED, *LEFT_OUT]))
+    type_ = str(plain_type(values.type))
+    if kind in LEFT_OUT:
+        return Column(name, type_, None, "left out", f"{kind}, as told")
+    try:
+        found = as_kind(values, COMPARED[kind], told=True)
+        if kind == "categorical":
+            as_text(found)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"column {name!r} of {source} cannot be {kind}: {str(error).splitlines()[0]}",
+            "Tell another kind.",
+        ) from error
+    return Column(name, type_, COMPARED[kind])
+
+
+def _with_counters(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The same columns; where nothing else is left to compare, running numbers are compared after all."""
+    if any(column.role == "feature" for column in columns):
+        return columns
+    return tuple(
+        replace(column, role="feature", reason="") if column.reason == COUNTER else column
+        for column in columns
+    )
 
 
 def _from_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -263,7 +452,15 @@ def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
         rows = len(values) - values.null_count
         if rows >= ID_LIKE_ROWS and pc.count_distinct(plain(values)).as_py() > ID_LIKE_SHARE * rows:
             return "ID-like: nearly every value is different"
-    return ""
+    return COUNTER if pa.types.is_integer(values.type) and _counts_up(values) else ""
+
+
+def _counts_up(values: pa.ChunkedArray) -> bool:
+    """Whether whole numbers rise from row to row, as numbers of rows or orders do."""
+    if len(values) < ID_LIKE_ROWS or values.null_count:
+        return False
+    numbers = as_numpy(values)
+    return bool(np.all(numbers[1:] > numbers[:-1]))
 
 
 def _task(values: pa.ChunkedArray, name: str, task: Task | None, source: str) -> tuple[Task, tuple[str, ...]]:
@@ -294,11 +491,6 @@ def _finite(values: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
         row = pc.index(bad, True).as_py()
         raise DataError(f"target {name!r} of {source} is not finite in row {row + 1}", "Correct the label.")
     return values
-
-
-def _require(table: pa.Table, name: str, source: str) -> None:
-    if name not in table.column_names:
-        raise DataError(f"{source} has no column {name!r}", suggest(name, table.column_names))
 
 
 def _lossless(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:

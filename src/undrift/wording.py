@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-from undrift.records import Comparison, Decision, Finding, Outcome, Score, Trial, Verdict
+from undrift.records import Comparison, Decision, Finding, Outcome, Score, Trial, Verdict, Window
 
 ICONS: dict[Verdict, str] = {"drift": "■", "watch": "▲", "stable": "·", "insufficient": "?"}
+
+LARGE = 1e15
+"""From here on a number is written with an exponent."""
 
 
 def number(value: float | None) -> str:
@@ -17,11 +21,24 @@ def number(value: float | None) -> str:
     """
     if value is None or value != value:
         return "–"
+    if abs(value) >= LARGE:
+        return f"{value:.3g}"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """A share as people write it: whole percent, finer where that would say nothing.
+
+    >>> percent(0.414), percent(0.0012), percent(0.0), percent(0.9996)
+    ('41 %', '0.12 %', '0 %', '99.96 %')
+    """
+    edge = min(share, 1 - share)
+    digits = 0 if edge >= 0.01 or edge <= 0 else 2 if edge >= 0.0001 else 4
+    return f"{share * 100:.{digits}f} %"
 
 
 def signed(value: float) -> str:
@@ -33,10 +50,21 @@ def signed(value: float) -> str:
     return ("+" if value >= 0 else "−") + number(abs(value))
 
 
+def clean(text: str) -> str:
+    """The text without line breaks and characters that cannot be seen, which could turn a line round."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
 def drifted(record: Comparison) -> tuple[str, ...]:
     """Names of the features over the limit, worst first, then those lost or retyped."""
     over = tuple(f.name for f in record.features if f.verdict == "drift")
     return (*over, *record.lost, *record.retyped)
+
+
+def gone(record: Comparison) -> dict[str, str]:
+    """What became of the columns that could not be compared, by name."""
+    lost = dict.fromkeys(record.lost, "the column is gone")
+    return lost | dict.fromkeys(record.retyped, "the column has another type")
 
 
 def comparison(record: Comparison) -> str:
@@ -44,12 +72,45 @@ def comparison(record: Comparison) -> str:
     total = len(record.features) + len(record.lost) + len(record.retyped)
     over = drifted(record)
     if record.verdict == "insufficient":
-        return f"Insufficient: {count(record.rows_current, 'row')} are too few to judge any feature."
-    if not over:
-        watched = sum(f.verdict == "watch" for f in record.features)
-        tail = f", {watched} to watch" if watched else ""
-        return f"{record.verdict.capitalize()}: none of {count(total, 'feature')} over the limit{tail}."
-    return f"Drift: {len(over)} of {count(total, 'feature')} over the limit. Worst: {worst(record)}."
+        return f"Insufficient: {_few(record)} too few to judge any feature."
+    if over:
+        return f"Drift: {len(over)} of {count(total, 'feature')} over the limit. Worst: {worst(record)}."
+    none = f"none of {count(total, 'feature')} over the limit"
+    apart = {label: s for label, s in record.segments.items() if s.verdict == "drift"}
+    if apart:
+        return f"Drift: {none} in all rows together, but {_apart(record, apart)}."
+    watched = sum(f.verdict == "watch" for f in record.features)
+    parts = sum(s.verdict == "watch" for s in record.segments.values())
+    tails = ((watched, f", {watched} to watch"), (parts, f", {count(parts, 'segment')} to watch"))
+    return f"{record.verdict.capitalize()}: {none}{''.join(tail for n, tail in tails if n)}."
+
+
+def _few(record: Comparison) -> str:
+    """The side that has fewer rows, or both where they have as many."""
+    before, now = record.rows_reference, record.rows_current
+    if before < now:
+        return f"{count(before, 'row')} of the reference {'is' if before == 1 else 'are'}"
+    return f"{count(now, 'row')} {'is' if now == 1 else 'are'}"
+
+
+def _apart(record: Comparison, over: Mapping[str, Comparison]) -> str:
+    """How many segments are over the limit, and the worst of them."""
+
+    def size(label: str) -> float:
+        return max((times_limit(deciding(f.findings)) for f in over[label].features), default=0.0)
+
+    label = max(over, key=size)
+    some = f"in {len(over)} of {count(len(record.segments), 'segment')} by {record.by}"
+    return f"{some}. Worst: {label}: {worst(over[label])}"
+
+
+def in_no_segment(record: Comparison) -> tuple[int, int]:
+    """Rows of the reference and of the current table that lie in none of the segments."""
+    parts = record.segments.values()
+    return (
+        record.rows_reference - sum(s.rows_reference for s in parts),
+        record.rows_current - sum(s.rows_current for s in parts),
+    )
 
 
 def worst(record: Comparison) -> str:
@@ -63,8 +124,16 @@ def worst(record: Comparison) -> str:
 
 
 def deciding(findings: Sequence[Finding]) -> Finding:
-    """The finding that lies furthest over its limit."""
-    return max(findings, key=lambda f: (f.verdict == "drift", f.value / f.threshold if f.threshold else 0))
+    """The finding that lies furthest over its limit; the first one where none is near it."""
+    over = [f for f in findings if f.verdict == "drift"] or [f for f in findings if f.verdict == "watch"]
+    return max(over or findings[:1], key=lambda f: f.value / f.threshold if f.threshold else 0)
+
+
+def times_limit(record: Finding) -> float:
+    """A value in multiples of its limit."""
+    if record.threshold:
+        return record.value / record.threshold
+    return math.inf if record.value else 0.0
 
 
 def finding(record: Finding) -> str:
@@ -116,6 +185,19 @@ def chosen(record: Outcome) -> Trial:
 def bounds(trial: Trial) -> str:
     """A difference with its bounds: "−17.0 [−22.0, −12.0]"."""
     return f"{signed(trial.difference)} [{signed(trial.lower)}, {signed(trial.upper)}]"
+
+
+def span(window: Window) -> str:
+    """From when to when a window goes, in UTC, and how many rows it has."""
+    rows = count(window.rows, "row")
+    return f"{stretch(window)}, {rows}" if window.start and window.end else rows
+
+
+def stretch(window: Window) -> str:
+    """From when to when a window goes, in UTC; empty where rows are counted instead."""
+    if window.start is None or window.end is None:
+        return ""
+    return f"{window.start:%d %b %Y %H:%M} to {window.end:%d %b %Y %H:%M} UTC"
 
 
 def model(version: int) -> str:

@@ -27,7 +27,7 @@ class Threshold:
 
 
 def _verdict(value: float, threshold: float, noise: float) -> Verdict:
-    if noise > threshold:
+    if noise > threshold and (threshold > 0 or noise == float("inf")):  # a limit of 0: any change counts
         return "insufficient"
     if value >= threshold > 0 or (threshold == 0 and value > 0):
         return "drift"

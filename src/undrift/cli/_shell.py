@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from undrift import wording
 
 if TYPE_CHECKING:
     from undrift.comparison import Result
@@ -109,13 +113,13 @@ def note(text: str) -> None:
 
 
 def clean(text: str) -> str:
-    """The text without control characters: a hostile name cannot move the cursor or hide a line."""
-    return "".join(c if c == "\n" or (c.isprintable()) else "�" for c in text)
+    """The text without control characters: a hostile name cannot move the cursor, add or hide a line."""
+    return wording.clean(text)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
     """Print columns under a head, as wide as their widest cell; ``right`` are aligned to the right."""
-    cells = [[clean(str(c)).replace("\n", "�") for c in row] for row in rows]
+    cells = [[clean(str(c)) for c in row] for row in rows]
     widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(head)]
     for row in ([*head], *cells):
         parts = [
@@ -124,20 +128,69 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence
         print("  ".join(parts).rstrip())
 
 
-def show_comparison(record: Comparison) -> None:
-    """Print every feature of a comparison, worst first."""
-    from undrift.wording import ICONS, deciding, finding
-
-    rows = [
-        (f"{ICONS[f.verdict]} {f.verdict}", f.name, f.kind, finding(deciding(f.findings)), f.effect)
-        for f in record.features
+def show_comparison(
+    record: Comparison,
+    result: Result | None = None,
+    only: Sequence[str] = ("drift", "watch", "stable", "insufficient"),
+) -> None:
+    """Print every feature of a comparison, worst first, and what else was found about the columns."""
+    head = ["verdict", "feature", "kind", "what changed", "metric"]
+    shown = [f for f in record.features if f.verdict in only]
+    rows: list[Sequence[str]] = [
+        (
+            f"{wording.ICONS[f.verdict]} {f.verdict}",
+            *(f.name, f.kind, f.effect),
+            wording.finding(wording.deciding(f.findings)),
+        )
+        for f in shown
     ]
-    table(("verdict", "feature", "kind", "metric", "what changed"), rows)
+    if result is not None:
+        head.append("reference → current")
+        rows = [(*row, _drawn(result, f.name)) for row, f in zip(rows, shown, strict=True)]
+    if rows:
+        table(head, rows)
+    for fault in record.faults:
+        say(f"quality: {fault.column}: {fault.text}")
     for word, names in (("lost", record.lost), ("retyped", record.retyped), ("new", record.new)):
         if names:
             say(f"{word}: {', '.join(names)}")
+    if record.reordered:
+        say("reordered: the columns come in another order")
     for name, reason in record.left_out.items():
         say(f"left out: {name} ({reason})")
+
+
+def _drawn(result: Result, name: str) -> str:
+    from undrift.profiles.sparkline import sparkline
+
+    before, now = sparkline(result.reference.features[name], result.current.features[name])
+    return f"{before} → {now}" if before else ""
+
+
+@contextmanager
+def progress() -> Iterator[None]:
+    """Say on a terminal how many rows were read, once it takes longer than a moment."""
+    from undrift import inputs
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    read: dict[str, int] = {}
+    begun = shown = monotonic()
+
+    def tell(name: str, rows: int) -> None:
+        nonlocal shown
+        read[name] = read.get(name, 0) + rows
+        if monotonic() - begun > 1 and monotonic() - shown > 0.2:
+            shown = monotonic()
+            print(f"\r\x1b[K{clean(name)}: {read[name]:,} rows", end="", file=sys.stderr, flush=True)
+
+    try:
+        with inputs.watched(tell):
+            yield
+    finally:
+        if shown > begun:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def exit_code(result: Result) -> int:

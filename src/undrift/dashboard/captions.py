@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from undrift.dashboard.rows import FIRST, LIVE, PROMOTED, Row
 from undrift.overview import Line
-from undrift.profiles.numeric import NumericProfile
-from undrift.profiles.table import AnyProfile
-from undrift.records import Outcome, Window
-from undrift.wording import chosen, count, number
+from undrift.profiles.counting import AnyProfile
+from undrift.profiles.effects import outside
+from undrift.records import Outcome
+from undrift.wording import chosen, count, number, percent
 
 
 def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:
@@ -57,14 +57,6 @@ def grounds(outcome: Outcome) -> str:
     )
 
 
-def span(window: Window) -> str:
-    """From when to when a window goes, in UTC, and how many rows it has."""
-    rows = count(window.rows, "row")
-    if window.start is None or window.end is None:
-        return rows
-    return f"{window.start:%d %b %Y %H:%M} to {window.end:%d %b %Y %H:%M} UTC, {rows}"
-
-
 def reference(version: int | None) -> str:
     """What a window was compared with."""
     return (
@@ -83,22 +75,13 @@ def waiting(lines: Sequence[Line]) -> str:
 
 
 def beyond(reference: AnyProfile, window: AnyProfile) -> str:
-    """What share of a window lies outside everything the reference had; empty where none does."""
-    parts = []
-    if isinstance(reference, NumericProfile) and isinstance(window, NumericProfile) and window.ordered.sum():
-        below, above = (float(window.ordered[i] / window.ordered.sum()) for i in (0, -1))
-        if below:
-            parts.append(
-                f"{below:.1%} of the window lies below the reference's lowest, {number(reference.minimum)}"
-            )
-        if above:
-            parts.append(
-                f"{above:.1%} of the window lies above the reference's highest, {number(reference.maximum)}"
-            )
+    """What of a window cannot be drawn within the reference's range, or at all; empty where all can."""
+    parts = [outside(reference, window)]
     if reference.missing or window.missing:
         before, now = (p.missing / max(p.rows, 1) for p in (reference, window))
-        parts.append(f"missing: {before:.1%} → {now:.1%}")
-    return f"{'; '.join(parts)}." if parts else ""
+        parts.append(f"missing: {percent(before)} → {percent(now)}")
+    said = "; ".join(part for part in parts if part)
+    return f"{said}." if said else ""
 
 
 def _windows(rows: Sequence[Row]) -> int:

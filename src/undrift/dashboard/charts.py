@@ -8,7 +8,6 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from undrift.dashboard.palette import Palette
 from undrift.dashboard.rows import (
     BANDS,
     FEW,
@@ -20,7 +19,8 @@ from undrift.dashboard.rows import (
     ROLLED_BACK,
     Row,
 )
-from undrift.dashboard.shapes import Share, Steps
+from undrift.palette import Palette
+from undrift.profiles.shapes import Share, Steps
 from undrift.wording import number
 
 Chart = alt.LayerChart | alt.FacetChart | alt.Chart

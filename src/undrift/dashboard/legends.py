@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from undrift.dashboard.charts import REFERENCE, WINDOW, present
-from undrift.dashboard.palette import Palette
 from undrift.dashboard.rows import BANDS, FEW, FIRST, GONE, LIVE, PROMOTED, REJECTED, ROLLED_BACK, Row
+from undrift.palette import Palette
 
 SWATCHES = {
     "line": "width:18px;height:3px;border-radius:2px;background:{0}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from undrift.wording import clean
+
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 """Every character that CommonMark lets a backslash take the meaning from."""
 
@@ -19,8 +21,3 @@ def inert(text: str) -> str:
     """
     escaped = PUNCTUATION.sub(r"\\\1", clean(text))
     return escaped.replace(":", f":{BREAK}").replace("www", f"w{BREAK}ww").replace("@", f"@{BREAK}")
-
-
-def clean(text: str) -> str:
-    """The text without line breaks and characters that cannot be seen, which could turn a line round."""
-    return "".join(c if c.isprintable() else "�" for c in text)

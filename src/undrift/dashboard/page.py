@@ -8,11 +8,12 @@ import streamlit as st
 
 from undrift import wording
 from undrift.config import find_root, load
-from undrift.dashboard import captions, charts, legends, rows, shapes
-from undrift.dashboard.names import clean, inert
-from undrift.dashboard.palette import Palette, of_theme
+from undrift.dashboard import captions, charts, legends, rows
+from undrift.dashboard.names import inert
 from undrift.errors import NotFoundError, UndriftError
 from undrift.overview import Line, Overview, overview
+from undrift.palette import Palette, of_theme
+from undrift.profiles import shapes
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.codec import loads
 from undrift.profiles.numeric import NumericProfile
@@ -108,7 +109,7 @@ def _sentence(root: Path, found: Overview) -> None:
             st.markdown("Deliver rows with `undrift run`; the first complete window appears here.")
             return
         st.markdown(
-            f"**Window {inert(last.window.key)}** ({inert(captions.span(last.window))}). "
+            f"**Window {inert(last.window.key)}** ({inert(wording.span(last.window))}). "
             f"{inert(wording.comparison(last.comparison))}"
         )
         st.markdown(f"**Last decision.** {inert(_ended(last.step.why))}")
@@ -250,8 +251,8 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
     by_key = {line.window.key: line for line in reversed(lines)}
     left, right = st.columns(2)
     st.session_state.setdefault("feature", _worst(lines[-1], features))
-    feature = left.selectbox("Feature", features, key="feature", format_func=clean)
-    key = right.selectbox("Window", list(by_key), key="window", format_func=clean)
+    feature = left.selectbox("Feature", features, key="feature", format_func=wording.clean)
+    key = right.selectbox("Window", list(by_key), key="window", format_func=wording.clean)
     comparison = by_key[key].comparison
     found = next((f for f in comparison.features if f.name == feature), None)
     if found is None:
@@ -304,7 +305,8 @@ def _numbers_changed(
     shares = shapes.ranges(reference, window)
     left, right = st.columns([3, 2])
     left.altair_chart(
-        charts.histogram(drawn, colours, clean(feature)), alt=f"Histogram of {feature}. {_told(shares)}"
+        charts.histogram(drawn, colours, wording.clean(feature)),
+        alt=f"Histogram of {feature}. {_told(shares)}",
     )
     right.altair_chart(
         charts.dumbbells(shares, colours), alt=f"Share of rows by range of {feature}. {_told(shares)}"
@@ -332,7 +334,7 @@ def _retrainings(lines: tuple[Line, ...], colours: Palette) -> None:
         keys,
         index=newest,
         key="retraining",
-        format_func=lambda k: clean(captions.retraining(outcomes[k])),
+        format_func=lambda k: wording.clean(captions.retraining(outcomes[k])),
     )
     _before_and_after(outcomes[key], colours)
     if len(outcomes) > 1:

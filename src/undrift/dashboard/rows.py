@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from undrift.overview import Line, Overview
-from undrift.records import FeatureComparison, Finding, Outcome, Trial, Window
-from undrift.wording import bounds, chosen, count, deciding, drifted, finding, number
+from undrift.records import FeatureComparison, Outcome, Trial, Window
+from undrift.wording import bounds, chosen, count, deciding, drifted, finding, gone, number, times_limit
 
 Row = dict[str, Any]
 
@@ -111,8 +111,7 @@ def cells(lines: Sequence[Line], features: Sequence[str]) -> list[Row]:
 
 
 def _cells(line: Line) -> Iterator[Row]:
-    for name in (*line.comparison.lost, *line.comparison.retyped):
-        effect = "the column is gone" if name in line.comparison.lost else "the column has another type"
+    for name, effect in gone(line.comparison).items():
         yield {
             "feature": name,
             "band": GONE,
@@ -138,13 +137,6 @@ def band(feature: FeatureComparison) -> str:
         return FEW
     far = times_limit(deciding(feature.findings))
     return BANDS[sum(far >= cut for cut in CUTS)]
-
-
-def times_limit(record: Finding) -> float:
-    """A value in multiples of its limit."""
-    if record.threshold:
-        return record.value / record.threshold
-    return math.inf if record.value else 0.0
 
 
 def ranked(lines: Sequence[Line]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from undrift.metrics import metric
 from undrift.profiles.bins import common, effective, smoothed
-from undrift.profiles.table import AnyProfile
+from undrift.profiles.counting import AnyProfile
 
 
 def _noise(ref: AnyProfile, cur: AnyProfile) -> float:

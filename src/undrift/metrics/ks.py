@@ -8,7 +8,7 @@ import numpy as np
 
 from undrift.metrics import metric
 from undrift.profiles.bins import effective, fine
-from undrift.profiles.table import AnyProfile
+from undrift.profiles.counting import AnyProfile
 
 MEAN_OF_KOLMOGOROV = math.sqrt(math.pi / 2) * math.log(2)
 """Mean of the Kolmogorov distribution, the limit of √n_e KS without drift."""
@@ -24,7 +24,8 @@ def ks(ref: AnyProfile, cur: AnyProfile) -> float:
     """The largest gap between the two distribution functions, 0 to 1.
 
     Taken at the edges of the fine grid: exact where every value has its own cell, else too small by
-    less than the larger share of a single cell. 0 when either side has no value.
+    less than the larger share of a single cell. 0 when either side has no value. Source: Smirnov
+    (1939), Bull. Math. Univ. Moscou 2.
 
     >>> import numpy as np
     >>> from undrift.profiles.numeric import NumericProfile

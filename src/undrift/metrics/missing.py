@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undrift.metrics import metric
-from undrift.profiles.table import AnyProfile
+from undrift.profiles.counting import AnyProfile
 
 
 def _share(profile: AnyProfile) -> float:
@@ -24,6 +24,8 @@ def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
 @metric("numeric", "categorical", symmetric=True, threshold=0.1, upper=1.0, noise=_noise)
 def missing(ref: AnyProfile, cur: AnyProfile) -> float:
     """Absolute difference of the shares of null and NaN, 0 to 1.
+
+    Source: by definition.
 
     >>> from undrift.profiles.categorical import CategoricalProfile
     >>> missing(CategoricalProfile(counts={"a": 4}), CategoricalProfile(counts={"a": 3}, null=1))

@@ -7,11 +7,18 @@ from numpy.typing import NDArray
 
 from undrift.errors import MergeError
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.counting import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.profiles.table import AnyProfile
 
 BINS = 10
 """Coarse bins for divergences: the reference's deciles."""
+
+LABELS = 50
+"""Labels that have a bin each, however rare they are."""
+
+EXPECTED = 5
+"""Of more labels, each with a bin must let so many rows be expected (Cochran 1954), as rows that two
+samples are worth together are counted: below that, shares are mostly noise."""
 
 PRIOR = 0.5
 """Added to every bin of a displayed divergence (Jeffreys' prior): without it an empty bin makes PSI
@@ -21,12 +28,12 @@ infinite, and with a tiny constant instead the constant decides the value."""
 def common(ref: AnyProfile, cur: AnyProfile, bins: int = BINS) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts of both profiles over the same bins, missing values apart, each of shape (K,).
 
-    Numbers fall into about ``bins`` runs of the fine grid with equal shares of the reference;
-    labels have one bin each, over the labels of both. Raises MergeError for unlike profiles.
+    Numbers fall into about ``bins`` runs of the fine grid with equal shares of the reference. Labels
+    have one bin each, over the labels of both; those of neither's vocabulary share one, and of more than
+    ``LABELS`` those too rare for so many rows do. Raises MergeError for unlike profiles.
     """
     if isinstance(ref, CategoricalProfile) and isinstance(cur, CategoricalProfile):
-        names = sorted({*ref.counts, *cur.counts})
-        return _counts(ref, names), _counts(cur, names)
+        return _labels(ref, cur)
     fine_ref, fine_cur = fine(ref, cur)
     group = coarse(fine_ref, bins)
     return _summed(group, fine_ref), _summed(group, fine_cur)
@@ -43,7 +50,7 @@ def coarse(counts: NDArray[np.int64], bins: int) -> NDArray[np.intp]:
     """The coarse bin of each fine cell, by the middle of the cell's share of the reference."""
     middle = (np.cumsum(counts) - counts / 2) / max(int(counts.sum()), 1)
     group = np.minimum((middle * bins).astype(np.intp), bins - 1)
-    return np.unique(group, return_inverse=True)[1]
+    return np.cumsum(np.diff(group, prepend=group[:1]) > 0)
 
 
 def smoothed(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -58,9 +65,71 @@ def effective(ref: NDArray[np.int64], cur: NDArray[np.int64]) -> float:
     return n * m / (n + m) if n and m else 0.0
 
 
+def shares(ref: NDArray[np.int64], cur: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of both counts; all 0 where either side has no row, so that nothing seems to have moved.
+
+    >>> shares(np.array([1, 3]), np.array([2, 2]))
+    (array([0.25, 0.75]), array([0.5, 0.5]))
+    """
+    n, m = int(ref.sum()), int(cur.sum())
+    if not n or not m:
+        return np.zeros(len(ref)), np.zeros(len(cur))
+    return ref / n, cur / m
+
+
+def pooled(ref: NDArray[np.int64], cur: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Shares of the rows of both together."""
+    both = ref + cur
+    return np.asarray(both / max(int(both.sum()), 1))
+
+
+def gaps(ref: NDArray[np.int64], cur: NDArray[np.int64]) -> NDArray[np.float64]:
+    """F - G at the ends of ordered cells, from 0 before the first to 0 after the last, shape (K + 1,).
+
+    F and G are the two distribution functions. All 0 where either side has no row.
+
+    >>> gaps(np.array([1, 1]), np.array([0, 4])).tolist()
+    [0.0, 0.5, 0.0]
+    """
+    n, m = int(ref.sum()), int(cur.sum())
+    found = np.zeros(len(ref) + 1)
+    if n and m:
+        found[1:] = np.cumsum(ref) / n - np.cumsum(cur) / m
+    return found
+
+
+def freedom(ref: NDArray[np.int64], cur: NDArray[np.int64]) -> int:
+    """Degrees of freedom in comparing two counts: the bins with any row, less one."""
+    return max(int(np.count_nonzero(ref + cur)) - 1, 0)
+
+
+def divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+    """Kullback-Leibler divergence Σ p ln(p / q) in nats; bins where p is 0 add nothing."""
+    held = p > 0
+    return max(0.0, float(np.sum(p[held] * np.log(p[held] / q[held]))))
+
+
 def _summed(group: NDArray[np.intp], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.bincount(group, counts).astype(np.int64)
 
 
-def _counts(profile: CategoricalProfile, names: list[str]) -> NDArray[np.int64]:
-    return np.array([profile.counts.get(name, 0) for name in names], dtype=np.int64)
+def _labels(ref: CategoricalProfile, cur: CategoricalProfile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counts per label of the reference, then of rare labels together, then of those it does not name."""
+    current = cur.labelled
+    before = np.fromiter(ref.counts.values(), np.int64, len(ref.counts))
+    now = np.fromiter((current.get(label, 0) for label in ref.counts), np.int64, len(ref.counts))
+    rare = _rare(before, int(now.sum()))
+    ends = [(before[rare].sum(), now[rare].sum()), (ref.valid - before.sum(), cur.valid - now.sum())]
+    kept = [end for end in ends if any(end)]
+    return (
+        np.append(before[~rare], [b for b, _ in kept]).astype(np.int64),
+        np.append(now[~rare], [n for _, n in kept]).astype(np.int64),
+    )
+
+
+def _rare(before: NDArray[np.int64], now: int) -> NDArray[np.bool_]:
+    """Which labels are too rare to be looked at one by one."""
+    if len(before) <= LABELS:
+        return np.zeros(len(before), dtype=np.bool_)
+    rows = int(before.sum())
+    return before * float(now) < EXPECTED * (rows + now)

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift.profiles.buckets import Buckets
+
 BINS = 256
 """Quantile bins of the fine grid; the coarser bins of PSI and others are merged from them."""
 
-BLOCK = 65_536
-"""Values sorted at a time: a sorted block is counted by searching the edges in it."""
+MONITORED = np.array([0.001, 0.005, 0.01, 0.025, *np.arange(1, 20) / 20, 0.975, 0.99, 0.995, 0.999])
+"""Quantiles whose edges every grid holds, so that the monitor's bins are merged from it too."""
+
+SHORT = 16_384
+"""Values up to which sorting is faster than filling buckets."""
+
+Numbers = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +31,12 @@ class Grid:
     so that moments keep their digits.
     """
 
-    edges: NDArray[np.float64]
+    edges: Numbers
     centre: float
 
     @classmethod
-    def of(cls, values: NDArray[np.float64], bins: int = BINS) -> Grid:
-        """Cut a grid at the quantiles of finite values.
+    def of(cls, values: Numbers, bins: int = BINS) -> Grid:
+        """Cut a grid at the quantiles of finite values, those of the monitor among them.
 
         A value that fills whole quantiles gets a cell of its own, so ties are counted exactly; with
         at most ``bins`` different values every value has its own cell.
@@ -38,26 +46,35 @@ class Grid:
         """
         if len(values) == 0:
             return cls(np.empty(0), 0.0)
-        distinct = np.unique(values)
+        ordered = np.sort(values)
+        ordered[ordered == 0] = 0.0  # one zero: the two have one place on the line
+        distinct = ordered[_first(ordered)]
         if len(distinct) <= bins:
-            inner = np.concatenate([distinct, _next(distinct)])
+            inner = np.concatenate([distinct, following(distinct)])
         else:
-            quantiles = np.quantile(values, np.linspace(0, 1, bins + 1), method="inverted_cdf")
-            edges, repeats = np.unique(quantiles, return_counts=True)
-            inner = np.concatenate([edges, _next(edges[repeats > 1])])
-        last = _next(distinct[-1:])
-        edges = np.unique(np.append(inner[inner < last], last))
-        return cls(edges, float(np.quantile(values, 0.5, method="inverted_cdf")))
+            quantiles = _quantiles(ordered, np.linspace(0, 1, bins + 1))
+            repeated = quantiles[1:][quantiles[1:] == quantiles[:-1]]
+            inner = np.concatenate([quantiles, following(repeated), _quantiles(ordered, MONITORED)])
+        last = following(ordered[-1:])
+        edges = np.sort(np.append(inner[inner < last], last))
+        edges = edges[_first(edges)]
+        return cls(edges, float(_quantiles(ordered, np.array([0.5]))[0]))
 
-    def count(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    def count(self, values: Numbers) -> Counts:
         """Exact counts of finite values per cell, shape (len(edges) + 1,)."""
-        below = np.zeros(len(self.edges), dtype=np.int64)
-        for start in range(0, len(values), BLOCK):
-            below += np.searchsorted(np.sort(values[start : start + BLOCK]), self.edges)
+        buckets = self._buckets(values) if len(values) > SHORT and len(self.edges) else None
+        below = buckets.below(values) if buckets else np.searchsorted(np.sort(values), self.edges)
         return np.diff(below, prepend=0, append=len(values))
 
+    def _buckets(self, values: Numbers) -> Buckets | None:
+        """The buckets over this grid, laid out at the first call."""
+        kept: dict[str, Buckets | None] = vars(self)
+        if "buckets" not in kept:
+            kept["buckets"] = Buckets.of(self.edges, self.centre, values)
+        return kept["buckets"]
+
     def __eq__(self, other: object) -> bool:
-        return (
+        return self is other or (
             isinstance(other, Grid)
             and self.centre == other.centre
             and np.array_equal(self.edges, other.edges)
@@ -67,7 +84,18 @@ class Grid:
         return hash((self.centre, self.edges.tobytes()))
 
 
-def _next(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _first(ordered: Numbers) -> NDArray[np.bool_]:
+    """Which of sorted values are the first of their kind."""
+    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+
+
+def _quantiles(ordered: Numbers, shares: Numbers) -> Numbers:
+    """The smallest values that at least these shares of the sorted values do not exceed."""
+    places = np.ceil(shares * len(ordered) - 1e-9).astype(np.intp) - 1
+    return ordered[np.clip(places, 0, len(ordered) - 1)]
+
+
+def following(values: Numbers) -> Numbers:
     """The next larger floats: infinity after the largest, without a warning."""
     with np.errstate(over="ignore"):
         return np.nextafter(values, np.inf)

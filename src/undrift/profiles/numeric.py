@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from undrift.errors import MergeError
 from undrift.profiles.grid import Grid
+from undrift.profiles.scratch import scratch
 from undrift.records import Kind
+
+SQUARABLE = (1e-140, 1e140)
+"""Distances whose squares, summed, neither vanish nor overflow."""
+
+STEADY = 1000
+"""Deviations that a mean may lie from the grid's centre before rounding eats into the deviation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +43,8 @@ class NumericProfile:
     positive_infinite: int = 0
 
     @classmethod
-    def empty(cls, grid: Grid) -> NumericProfile:
-        """The profile of no rows over this grid: the neutral element of ``merge``."""
+    def over(cls, grid: Grid) -> NumericProfile:
+        """The profile of no rows over this grid."""
         return cls(grid, np.zeros(len(grid.edges) + 1, dtype=np.int64))
 
     @classmethod
@@ -46,11 +54,12 @@ class NumericProfile:
         >>> NumericProfile.of(np.array([1.0, 2.0, np.nan]), null=1).missing
         2
         """
-        finite = values[np.isfinite(values)]
+        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+        finite = values if np.isfinite(low) and np.isfinite(high) else values[np.isfinite(values)]
         grid = Grid.of(finite) if grid is None else grid
         with np.errstate(over="ignore", invalid="ignore"):  # squares of numbers beyond 1e154 are infinite
-            away = finite - grid.centre
-            total, squares = float(away.sum()), float(np.dot(away, away))
+            away = np.subtract(finite, grid.centre, out=scratch(len(finite)))
+            total, squares = float(away.sum()), float(np.einsum("i,i", away, away))
         return cls(
             grid,
             grid.count(finite),
@@ -59,10 +68,12 @@ class NumericProfile:
             float(finite.min()) if len(finite) else None,
             float(finite.max()) if len(finite) else None,
             null,
-            int(np.isnan(values).sum()),
-            int(np.isneginf(values).sum()),
-            int(np.isposinf(values).sum()),
+            *_not_finite(values, len(values) - len(finite)),
         )
+
+    def empty(self) -> NumericProfile:
+        """The profile of no rows over the same grid: the neutral element of ``merge``."""
+        return self.over(self.grid)
 
     def merge(self, other: NumericProfile) -> NumericProfile:
         """The profile of the rows of both; raises MergeError when the grids differ."""
@@ -119,11 +130,34 @@ class NumericProfile:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the finite values (divided by n); NaN when there are none."""
-        if not self.finite:
+        """Standard deviation of the finite values (divided by n); NaN when there are none.
+
+        From sums of squares where floats carry them; else that of rows spread evenly from the smallest
+        to the largest value, (maximum - minimum) / √12.
+        """
+        if self.minimum is None or self.maximum is None:
             return float("nan")
-        away = self.total / self.finite
-        return float(np.sqrt(max(0.0, self.squares / self.finite - away * away)))
+        if self.minimum == self.maximum:
+            return 0.0
+        if SQUARABLE[0] < self.reach < SQUARABLE[1]:
+            away = self.total / self.finite
+            found = math.sqrt(max(0.0, self.squares / self.finite - away * away))
+            if abs(away) < STEADY * found:
+                return found
+        return (self.maximum / 2 - self.minimum / 2) / math.sqrt(3)
+
+    @property
+    def reach(self) -> float:
+        """The largest distance of a finite value from the grid's centre; 0 when there are none."""
+        known = (self.minimum, self.maximum)
+        return max((abs(x - self.grid.centre) for x in known if x is not None), default=0.0)
+
+
+def _not_finite(values: NDArray[np.float64], most: int) -> tuple[int, int, int]:
+    """How many values are NaN, minus infinity and infinity."""
+    if most == 0:
+        return 0, 0, 0
+    return int(np.isnan(values).sum()), int(np.isneginf(values).sum()), int(np.isposinf(values).sum())
 
 
 def _known(*values: float | None) -> list[float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,25 @@ import pyarrow as pa
 
 from undrift import inputs, schema
 from undrift.errors import DataError, MergeError
+from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.counting import AnyProfile, Counted, Plan, merged, numbers
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
-from undrift.records import Kind
+from undrift.profiles.sample import sample
+from undrift.records import Column
 
-AnyProfile = NumericProfile | CategoricalProfile
+SEGMENTS = 50
+"""Segments that are profiled apart at most, the largest ones of the reference."""
 
 
 @dataclass(frozen=True)
 class TableProfile:
     """Feature profiles by name, and the columns that have none, with the reason.
 
-    ``new`` and ``retyped`` are filled when the table was profiled like a reference.
+    ``columns`` are all columns in the order of the table, ``kinds`` those that were told rather than
+    inferred. ``new`` and ``retyped`` are filled when the table was profiled like a reference.
+    ``segments`` holds the same by the values of the column ``by``, over the same grids.
     """
 
     rows: int = 0
@@ -31,35 +37,52 @@ class TableProfile:
     left_out: dict[str, str] = field(default_factory=dict)
     new: tuple[str, ...] = ()
     retyped: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict)
+    by: str | None = None
+    segments: dict[str, TableProfile] = field(default_factory=dict)
 
     def merge(self, other: TableProfile) -> TableProfile:
         """The profile of the rows of both tables.
 
-        Raises MergeError when they do not have the same features or count over unlike grids.
+        Raises MergeError when they do not have the same features, segments or grids.
         """
-        unlike = set(self.features) ^ set(other.features)
+        retyped = {*self.retyped, *other.retyped}
+        unlike = (self.features.keys() ^ other.features.keys()) - retyped
         if unlike:
             raise MergeError(
                 f"feature {min(unlike)!r} is in one of the profiles only",
-                "Profile both with like= the same reference.",
+                "Profile both with like= the same reference, from rows that have the column.",
             )
-        features: dict[str, AnyProfile] = {}
-        for name, mine in self.features.items():
-            theirs = other.features[name]
-            if type(mine) is not type(theirs):
-                raise MergeError(f"feature {name!r} is {mine.kind} and {theirs.kind}", "Cast it first.")
-            features[name] = mine.merge(theirs)  # type: ignore[arg-type]
-        return TableProfile(
-            self.rows + other.rows,
-            features,
-            self.left_out | other.left_out,
-            tuple(sorted({*self.new, *other.new})),
-            tuple(sorted({*self.retyped, *other.retyped})),
+        if self.segments.keys() != other.segments.keys():
+            raise MergeError(
+                "the profiles have unlike segments", "Profile both with like= the same reference."
+            )
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            features={
+                name: _merged(name, mine, other.features[name])
+                for name, mine in self.features.items()
+                if name not in retyped
+            },
+            left_out=self.left_out | other.left_out,
+            new=tuple(sorted({*self.new, *other.new})),
+            retyped=tuple(sorted(retyped)),
+            columns=self.columns or other.columns,
+            segments={label: mine.merge(other.segments[label]) for label, mine in self.segments.items()},
         )
 
     def empty(self) -> TableProfile:
         """The profile of no rows with the same features: the neutral element of ``merge``."""
-        return TableProfile(0, {name: _empty(p) for name, p in self.features.items()})
+        return TableProfile(
+            features={name: feature.empty() for name, feature in self.features.items()},
+            left_out=dict(self.left_out),
+            columns=self.columns,
+            kinds=self.kinds,
+            by=self.by,
+            segments={label: segment.empty() for label, segment in self.segments.items()},
+        )
 
 
 def profile(
@@ -69,67 +92,152 @@ def profile(
     target: str | None = None,
     time: str | None = None,
     ignore: Iterable[str] = (),
+    columns: Sequence[str] | None = None,
+    kinds: Mapping[str, str] | None = None,
+    by: str | None = None,
 ) -> TableProfile:
-    """Summarise rows, once, as a small mergeable profile without whole rows.
+    """Summarise rows, in bounded memory, as a small mergeable profile without whole rows.
 
-    ``data`` is a file name or a pandas, Polars, pyarrow or DuckDB table. With ``like``, the same
-    features are counted over the same grids, so the two can be compared and merged. Target, time
-    and ignored columns are left out, as are ID-like and time ones, each with its reason.
-    Raises DataError when the data cannot be read, holds no feature, or a column is nested.
+    ``data`` is anything that ``inputs.rows`` takes: a frame, a file, a folder, a table, a query. With
+    ``like``, the same features are counted over the same grids, so the two can be compared and merged,
+    and nothing else need be said. Target, time and ignored columns are left out, as are ID-like and
+    time ones, each with its reason; ``columns`` names the only ones to look at, ``kinds`` tells the
+    kind of a column (numeric, categorical, boolean, datetime, text, ignored) where it should not be
+    inferred, ``by`` a column whose values are profiled apart too. Raises DataError when the data cannot
+    be read or holds no feature.
+
+    The grid of a reference comes from all its rows, or, where these are more than a bounded sample
+    holds, from that sample: each bin then has the share it should have but for at most 2ε, ε² = ln(2 /
+    δ) / 2m for m sampled rows (Massart 1990, with probability 1 - δ). What is counted over the grid is
+    exact either way.
 
     >>> profile({"x": [1.0, 2.0, None]}).features["x"].missing
     1
     """
-    table = inputs.read(data)
     if like is not None:
-        return _like(table, like)
-    agreed = schema.infer(table, target=target, time=time, ignore=ignore, source=inputs.label_of(data))
-    features = {c.name: _feature(table[c.name], c.kind) for c in schema.features(agreed) if c.kind}
-    left_out = {c.name: c.reason for c in agreed.columns if c.role == "left out"}
-    return TableProfile(table.num_rows, features, left_out | ({target: "target"} if target else {}))
+        words = frozenset(name for name, f in like.features.items() if f.kind == "categorical")
+        return _like(inputs.rows(data, words), like)
+    columns = [columns] if isinstance(columns, str) else columns
+    given = inputs.rows(data)
+    rows = _chosen(given, columns, by)
+    drawn = sample(rows)
+    told = dict(kinds or {})
+    agreed = schema.infer(
+        drawn.table,
+        target=target,
+        time=time,
+        ignore=ignore,
+        kinds=told,
+        source=inputs.label_of(data),
+        stored=False,
+    )
+    frame = _frame(drawn.table, agreed, told=told, by=by)
+    frame = replace(frame, columns=tuple(given.schema.names))
+    return _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
 
 
 def of_schema(table: pa.Table, agreed: Any, like: TableProfile | None = None) -> TableProfile:
     """Profile the features of a table that already conforms to a schema."""
-    grids = like.features if like else {}
+    return _counted(inputs.in_memory(table), _frame(table, agreed, like=like))
+
+
+def _chosen(rows: Rows, columns: Sequence[str] | None, by: str | None) -> Rows:
+    """The rows with these columns only."""
+    for name in filter(None, (*(columns or ()), by)):
+        schema.require(rows.schema.names, name, rows.name)
+    if columns is None:
+        return rows
+    names = [n for n in rows.schema.names if n in {*columns, by}]
+    return Rows(
+        rows.name,
+        pa.schema([rows.schema.field(n) for n in names]),
+        lambda some: rows.scan(names if some is None else some),
+    )
+
+
+def _frame(
+    table: pa.Table,
+    agreed: Any,
+    like: TableProfile | None = None,
+    told: Mapping[str, str] | None = None,
+    by: str | None = None,
+) -> TableProfile:
+    """The profile of no rows that says what to count, over the grids of ``like`` or ones cut here."""
+    known = like.features if like else {}
     features = {
-        c.name: _feature(table[c.name], c.kind, grids.get(c.name)) for c in schema.features(agreed) if c.kind
+        c.name: known[c.name].empty() if c.name in known else _cut(table[c.name], c, told or {})
+        for c in schema.features(agreed)
     }
     left_out = {c.name: c.reason for c in agreed.columns if c.role == "left out"}
-    return TableProfile(table.num_rows, features, left_out)
+    whole = TableProfile(
+        features=features,
+        left_out=left_out | ({agreed.target: "target"} if agreed.target else {}),
+        columns=tuple(table.column_names),
+        kinds=dict(told or {}),
+        by=by,
+    )
+    return replace(whole, segments=dict.fromkeys(_segments(table[by]), whole)) if by else whole
 
 
-def _like(table: pa.Table, like: TableProfile) -> TableProfile:
-    features: dict[str, AnyProfile] = {}
-    retyped = []
-    for name in [n for n in like.features if n in table.column_names]:
-        try:
-            features[name] = _feature(table[name], like.features[name].kind, like.features[name])
-        except DataError:
-            retyped.append(name)
-    known = {*like.features, *like.left_out}
-    new = sorted(n for n in table.column_names if n not in known)
-    return TableProfile(table.num_rows, features, dict(like.left_out), tuple(new), tuple(retyped))
-
-
-def _feature(values: pa.ChunkedArray, kind: Kind, like: AnyProfile | None = None) -> AnyProfile:
-    if pa.types.is_null(values.type):
-        values = values.cast(pa.float64() if kind == "numeric" else pa.string())
-    found = schema.kind_of(values.type)
-    if (kind == "numeric") != (found == "numeric"):
-        raise DataError(f"a column that was {kind} is now {values.type}", "Deliver it as it was.")
+def _cut(values: pa.ChunkedArray, column: Column, told: Mapping[str, str]) -> AnyProfile:
+    """The profile of no rows over a grid or vocabulary of these values."""
+    kind = column.kind or "categorical"
+    found = schema.as_kind(values, kind, told=column.name in told)
     if kind != "numeric":
-        return CategoricalProfile.of(values, kind)
-    null = values.null_count
-    numbers = values.drop_null().cast(pa.float64(), safe=False).to_numpy()
-    grid = like.grid if isinstance(like, NumericProfile) else None
-    return NumericProfile.of(np.asarray(numbers, dtype=np.float64), null, grid)
+        return CategoricalProfile.of(found, kind).bounded().empty()
+    known = numbers(found)
+    return NumericProfile.over(Grid.of(known[np.isfinite(known)]))
 
 
-def _empty(profile: AnyProfile) -> AnyProfile:
-    if isinstance(profile, NumericProfile):
-        return NumericProfile.empty(profile.grid)
-    return CategoricalProfile(profile.kind)
+def _segments(values: pa.ChunkedArray) -> list[str]:
+    """The most frequent labels of a column; DataError where it has none."""
+    _check_labels(values.type)
+    found = CategoricalProfile.of(values).counts
+    return sorted(sorted(found, key=lambda label: -found[label])[:SEGMENTS])
 
 
-__all__ = ["Grid", "TableProfile", "of_schema", "profile"]
+def _check_labels(type_: pa.DataType) -> None:
+    if schema.kind_of(type_) is None:
+        raise DataError(f"rows cannot be told apart by a column of {type_}", "Name a column of labels.")
+
+
+def _counted(rows: Rows, frame: TableProfile) -> TableProfile:
+    """The frame filled with the rows."""
+    found = Plan(frame.features, frame.kinds, frame.by, tuple(frame.segments)).count(rows)
+    if found.retyped:
+        name = min(found.retyped)
+        raise DataError(f"column {name!r} of {rows.name} mixes types", "Give it one type, or tell its kind.")
+    return _filled(frame, found)
+
+
+def _filled(frame: TableProfile, found: Counted, **told: Any) -> TableProfile:
+    """The frame with what was counted; what is told of the table holds for its segments too."""
+    told.setdefault("retyped", tuple(sorted(found.retyped)))
+    parts = {label: _filled(frame.segments[label], part, **told) for label, part in found.segments.items()}
+    features = {name: feature for name, feature in found.features.items() if name not in told["retyped"]}
+    return replace(frame, rows=found.rows, features=features, segments=parts, **told)
+
+
+def _like(rows: Rows, like: TableProfile) -> TableProfile:
+    """The rows counted like a reference, with what is new in them."""
+    if like.by is not None:
+        schema.require(rows.schema.names, like.by, rows.name)
+        type_ = rows.schema.field(like.by).type
+        if not pa.types.is_null(type_):  # a column without any value: no row is in any segment
+            _check_labels(type_)
+    found = Plan(like.features, like.kinds, like.by, tuple(like.segments)).count(rows)
+    known = {*like.features, *like.left_out, *like.columns}
+    new = tuple(sorted(name for name in rows.schema.names if name not in known))
+    types = {name: str(rows.schema.field(name).type) for name in found.retyped}
+    left_out = {name: f"was {like.features[name].kind}, now {type_}" for name, type_ in types.items()}
+    told = {"new": new, "columns": tuple(rows.schema.names), "left_out": like.left_out | left_out}
+    return _filled(like.empty(), found, **told)
+
+
+def _merged(name: str, mine: AnyProfile, theirs: AnyProfile) -> AnyProfile:
+    if type(mine) is not type(theirs):
+        raise MergeError(f"feature {name!r} is {mine.kind} and {theirs.kind}", "Cast it first.")
+    try:
+        return merged(mine, theirs)
+    except MergeError as error:
+        raise MergeError(f"feature {name!r}: {error.problem}", error.remedy) from error

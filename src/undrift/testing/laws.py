@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,10 @@ from undrift.errors import MergeError
 from undrift.metrics import Metric
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.codec import dumps, loads
+from undrift.profiles.counting import AnyProfile
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
-from undrift.profiles.table import AnyProfile, TableProfile, profile
+from undrift.profiles.table import TableProfile, profile
 
 TINY = 1e-9
 """Rounding that a law forgives."""
@@ -38,7 +40,7 @@ def check_metric(metric: Metric, ref: AnyProfile, cur: AnyProfile, parts: Sequen
     """
     if not metric.understands(ref.kind):
         return
-    for one in (ref, cur, empty(ref)):
+    for one in (ref, cur, ref.empty()):
         assert abs(metric(one, one)) <= TINY, f"{metric.name}(p, p) = {metric(one, one)}, not 0"
         _in_range(metric, one, cur)
         _in_range(metric, cur, one)
@@ -66,14 +68,17 @@ def check_size(
     )
 
 
-def check_profile(rows: pa.Table, *cuts: int) -> None:
+def check_profile(rows: pa.Table, *cuts: int, **how: Any) -> None:
     """Merging, the neutral element, the serial form and the refusals of a table's profile.
 
-    ``cuts`` are the row numbers between which the table is profiled in pieces.
+    ``cuts`` are the row numbers between which the table is profiled in pieces; ``how`` are settings of
+    ``profile``.
 
     >>> check_profile(pa.table({"x": [1.0, 2.0, None], "c": ["a", "b", "a"]}), 1)
     """
-    whole = profile(rows)
+    whole = profile(rows, **how)
+    for name, feature in whole.features.items():
+        assert feature.rows == rows.num_rows, f"{name}: {feature.rows} rows counted of {rows.num_rows}"
     ends = [0, *sorted(cuts), rows.num_rows]
     parts = [profile(rows[a:b], like=whole) for a, b in pairwise(ends)]
     same(reduce(_merged_tables, parts), whole)
@@ -91,6 +96,9 @@ def check_profile(rows: pa.Table, *cuts: int) -> None:
 def same(found: TableProfile, expected: TableProfile) -> None:
     """Assert that two table profiles are of the same rows: counts exactly, sums but for rounding."""
     assert (found.rows, list(found.features)) == (expected.rows, list(expected.features))
+    assert (found.by, list(found.segments)) == (expected.by, list(expected.segments))
+    for label, segment in found.segments.items():
+        same(segment, expected.segments[label])
     for name, mine in found.features.items():
         theirs = expected.features[name]
         if isinstance(mine, NumericProfile) and isinstance(theirs, NumericProfile):
@@ -106,13 +114,6 @@ def replicated(feature: AnyProfile, times: int) -> AnyProfile:
     half = replicated(feature, times // 2)
     twice = _merged(half, half)
     return _merged(twice, feature) if times % 2 else twice
-
-
-def empty(feature: AnyProfile) -> AnyProfile:
-    """The profile of no rows over the same grid."""
-    if isinstance(feature, NumericProfile):
-        return NumericProfile.empty(feature.grid)
-    return CategoricalProfile(feature.kind)
 
 
 def _in_range(metric: Metric, ref: AnyProfile, cur: AnyProfile) -> None:
@@ -132,7 +133,7 @@ def _refuses_unlike(feature: AnyProfile) -> None:
     other: AnyProfile
     if isinstance(feature, NumericProfile):
         grid = feature.grid
-        other = NumericProfile.empty(Grid(np.append(grid.edges, np.inf), grid.centre))
+        other = NumericProfile.over(Grid(np.append(grid.edges, np.inf), grid.centre))
         shifted = replace(feature, grid=Grid(grid.edges, 1.0 if grid.centre == 0 else grid.centre / 2))
         with pytest.raises(MergeError, match="like="):
             feature.merge(shifted)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from undrift.profiles.bins import BINS, coarse, fine
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.grid import following
 from undrift.profiles.numeric import NumericProfile
 from undrift.wording import number
 
@@ -48,11 +49,22 @@ class Share:
 
 
 def steps(reference: NumericProfile, window: NumericProfile) -> Steps | None:
-    """Both profiles as steps over edges of their shared grid; None where there is nothing to draw."""
+    """Both profiles as steps over edges of their shared grid; None where there is nothing to draw.
+
+    That is so too where the axis would be longer than the largest float.
+    """
     before, now = fine(reference, window)
-    cuts = _cuts(reference.grid.edges)
-    if len(cuts) < 2 or not (before.sum() and now.sum()):
-        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        cuts = _cuts(reference.grid.edges)
+        if len(cuts) < 2 or not (before.sum() and now.sum()):
+            return None
+        drawn = _steps(reference, window, before, now, cuts)
+        return drawn if np.isfinite([*drawn.edges, drawn.edges[-1] - drawn.edges[0]]).all() else None
+
+
+def _steps(
+    reference: NumericProfile, window: NumericProfile, before: Counts, now: Counts, cuts: NDArray[np.intp]
+) -> Steps:
     places = _places(reference.grid.edges, cuts)
     kept = _spaced(places, _between(before, cuts) / before.sum() + _between(now, cuts) / now.sum())
     inner, chosen = places[kept], cuts[kept]
@@ -60,15 +72,19 @@ def steps(reference: NumericProfile, window: NumericProfile) -> Steps | None:
     below = inner[0] - _reach(inner[0] - _least(reference, window), inner, width)
     above = inner[-1] + _reach(_most(reference, window) - inner[-1], inner, width)
     edges = np.concatenate([[below], inner, [above]])
-    per_width = width / np.diff(edges)
-    return _trimmed(
-        Steps(
-            edges,
-            _with_tails(before, chosen) / before.sum() * per_width,
-            _with_tails(now, chosen) / now.sum() * per_width,
-            width,
-        )
-    )
+    reference_shares = _with_tails(before, chosen) / before.sum()
+    window_shares = _with_tails(now, chosen) / now.sum()
+    return _trimmed(_per_width(edges, reference_shares, window_shares, width))
+
+
+def _per_width(edges: Numbers, reference: Numbers, window: Numbers, width: float) -> Steps:
+    """Shares as heights; where one would be over 1, per width of that step, so that it is its share."""
+    lengths = np.diff(edges)
+    densities = np.maximum(reference, window) / lengths
+    tallest = int(np.argmax(densities))
+    if densities[tallest] * width > 1:
+        width = float(lengths[tallest])
+    return Steps(edges, reference * width / lengths, window * width / lengths, width)
 
 
 def _with_tails(counts: Counts, cuts: NDArray[np.intp]) -> Counts:
@@ -86,7 +102,7 @@ def _cuts(edges: Numbers) -> NDArray[np.intp]:
     """Indices of the edges that a step may begin or end at: no cell that holds a single value is cut off."""
     if len(edges) < 2:
         return np.empty(0, dtype=np.intp)
-    single = np.append(edges[1:] == np.nextafter(edges[:-1], np.inf), False)
+    single = np.append(edges[1:] == following(edges[:-1]), False)
     upper = np.append(False, single[:-1])
     cuts = np.flatnonzero(~upper)
     return np.append(cuts if _discrete(edges) else cuts[cuts < len(edges) - 2], len(edges) - 1)
@@ -94,14 +110,16 @@ def _cuts(edges: Numbers) -> NDArray[np.intp]:
 
 def _discrete(edges: Numbers) -> bool:
     """Whether every value of the reference has a cell of its own."""
-    return 2 * int(np.sum(edges[1:] == np.nextafter(edges[:-1], np.inf))) == len(edges)
+    return 2 * int(np.sum(edges[1:] == following(edges[:-1]))) == len(edges)
 
 
 def _places(edges: Numbers, cuts: NDArray[np.intp]) -> Numbers:
     """Where the cuts lie on the axis; the last of separate values gets a step as wide as the others."""
     places = edges[cuts].copy()
     if _discrete(edges):
-        places[-1] = places[-2] + (float(np.median(np.diff(places[:-1]))) if len(places) > 2 else 1.0)
+        alone = max(1.0, abs(float(places[-2])) * 1e-9)  # among numbers of 1e17 adding 1 changes nothing
+        step = float(np.median(np.diff(places[:-1]))) if len(places) > 2 else alone
+        places[-1] = np.maximum(places[-2] + step, following(places[-2:-1])[0])
     return places
 
 
@@ -110,12 +128,22 @@ def _spaced(places: Numbers, weight: Numbers) -> NDArray[np.intp]:
     share = np.cumsum(weight) / max(float(weight.sum()), 1e-12)
     first = int(np.searchsorted(share, TAIL))
     last = min(int(np.searchsorted(share, 1 - TAIL)) + 1, len(places) - 1)
+    first, last = _without_outliers(places, first, last)
     if last - first <= STEPS:
         return np.arange(first, last + 1)
     marks = np.linspace(places[first], places[last], STEPS + 1)
     right = np.clip(np.searchsorted(places, marks), 1, len(places) - 1)
     nearer_left = marks - places[right - 1] < places[right] - marks
     return np.unique(np.where(nearer_left, right - 1, right))
+
+
+def _without_outliers(places: Numbers, first: int, last: int) -> tuple[int, int]:
+    """The range without an end step that is longer than all the others together."""
+    if last - first > 2 and places[last] - places[last - 1] > places[last - 1] - places[first]:
+        last -= 1
+    if last - first > 2 and places[first + 1] - places[first] > places[last] - places[first + 1]:
+        first += 1
+    return first, last
 
 
 def _reach(beyond: float, edges: Numbers, width: float) -> float:
@@ -141,13 +169,16 @@ def _trimmed(drawn: Steps) -> Steps:
 
 
 def ranges(reference: NumericProfile, window: NumericProfile) -> list[Share]:
-    """The reference's tenths of rows, and what share of the window lies in each, lowest first."""
+    """The reference's tenths of rows, and what share of the window lies in each, lowest first.
+
+    Between separate values there is room where no row lies; that is left out.
+    """
     before, now = fine(reference, window)
     if not (before.sum() and now.sum()):
         return []
     group = coarse(before, BINS)
     edges = reference.grid.edges
-    return [
+    shares = [
         Share(
             _range(edges, np.flatnonzero(group == g)),
             float(before[group == g].sum() / before.sum()),
@@ -155,6 +186,7 @@ def ranges(reference: NumericProfile, window: NumericProfile) -> list[Share]:
         )
         for g in range(int(group.max()) + 1)
     ]
+    return [share for share in shares if share.reference or share.window]
 
 
 def _range(edges: Numbers, cells: NDArray[np.intp]) -> str:
@@ -162,19 +194,36 @@ def _range(edges: Numbers, cells: NDArray[np.intp]) -> str:
     first, last = int(cells[0]), int(cells[-1])
     if first == 0 and last == len(edges):
         return "all values"
+    values = _values(edges, first, last) if _discrete(edges) else np.empty(0)
+    low = number(float(values[0]) if len(values) else _without_step(edges, first - 1))
+    high = number(float(values[-1]) if len(values) else _without_step(edges, last))
     if first == 0:
-        return f"under {number(float(edges[last]))}"
+        return f"{high} and under" if len(values) else f"under {high}"
     if last == len(edges):
-        return f"{number(float(edges[first - 1]))} and over"
-    return f"{number(float(edges[first - 1]))} – {number(float(edges[last]))}"
+        return f"{low} and over" if len(values) or not _discrete(edges) else f"over {low}"
+    return low if low == high else f"{low} – {high}"
+
+
+def _values(edges: Numbers, first: int, last: int) -> Numbers:
+    """The single values that have a cell of their own in a run of cells."""
+    held = edges[max(first - 1, 0) : last + 1]
+    single = held[1:] == following(held[:-1])
+    return np.asarray(held[:-1][single])
+
+
+def _without_step(edges: Numbers, edge: int) -> float:
+    """An edge; the value itself where the edge is the smallest step beyond a single value."""
+    edge = min(max(edge, 0), len(edges) - 1)
+    beyond = edge > 0 and edges[edge] == following(edges)[edge - 1]
+    return float(edges[edge - 1] if beyond else edges[edge])
 
 
 def labels(reference: CategoricalProfile, window: CategoricalProfile) -> list[Share]:
     """Shares of the labels, largest first; the rare ones together."""
-    before, now = sum(reference.counts.values()), sum(window.counts.values())
+    before, now = reference.labelled, window.labelled
     shares = [
-        Share(name, _part(reference.counts.get(name, 0), before), _part(window.counts.get(name, 0), now))
-        for name in {*reference.counts, *window.counts}
+        Share(name, _part(before.get(name, 0), reference.valid), _part(now.get(name, 0), window.valid))
+        for name in {*before, *now}
     ]
     shares.sort(key=lambda s: (-max(s.reference, s.window), s.name))
     if len(shares) <= LABELS:

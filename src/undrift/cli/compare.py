@@ -1,0 +1,124 @@
+"""undrift compare: two tables in, drift out; like diff, without any configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from undrift.cli._shell import Json, emit, exit_code, note, progress, say, show_comparison
+
+if TYPE_CHECKING:
+    from undrift.comparison import Result
+
+SOURCE = (
+    "A file, folder or pattern (CSV, JSON lines, Parquet, Feather), a profile, a Delta table, or URL#QUERY."
+)
+
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,…", help="The only columns to look at; quote a name with a comma in it."),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="COLUMN=KIND",
+        help="Tell a kind: numeric, categorical, boolean, datetime, text or ignored; may be repeated.",
+    ),
+]
+By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each value of this column too.")]
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(metavar="A", help=f"What was: {SOURCE}")],
+    current: Annotated[str, typer.Argument(metavar="B", help="What is: the same.")],
+    metric: Annotated[
+        str | None, typer.Option(help="The metric that decides, such as psi, ks or wasserstein.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="The smallest effect worth caring about.")] = None,
+    columns: Columns = None,
+    kinds: Kinds = None,
+    by: By = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report as one HTML file.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Compare two tables feature by feature and say what drifted, worst first.
+
+    Exit code 0: nothing over the limit; 3: drift; 2: an error; 5: too few rows to say.
+    """
+    from undrift.comparison import compare as compared
+
+    settings: dict[str, Any] = {"metric": metric, "threshold": threshold}
+    given = {key: value for key, value in settings.items() if value is not None}
+    with progress():
+        result = compared(reference, current, columns=named(columns), kinds=told(kinds), by=by, **given)
+    if html is not None:
+        _write(html, result.to_html())
+        note(f"report written to {html}")
+    if json:
+        emit(result.to_dict())
+    else:
+        _show(result)
+    return exit_code(result)
+
+
+def _write(path: Path, text: str) -> None:
+    from undrift.errors import unwritable
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def named(columns: str | None) -> list[str] | None:
+    """The names in a list with commas, quoted where they hold one; None if there is no list."""
+    import csv
+
+    from undrift.errors import ConfigError
+
+    if columns is None:
+        return None
+    names = [name.strip() for line in csv.reader([columns], skipinitialspace=True) for name in line]
+    if not any(names):
+        raise ConfigError("--columns names no column", "Write --columns A,B.")
+    return [name for name in names if name]
+
+
+def told(kinds: list[str] | None) -> dict[str, str]:
+    """The kinds in COLUMN=KIND words."""
+    from undrift.errors import ConfigError
+
+    pairs = [word.rpartition("=") for word in kinds or ()]
+    for column, _, kind in pairs:
+        if not column or not kind:
+            raise ConfigError(f"--kind {column or kind} does not say which kind", "Write COLUMN=KIND.")
+    return {column: kind for column, _, kind in pairs}
+
+
+def _show(result: Result) -> None:
+    say(result.sentence)
+    show_comparison(result.record, result)
+    if result.segments:
+        _show_segments(result)
+
+
+def _show_segments(result: Result) -> None:
+    from undrift.wording import count, in_no_segment
+
+    for label, segment in result.segments.items():
+        say("")
+        say(f"{result.record.by} = {label}: {segment.sentence}")
+        if segment.verdict in ("drift", "watch"):
+            show_comparison(segment.record, segment, only=("drift", "watch"))
+    before, now = in_no_segment(result.record)
+    if before or now:
+        say("")
+        say(
+            f"in no segment: {count(before, 'row')} of the reference, {now:,} of the current ones "
+            f"(no {result.record.by}, a new one, or not among the {len(result.segments)} most frequent)"
+        )

@@ -1,0 +1,131 @@
+"""Where the rows of two profiles lie on one axis, in standard deviations of the reference."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift.profiles.bins import fine
+from undrift.profiles.numeric import SQUARABLE, NumericProfile
+
+FAR = 1e6
+"""Standard deviations beyond which places are not told apart: there lie farther values and infinities."""
+
+Counts = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+
+
+def deviation(profile: NumericProfile) -> float:
+    """Standard deviation of the finite values: 0 where they are all one value, or there is none.
+
+    >>> deviation(NumericProfile.of(np.array([1.0, 3.0, -np.inf]), null=0))
+    1.0
+    """
+    return profile.deviation if profile.finite else 0.0
+
+
+def cells(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Counts]:
+    """The ends of K ordered cells, shape (K + 1,), in deviations of the reference, and both counts.
+
+    Places are counted from the reference's smallest value and end at ±FAR, where the infinities
+    are; a cell that holds a single value has no width. Underflow and overflow reach as far as the
+    values known to be in them. Where the reference is constant every other value is one deviation away.
+    """
+    fine(ref, cur)  # refuses unlike grids
+    edges = ref.grid.edges
+    if ref.minimum is None or not len(edges):
+        return np.zeros(2), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    first, last = float(edges[0]), min(float(edges[-1]), sys.float_info.max)
+    below, above = _below(first, ref, cur), _above(last, ref, cur)
+    ends = np.concatenate([[-np.inf, -np.inf], below, _closed(edges), above, [np.inf, np.inf]])
+    return _placed(ends, ref.minimum, deviation(ref)), _counts(ref), _counts(cur)
+
+
+def quantiles(ends: Numbers, counts: Counts, levels: Numbers) -> Numbers:
+    """The places below which these shares of the counts lie, evenly spread within each cell.
+
+    >>> quantiles(np.array([0.0, 1.0, 3.0]), np.array([1, 1]), np.array([0.5, 0.75])).tolist()
+    [1.0, 2.0]
+    """
+    total = int(counts.sum())
+    if not total:
+        return np.zeros(len(levels))
+    below = np.append(0, np.cumsum(counts)) / total
+    asked = np.clip(levels, sys.float_info.min, 1.0)
+    last = np.searchsorted(below, asked)
+    part = (asked - below[last - 1]) / (below[last] - below[last - 1])
+    found = ends[last - 1] + part * (ends[last] - ends[last - 1])
+    return np.minimum(found, ends[last])  # rounding may carry it past the end of its cell
+
+
+def standard_errors(ends: Numbers, counts: Counts, levels: Numbers, worth: float) -> Numbers:
+    """Deviations of quantiles of samples worth so many rows: half of what lies one error either side.
+
+    The share below a quantile has deviation √(level (1 - level) / worth); Woodruff (1952), JASA 47.
+    """
+    error = np.sqrt(levels * (1 - levels) / worth)
+    return (quantiles(ends, counts, levels + error) - quantiles(ends, counts, levels - error)) / 2
+
+
+def shift(ref: NumericProfile, cur: NumericProfile) -> float:
+    """How far the mean of the finite values has moved, in deviations of the reference, with its sign.
+
+    Exact where all values lie within FAR; else from the middles of their cells. Where the reference
+    is constant: the share of rows that lie above it less the share below. 0 when either has no value.
+    """
+    if not ref.finite or not cur.finite:
+        return 0.0
+    unit = deviation(ref)
+    if unit and max(ref.reach, cur.reach) <= min(FAR * unit, SQUARABLE[1]):
+        return (cur.total / cur.finite - ref.total / ref.finite) / unit
+    ends, a, b = cells(ref, cur)
+    middles = (ends[1:] + ends[:-1])[1:-1] / 2
+    return float(middles @ (b[1:-1] / cur.finite - a[1:-1] / ref.finite)) if len(middles) else 0.0
+
+
+def _below(first: float, *profiles: NumericProfile) -> list[float]:
+    """The span of the finite values below the first edge; nothing, at that edge, where there are none."""
+    known = [(p.minimum, p.maximum) for p in profiles if p.counts[0]]
+    if not known:
+        return [first, first]
+    least, most = (np.array(x, dtype=np.float64) for x in zip(*known, strict=True))
+    return [float(least.min()), float(min(np.nextafter(first, -np.inf), most.max()))]
+
+
+def _above(last: float, *profiles: NumericProfile) -> list[float]:
+    """The span of the finite values from the last edge on; nothing, at that edge, where there are none."""
+    known = [(p.minimum, p.maximum) for p in profiles if p.counts[-1]]
+    if not known:
+        return [last, last]
+    least, most = (np.array(x, dtype=np.float64) for x in zip(*known, strict=True))
+    return [float(max(last, least.min())), float(most.max())]
+
+
+def _closed(edges: Numbers) -> Numbers:
+    """The edges, with the upper end of every cell of a single value drawn down to that value."""
+    with np.errstate(over="ignore"):
+        single = edges[1:] == np.nextafter(edges[:-1], np.inf)
+    upper = np.where(single, edges[:-1], np.minimum(edges[1:], sys.float_info.max))
+    return np.append(edges[:1], upper)
+
+
+def _placed(values: Numbers, origin: float, unit: float) -> Numbers:
+    away, half = values / 2 - origin / 2, unit / 2  # halves: the distance itself may overflow
+    if half == 0:
+        return np.sign(away)
+    with np.errstate(over="ignore"):
+        return np.clip(away / half, -FAR, FAR)
+
+
+def _counts(profile: NumericProfile) -> Counts:
+    """Counts of the cells: the infinities outermost, and none where there is known to be nothing."""
+    counts = profile.counts
+    return np.concatenate(
+        [
+            [profile.negative_infinite, 0, counts[0], 0],
+            counts[1:-1],
+            [0, counts[-1], 0, profile.positive_infinite],
+        ]
+    )

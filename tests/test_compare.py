@@ -1,0 +1,588 @@
+"""undrift compare and undrift profile as a user has them, and the same from Python."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import undrift as ud
+from conftest import ask
+from undrift.errors import ConfigError, DataError, MergeError
+from undrift.profiles import codec
+from undrift.testing import laws
+from undrift.testing.contracts import HOSTILE
+
+HOSTILE_NAMES = [*HOSTILE, "\x1b[2J", "two\nlines", "cr\rname", "\u202eright", "nul\x00", "x" * 300]
+
+
+def rows(count: int = 2000, shift: float = 0.0, seed: int = 0, **columns: Any) -> pd.DataFrame:
+    """Rows with two numbers, a label, a region and a flag; ``shift`` moves one of the numbers."""
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "x": random.normal(shift, 1, count).round(3),
+            "z": random.exponential(2, count).round(3),
+            "colour": random.choice(["red", "green", "blue"], count),
+            "region": random.choice(["north", "south"], count),
+            "flag": random.random(count) < 0.3,
+        }
+    ).assign(**columns)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, with files of rows: a, the same kind of rows b, moved ones, and a few."""
+    monkeypatch.chdir(tmp_path)
+    rows().to_csv("a.csv", index=False)
+    rows(seed=1).to_csv("b.csv", index=False)
+    rows(shift=1.0, seed=2).to_csv("moved.csv", index=False)
+    rows(5, seed=3).to_csv("few.csv", index=False)
+    return tmp_path
+
+
+def ask_json(*arguments: object) -> dict[str, Any]:
+    code, out, _ = ask(*arguments, "--json")
+    assert out.count("\n") == 1, "stdout carries exactly one line"
+    return json.loads(out, parse_constant=pytest.fail) | {"exit": code}
+
+
+def refused(*arguments: object) -> str:
+    """What a refused command says on stderr; stdout stays empty."""
+    code, out, err = ask(*arguments)
+    assert (code, out) == (2, ""), (code, out)
+    assert err.startswith("undrift: ")
+    assert len(err.splitlines()) == 2, "what is wrong on one line, what to do on the next"
+    return err
+
+
+# ---------------------------------------------------------------- what the command says
+
+
+@pytest.mark.parametrize(
+    ("current", "code", "verdict"),
+    [("b.csv", 0, "stable"), ("moved.csv", 3, "drift"), ("few.csv", 5, "insufficient")],
+)
+def test_the_exit_code_and_the_first_line_say_the_verdict(files, current, code, verdict):
+    found, out, err = ask("compare", "a.csv", current)
+    assert (found, err) == (code, "")
+    assert out.splitlines()[0] == ud.compare("a.csv", current).sentence
+    assert out.lower().startswith(f"{verdict}: ")
+
+
+def test_a_small_reference_is_what_too_few_rows_are_blamed_on(files):
+    assert ud.compare("few.csv", "a.csv").sentence.startswith("Insufficient: 5 rows of the reference are")
+    assert ud.compare("a.csv", "few.csv").sentence.startswith("Insufficient: 5 rows are too few")
+
+
+def test_the_json_is_one_versioned_line_that_says_everything(files):
+    rows(shift=1.0, seed=4, new=1.5).drop(columns="flag").to_csv("other.csv", index=False)
+    body = ask_json("compare", "a.csv", "other.csv")
+    assert body["format"] == 1
+    assert (body["exit"], body["verdict"]) == (3, "drift")
+    assert body["rows"] == {"reference": 2000, "current": 2000}
+    assert body["sentence"].startswith("Drift: 2 of 5 features over the limit. Worst: flag is gone")
+    first = body["features"][0]
+    assert (first["name"], first["kind"], first["verdict"], first["threshold"]) == (
+        *("x", "numeric", "drift"),
+        0.1,
+    )
+    assert first["metrics"]["psi"] > 0.5
+    assert {"missing", "ks", "wasserstein", "jensen_shannon"} <= first["metrics"].keys()
+    assert first["effect"].startswith("mean")
+    order = ["drift", "watch", "stable", "insufficient"]
+    places = [order.index(f["verdict"]) for f in body["features"]]
+    assert places == sorted(places), "worst first"
+    assert body["schema"] == {"lost": ["flag"], "new": ["new"], "retyped": [], "reordered": False}
+    assert body["faults"] == [{"column": "x", "check": "out_of_range", "text": body["faults"][0]["text"]}]
+    assert body["left_out"] == {}
+    assert body["segments"] == {}
+
+
+def test_python_says_the_same_as_the_json(files):
+    body = ask_json("compare", "a.csv", "moved.csv", "--by", "region")
+    result = ud.compare(rows(), rows(shift=1.0, seed=2), by="region")
+    found = result.to_dict()
+    assert found == {name: value for name, value in body.items() if name != "exit"}
+    assert (result.verdict, result.drifted, next(iter(result.features))) == ("drift", ["x"], "x")
+    assert result.features["x"].metrics["psi"] == body["features"][0]["metrics"]["psi"]
+    assert result.features["x"].effect == body["features"][0]["effect"]
+    assert result.segments["north"].to_dict()["features"] == body["segments"]["north"]["features"]
+    assert repr(result) == f"<Result {result.sentence}>"
+
+
+def test_schema_changes_are_said_and_decide(files):
+    same = rows(seed=1)
+    assert ud.compare(rows(), same[same.columns[::-1]]).record.reordered
+    assert ud.compare(rows(), same[same.columns[::-1]]).verdict == "stable"
+    retyped = ud.compare(rows(), same.assign(x=same.x.map("{} €".format)))
+    assert (retyped.verdict, retyped.drifted, retyped.record.retyped) == ("drift", ["x"], ("x",))
+    assert retyped.sentence == "Drift: 1 of 5 features over the limit. Worst: x has another type."
+    assert (retyped.record.faults[0].column, retyped.record.faults[0].check) == ("x", "type")
+    new = ud.compare(rows(), same.assign(n=1))
+    assert (new.verdict, new.record.new) == ("stable", ("n",))
+    same.assign(n=1).drop(columns="x")[["n", "flag", "region", "colour", "z"]].to_csv("c.csv", index=False)
+    out = ask("compare", "a.csv", "c.csv")[1]
+    for line in ("lost: x", "new: n", "reordered: the columns come in another order"):
+        assert line in out.splitlines()
+
+
+def test_what_is_not_compared_is_named_with_its_reason():
+    n = 2000
+    odd = rows(
+        n, one=7, order=range(n), name=[f"n{i}" for i in range(n)], at=pd.date_range("2024", periods=n)
+    )
+    result = ud.compare(odd, odd.assign(order=odd.order + n))
+    assert result.record.left_out == {
+        "one": "constant: always 7",
+        "order": "ID-like: a number that rises from row to row",
+        "name": "ID-like: nearly every value is different",
+        "at": "timestamp[us] is not compared",
+    }
+    assert (result.verdict, len(result.features)) == ("stable", 5)
+
+
+def test_names_that_only_a_lake_could_not_keep_are_compared():
+    table = {"x": [1.0, 2.0] * 50, "X": [3.0, 4.0] * 50, "_undrift_id": ["a", "b"] * 50}
+    assert set(ud.compare(table, table).features) == {*table}
+
+
+def test_a_nested_column_is_refused_until_it_is_ignored_or_not_chosen():
+    table = {"x": [1.0, 2.0] * 50, "tags": [["a"]] * 100}
+    with pytest.raises(DataError, match=r"column 'tags' of the table is nested.*--kind COLUMN=ignored"):
+        ud.compare(table, table)
+    assert set(ud.compare(table, table, kinds={"tags": "ignored"}).record.left_out) == {"tags"}
+    assert set(ud.compare(table, table, columns=["x"]).features) == {"x"}
+    flat = ud.compare({"x": table["x"], "tags": ["a", "b"] * 50}, table)
+    assert flat.record.retyped == ("tags",)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [(7.0, 8.0), (1.0, 1.0 + 1e-12), (1700000000001, 1700000000002), ("a", "b"), (1.0, float("nan"))],
+)
+def test_a_constant_that_changes_is_drift(before, now):
+    result = ud.compare({"x": [before] * 1000, "y": [0.5, 1] * 500}, {"x": [now] * 1000, "y": [0.5, 1] * 500})
+    assert result.drifted == ["x"]
+    assert not result.record.left_out
+
+
+# ---------------------------------------------------------------- options
+
+
+def test_options_choose_metric_threshold_columns_and_kinds(files):
+    body = ask_json(
+        *("compare", "a.csv", "moved.csv", "--metric", "ks", "--threshold", "0.6", "--columns", "x, colour")
+    )
+    assert {f["name"]: f["threshold"] for f in body["features"]} == {"x": 0.6, "colour": 0.1}
+    assert next(iter({f["name"]: f for f in body["features"]}["x"]["metrics"])) == "ks"
+    assert body["exit"] == 0
+    kinds = ask_json("compare", "a.csv", "b.csv", "--kind", "flag=numeric", "--kind", "z=ignored")
+    assert {f["name"]: f["kind"] for f in kinds["features"]}["flag"] == "numeric"
+    assert kinds["left_out"] == {"z": "ignored, as told"}
+    assert ask("compare", "a.csv", "b.csv", "--threshold", "0")[0] == 3, "any change at all is over 0"
+    assert ask("compare", "a.csv", "a.csv", "--threshold", "0")[0] == 0
+
+
+def test_names_with_commas_and_signs_can_be_told(tmp_path):
+    table = pd.DataFrame({"a,b": ["1", "2"] * 50, "c=d": [1.0, 2.0] * 50, "e": [1.0, 2.0] * 50})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    body = ask_json(
+        *("compare", tmp_path / "t.csv", tmp_path / "t.csv", "--columns", '"a,b",c=d'),
+        *("--kind", "c=d=categorical"),
+    )
+    assert {f["name"]: f["kind"] for f in body["features"]} == {"a,b": "numeric", "c=d": "categorical"}
+
+
+WRONG = {
+    "nope.csv b.csv": "nope.csv does not exist",
+    "nope.profile b.csv": "nope.profile cannot be read: No such file",
+    "notes.md b.csv": "unknown ending",
+    "a.csv broken.profile": "broken.profile: this is not an undrift profile",
+    "a.csv elsewhere.csv": "no column in common",
+    "a.csv b.csv --metric pis": "Did you mean 'psi'?",
+    "a.csv b.csv --threshold=-1": "0 or more",
+    "a.csv b.csv --threshold inf": "finite",
+    "a.csv b.csv --threshold nan": "finite",
+    "a.csv b.csv --columns x,zz": "no column 'zz'",
+    "a.csv b.csv --columns=,": "--columns names no column",
+    "a.csv b.csv --kind colour": "COLUMN=KIND",
+    "a.csv b.csv --kind colour=numbr": "Did you mean 'numeric'?",
+    "a.csv b.csv --kind colour=numeric": "cannot be numeric",
+    "a.csv b.csv --kind colur=text": "Did you mean 'colour'?",
+    "a.csv b.csv --by regin": "Did you mean 'region'?",
+    "a.csv elsewhere.csv --by region": "no column 'region'",
+    "a.csv b.csv --html no/such/report.html": "no/such/report.html cannot be written: No such file",
+    "a.csv b.csv --html .": "cannot be written: Is a directory",
+    "a.csv b.csv --html /dev/full": "/dev/full cannot be written: No space left",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_command_says_what_is_wrong_and_what_to_do(files, words):
+    Path("notes.md").write_text("rows\n")
+    Path("broken.profile").write_text("rows\n")
+    Path("elsewhere.csv").write_text("q,r\n" + "1,2\n" * 50)
+    assert WRONG[words] in refused("compare", *words.split())
+
+
+def test_a_missing_argument_is_a_usage_error(files):
+    code, out, err = ask("compare", "a.csv")
+    assert (code, out) == (2, "")
+    assert "Missing argument 'B'" in err
+
+
+def test_the_report_is_written_and_told_of_on_stderr(files):
+    code, out, err = ask("compare", "a.csv", "moved.csv", "--html", "report.html")
+    assert (code, err) == (3, "report written to report.html\n")
+    assert out == ask("compare", "a.csv", "moved.csv")[1]
+    assert Path("report.html").read_text(encoding="utf-8") == ud.compare("a.csv", "moved.csv").to_html()
+
+
+# ---------------------------------------------------------------- profiles in place of rows
+
+
+def test_a_profile_stands_for_its_file(files):
+    assert ask("profile", "a.csv", "-o", "a.profile")[0] == 0
+    assert ask("profile", "moved.csv", "-o", "moved.profile", "--like", "a.profile")[0] == 0
+    expected = ask_json("compare", "a.csv", "moved.csv")
+    assert ask_json("compare", "a.profile", "moved.csv") == expected
+    assert ask_json("compare", "a.profile", "moved.profile") == expected
+    assert ud.compare(codec.read("a.profile"), rows(shift=1.0, seed=2)).to_dict() == {
+        name: value for name, value in expected.items() if name != "exit"
+    }
+    chosen = ask_json("compare", "a.profile", "b.csv", "--columns", "z")
+    assert [f["name"] for f in chosen["features"]] == ["z"]
+
+
+def test_two_unlike_profiles_are_refused_with_the_mend(files):
+    ask("profile", "a.csv", "-o", "a.profile")
+    ask("profile", "b.csv", "-o", "b.profile")
+    said = refused("compare", "a.profile", "b.profile")
+    assert "of the two profiles was counted over unlike grids" in said
+    assert "undrift profile --like FIRST" in said
+    assert "undrift profile --like FIRST" in refused("profile", "a.profile", "b.profile", "--merge")
+    ask("profile", "a.csv", "-o", "labels.profile", "--kind", "flag=categorical")
+    said = refused("compare", "a.profile", "labels.profile")
+    assert "'flag' is boolean in the first profile and categorical in the second" in said
+
+
+def test_profiles_over_unlike_labels_merge_only_over_one_vocabulary(files):
+    for name, labels in (("one", "ab"), ("other", "ac")):
+        pd.DataFrame({"c": list(labels) * 50}).to_csv(f"{name}.csv", index=False)
+        ask("profile", f"{name}.csv", "-o", f"{name}.profile")
+    said = refused("profile", "one.profile", "other.profile", "--merge")
+    assert "feature 'c': a categorical profile over 2 labels" in said
+    assert ask("profile", "one.profile", "other.csv", "--merge")[0] == 0
+    assert ask("compare", "one.profile", "other.profile")[0] == 3, "labels can be compared all the same"
+
+
+def test_a_profile_keeps_kinds_and_segments_and_asks_for_no_others(files):
+    ask("profile", "a.csv", "-o", "by.profile", "--by", "region", "--kind", "flag=categorical")
+    ask("profile", "a.csv", "-o", "plain.profile")
+    ask("profile", "b.csv", "-o", "b.profile", "--like", "by.profile")
+    expected = ask_json("compare", "a.csv", "b.csv", "--by", "region", "--kind", "flag=categorical")
+    assert ask_json("compare", "by.profile", "b.csv") == expected
+    assert ask_json("compare", "by.profile", "b.profile", "--by", "region") == expected
+    assert "--kind and --by" in refused("compare", "plain.profile", "b.csv", "--by", "region")
+    assert "--kind and --by" in refused("compare", "plain.profile", "b.csv", "--kind", "x=categorical")
+    assert "tell rows apart by 'region'" in refused("compare", "by.profile", "plain.profile")
+    settled = "a profile settles columns, kinds and segments"
+    for option in (["--by", "region"], ["--columns", "x"], ["--kind", "x=text"]):
+        assert settled in refused("profile", "b.csv", "--like", "plain.profile", *option)
+        assert settled in refused("profile", "plain.profile", *option)
+
+
+def test_profiles_of_days_merge_to_the_profile_of_all_their_rows(files):
+    days = [rows(400, seed=day, n=[None, 1.5] * 200) for day in range(3)]
+    for day, part in enumerate(days):
+        part.to_csv(f"day{day}.csv", index=False)
+    pd.concat(days).to_csv("all.csv", index=False)
+    names = [f"day{day}.csv" for day in range(3)]
+    ask("profile", "all.csv", "-o", "all.profile", "--by", "region")
+    ask("profile", *names, "--merge", "-o", "together.profile", "--by", "region")
+    laws.same(codec.read("together.profile"), codec.read("all.profile"))
+    for day in range(3):
+        ask("profile", f"day{day}.csv", "--like", "all.profile", "-o", f"day{day}.profile")
+    ask("profile", *(f"day{day}.profile" for day in range(3)), "--merge", "-o", "merged.profile")
+    whole = codec.read("all.profile")
+    assert list(whole.segments) == ["north", "south"]
+    laws.same(codec.read("merged.profile"), whole)
+    ask("profile", "day0.profile", "day1.csv", "day2.csv", "--merge", "-o", "mixed.profile")
+    laws.same(codec.read("mixed.profile"), whole)
+
+
+def test_the_profile_says_what_is_in_it(files):
+    body = ask_json("profile", "a.csv", "-o", "a.profile", "--by", "region")
+    assert (body["exit"], body["format"], body["rows"]) == (0, 1, 2000)
+    assert body["bytes"] == Path("a.profile").stat().st_size
+    assert body["by"] == "region"
+    assert sum(body["segments"].values()) == 2000
+    named = {f["name"]: f for f in body["features"]}
+    assert named["x"]["minimum"] == rows().x.min()
+    assert named["x"]["mean"] == pytest.approx(rows().x.mean())
+    assert named["flag"]["labels"] == {"false": int((~rows().flag).sum()), "true": int(rows().flag.sum())}
+    out = ask("profile", "a.csv")[1]
+    assert out.splitlines()[0] == "2,000 rows, 5 features"
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_profile_of_numbers_that_overflow_is_still_json(tmp_path):
+    pd.DataFrame({"x": [1e308, -1e308, 1.5e308, float("inf")]}).to_csv(tmp_path / "large.csv", index=False)
+    assert ask_json("profile", tmp_path / "large.csv")["features"][0]["mean"] is None
+    assert "nan" not in ask("profile", tmp_path / "large.csv")[1]
+
+
+def test_a_profile_that_cannot_be_made_or_kept_says_why(files):
+    assert "--merge" in refused("profile", "a.csv", "b.csv")
+    assert "Name it a.profile" in refused("profile", "a.csv", "-o", "a.txt")
+    assert "no/a.profile cannot be written" in refused("profile", "a.csv", "-o", "no/a.profile")
+    Path("taken.profile").mkdir()
+    assert "taken.profile cannot be written" in refused("profile", "a.csv", "-o", "taken.profile")
+    assert not list(files.glob("*.part"))
+
+
+# ---------------------------------------------------------------- segments
+
+
+def by_region(count: int, seed: int, shift: dict[str, float] | None = None, regions: str = "abcd") -> dict:
+    random = np.random.default_rng(seed)
+    region = random.choice(list(regions), count, p=None if regions != "abcd" else [0.5, 0.3, 0.18, 0.02])
+    moved = np.array([(shift or {}).get(r, 0.0) for r in region])
+    return {"x": random.normal(0, 1, count) + moved, "c": random.choice(["u", "v"], count), "region": region}
+
+
+def of_segment(table: dict, label: str) -> dict:
+    return {name: values[table["region"] == label] for name, values in table.items()}
+
+
+def test_within_a_segment_it_is_as_if_the_tables_were_filtered():
+    before, now = by_region(20_000, 1), by_region(10_000, 2, {"b": 0.4})
+    result = ud.compare(before, now, by="region")
+    whole = ud.profile(before)
+    for label in "abcd":
+        ref, cur = (ud.profile(of_segment(t, label), like=whole) for t in (before, now))
+        alone = ud.compare(ref, cur)
+        for name in ("x", "c"):
+            assert result.segments[label].features[name] == alone.features[name]
+    assert result.to_dict()["in_no_segment"] == {"reference": 0, "current": 0}
+
+
+def test_drift_in_one_segment_that_the_whole_hides_is_found_and_named():
+    result = ud.compare(by_region(20_000, 1), by_region(20_000, 2, {"d": 1.5}), by="region")
+    assert result.drifted == []
+    assert {label: s.verdict for label, s in result.segments.items()} == {
+        **dict.fromkeys("abc", "stable"),
+        "d": "drift",
+    }
+    assert result.verdict == "drift"
+    assert result.sentence.startswith(
+        "Drift: none of 3 features over the limit in all rows together, but in 1 of 4 segments by region. "
+        "Worst: d: x, mean"
+    )
+
+
+def test_rows_in_no_segment_are_counted_aloud(tmp_path):
+    before, now = by_region(2000, 1), by_region(1000, 2)
+    before["region"] = np.where(np.arange(2000) < 40, None, before["region"])
+    now["region"] = np.where(np.arange(1000) < 30, "new", now["region"])
+    result = ud.compare(before, now, by="region")
+    assert result.to_dict()["in_no_segment"] == {"reference": 40, "current": 30}
+    for name, table in (("a", before), ("b", now)):
+        pd.DataFrame(table).to_csv(tmp_path / f"{name}.csv", index=False)
+    out = ask("compare", tmp_path / "a.csv", tmp_path / "b.csv", "--by", "region")[1]
+    assert "in no segment: 40 rows of the reference, 30 of the current ones" in out
+    assert "In no segment: 40 rows of the reference, 30 of the current ones." in result.to_html()
+    assert "in no segment: 40 rows" in ask("profile", tmp_path / "a.csv", "--by", "region")[1]
+
+
+def test_more_labels_than_segments_leave_the_largest_and_say_so():
+    random = np.random.default_rng(0)
+    table = {"x": random.normal(0, 1, 7000), "s": (np.arange(7000) % 70).astype(str)}
+    table["s"] = np.where(random.random(7000) < 0.3, "0", table["s"])
+    result = ud.compare(table, table, by="s")
+    assert len(result.segments) == 50
+    assert "0" in result.segments
+    counted = sum(s.record.rows_reference for s in result.segments.values())
+    assert result.to_dict()["in_no_segment"] == {"reference": 7000 - counted, "current": 7000 - counted}
+    assert counted < 6000
+
+
+def test_a_segment_that_is_gone_or_too_small_is_insufficient_not_silent():
+    before, now = by_region(4000, 1), by_region(4000, 2, regions="abc")
+    result = ud.compare(before, now, by="region")
+    assert result.segments["d"].verdict == "insufficient"
+    assert result.segments["d"].sentence.startswith("Insufficient: 0 rows are too few")
+    assert "region" in result.features
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([1, 2], {"1", "2"}),
+        ([1.0, 2.5], {"1", "2.5"}),
+        ([1e15, 0.5], {"1000000000000000", "0.5"}),
+        ([True, False], {"true", "false"}),
+    ],
+)
+def test_numbers_and_flags_make_segments_whose_names_depend_on_nothing_else(values, names):
+    before = {"x": np.random.default_rng(0).normal(0, 1, 400), "s": values * 200}
+    now = {"x": before["x"], "s": [values[0]] * 400}
+    result = ud.compare(before, now, by="s")
+    assert set(result.segments) == names
+    first = next(iter(ud.profile({"s": [values[0]]}, by="s").segments))
+    assert result.segments[first].record.rows_current == 400
+
+
+def test_what_cannot_tell_rows_apart_is_refused():
+    table = {"x": [1.0, 2.0], "at": pd.date_range("2024", periods=2)}
+    with pytest.raises(DataError, match="told apart by a column of timestamp"):
+        ud.compare(table, table, by="at")
+    with pytest.raises(DataError, match=r"no column 'y'.*Known: at, x"):
+        ud.compare(table, table, by="y")
+
+
+# ---------------------------------------------------------------- errors in Python
+
+
+def test_python_refuses_what_the_command_refuses():
+    table = {"x": [1.0, 2.0]}
+    with pytest.raises(MergeError, match="--like FIRST"):
+        ud.compare(ud.profile(table), ud.profile({"x": [1.0, 3.0]}))
+    with pytest.raises(ConfigError, match="--kind and --by"):
+        ud.compare(ud.profile(table), table, by="x")
+    with pytest.raises(DataError, match="no column 'y'"):
+        ud.compare(ud.profile(table), table, columns=["y"])
+    with pytest.raises(DataError, match="cannot read rows from int"):
+        ud.compare(3, table)
+    with pytest.raises(TypeError, match="metrik"):
+        ud.compare(table, table, metrik="psi")
+
+
+# ---------------------------------------------------------------- a terminal, a pipe, a full disk
+
+
+def test_hostile_names_reach_terminal_json_page_and_csv_inertly(tmp_path):
+    before = {name: np.random.default_rng(i).normal(0, 1, 500) for i, name in enumerate(HOSTILE_NAMES)}
+    labels = {"label": [HOSTILE_NAMES[i % len(HOSTILE_NAMES)] for i in range(500)]}
+    for name, shift in (("a", 0), ("b", 1)):
+        table = {n: v + shift for n, v in before.items()} | labels
+        pd.DataFrame(table).to_parquet(tmp_path / f"{name}.parquet")
+    words = ("compare", tmp_path / "a.parquet", tmp_path / "b.parquet", "--by", "label")
+    code, out, err = ask(*words)
+    assert (code, err) == (3, "")
+    assert all(c.isprintable() or c == "\n" for c in out)
+    assert out.splitlines()[0].endswith(".")
+    body = ask_json(*words)
+    assert {f["name"] for f in body["features"]} == {*HOSTILE_NAMES, "label"}
+    assert set(body["segments"]) == {*HOSTILE_NAMES}
+    page = ud.compare(*(tmp_path / f"{n}.parquet" for n in "ab")).to_html()
+    assert "<script" not in page
+    assert not any(c in page for c in "\x00\x1b\u202e\r")
+
+
+def test_hostile_names_come_back_from_a_csv_file(tmp_path):
+    names = [n for n in HOSTILE_NAMES if n.isprintable() or n == "two\nlines"]
+    with (tmp_path / "a.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *([[i % 7 / 2] * len(names) for i in range(200)])])
+    body = ask_json("compare", tmp_path / "a.csv", tmp_path / "a.csv")
+    assert {f["name"] for f in body["features"]} == {*names}
+
+
+def spawned(*arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "undrift", *map(str, arguments)], capture_output=True, text=True, **how
+    )
+
+
+def test_a_reader_that_goes_away_is_no_error(files):
+    command = f"{sys.executable} -m undrift compare a.csv moved.csv --by region | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+def test_a_full_disk_behind_stdout_is_said_without_a_traceback(files):
+    command = f"{sys.executable} -m undrift compare a.csv b.csv > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("undrift: No space left on device")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_colours_and_progress_never_reach_a_pipe(files):
+    done = spawned("compare", "a.csv", "moved.csv", env=os.environ | {"FORCE_COLOR": "1", "NO_COLOR": "1"})
+    assert done.returncode == 3
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "profile"])
+def test_compare_loads_no_heavy_package_it_does_not_need(tmp_path, ending):
+    """Pandas, SciPy and scikit-learn take longer to load than most files to compare."""
+    path = tmp_path / f"a.{ending}"
+    if ending == "csv":
+        rows().to_csv(path, index=False)
+    elif ending == "parquet":
+        rows().to_parquet(path)
+    else:
+        codec.write(ud.profile(rows()), path)
+    code = (
+        "import sys; from undrift.cli import run\n"
+        f"assert run(['compare', {str(path)!r}, {str(path)!r}, '--json']) == 0\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"pandas", "sklearn", "scipy", "pyarrow.dataset", "polars", "deltalake", "sqlalchemy", "jinja2"}
+    assert heavy & set(done.stderr.split()) == set()
+
+
+# ---------------------------------------------------------------- the file is whole, whatever happens
+
+
+def test_a_profile_is_whole_whenever_its_writer_is_killed(tmp_path):
+    """A child writes two profiles in turns until it is killed: the file is always one of them."""
+    path = tmp_path / "kept.profile"
+    code = (
+        "import sys, undrift as ud\nfrom undrift.profiles import codec\n"
+        "both = [ud.profile({f'x{i}': [float(n * i) for n in range(400)] for i in range(60)} |"
+        " {'w': [float(w)] * 400}) for w in (1, 2)]\n"
+        "codec.write(both[0], sys.argv[1]); print('ready', flush=True)\n"
+        "while True:\n    for one in both: codec.write(one, sys.argv[1])\n"
+    )
+    found = set()
+    for kill in range(3):
+        with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as child:
+            assert child.stdout
+            child.stdout.readline()
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(0.02 + 0.03 * kill)
+            child.send_signal(signal.SIGKILL)
+        found.add(codec.read(path).features["w"].minimum)
+    assert found <= {1.0, 2.0}
+    assert codec.write(ud.profile({"w": [3.0]}), path)
+    assert not list(tmp_path.glob("*.part")), "what a killed writer left is used up by the next one"
+
+
+def test_a_full_disk_leaves_the_old_profile_and_says_so(files):
+    assert ask("profile", "few.csv", "-o", "kept.profile")[0] == 0
+    before = Path("kept.profile").read_bytes()
+
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    done = spawned("profile", "a.csv", "-o", "kept.profile", preexec_fn=small_disk)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "kept.profile cannot be written: File too large" in done.stderr
+    assert Path("kept.profile").read_bytes() == before
+    assert not list(files.glob("*.part"))
