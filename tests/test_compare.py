@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 import undrift as ud
@@ -22,6 +27,7 @@ from undrift.errors import ConfigError, DataError, MergeError
 from undrift.profiles import codec
 from undrift.testing import laws
 from undrift.testing.contracts import HOSTILE
+from undrift.verdicts import WORST_FIRST
 
 HOSTILE_NAMES = [*HOSTILE, "\x1b[2J", "two\nlines", "cr\rname", "\u202eright", "nul\x00", "x" * 300]
 
@@ -190,7 +196,9 @@ def test_options_choose_metric_threshold_columns_and_kinds(files):
     kinds = ask_json("compare", "a.csv", "b.csv", "--kind", "flag=numeric", "--kind", "z=ignored")
     assert {f["name"]: f["kind"] for f in kinds["features"]}["flag"] == "numeric"
     assert kinds["left_out"] == {"z": "ignored, as told"}
-    assert ask("compare", "a.csv", "b.csv", "--threshold", "0")[0] == 3, "any change at all is over 0"
+    any_change = ("--threshold", "0", "--calibration", "threshold")
+    assert ask("compare", "a.csv", "b.csv", *any_change)[0] == 3, "any change at all is over 0"
+    assert ask("compare", "a.csv", "b.csv", "--threshold", "0")[0] == 0, "but chance alone is not significant"
     assert ask("compare", "a.csv", "a.csv", "--threshold", "0")[0] == 0
 
 
@@ -204,6 +212,90 @@ def test_names_with_commas_and_signs_can_be_told(tmp_path):
     assert {f["name"]: f["kind"] for f in body["features"]} == {"a,b": "numeric", "c=d": "categorical"}
 
 
+CODES = {
+    "zip": ["00501", "10001"],
+    "price": ["1.0", "2.50"],
+    "flag": ["True", "False"],
+    "day": ["2024-01-01", "2024-01-02"],
+}
+
+
+def test_codes_told_to_be_labels_are_the_same_text_on_both_sides(files):
+    pd.DataFrame(CODES).loc[[0, 1] * 50].to_csv("codes.csv", index=False)
+    kinds = [word for name in CODES for word in ("--kind", f"{name}=categorical")]
+    assert ask("profile", "codes.csv", "-o", "codes.profile", *kinds)[0] == 0
+    for reference, told in (("codes.csv", kinds), ("codes.profile", ())):
+        body = ask_json("compare", reference, "codes.csv", *told)
+        assert (body["exit"], body["faults"]) == (0, [])
+        assert {f["name"]: f["effect"].split(":")[0] for f in body["features"]}["zip"] == "00501"
+
+
+def test_a_column_of_mixed_types_is_in_the_way_only_where_it_is_looked_at():
+    mixed = pd.DataFrame({"m": [1, "a", 2.5, None] * 100, "x": np.arange(400.0) % 7})
+    assert list(ud.compare(mixed, mixed, columns=["x"]).features) == ["x"]
+    ignored = ud.compare(mixed, mixed, kinds={"m": "ignored"})
+    assert (list(ignored.features), ignored.record.left_out) == (["x"], {"m": "ignored, as told"})
+    labels = ud.compare(mixed, mixed, kinds={"m": "categorical"})
+    assert labels.reference.features["m"].counts == {"1": 100, "2.5": 100, "a": 100}
+    assert labels.verdict == "stable"
+    with pytest.raises(DataError, match="column 'm' of the table does not convert"):
+        ud.compare(mixed, mixed)
+
+
+MANY = {"1,200 in 5,000 rows": (1200, 5000), "5,000 in 20,000": (5000, 20_000), "500 in 2,000": (500, 2000)}
+
+
+def drawn(labels: int, count: int, seed: int, **shares: float) -> pa.Table:
+    """Rows of labels that are equally frequent, but for those of given shares."""
+    random = np.random.default_rng(seed)
+    codes = random.integers(0, labels, count)
+    names = [*(f"label {n}" for n in range(labels)), *shares]
+    for place, share in enumerate(shares.values()):
+        codes[random.random(count) < share] = labels + place
+    return pa.table({"c": pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names)), "x": codes % 7})
+
+
+Shares = dict[str, float]
+
+
+def verdicts(labels: int, count: int, seeds: int, before: Shares, now: Shares) -> list[str]:
+    kinds = {"c": "categorical", "x": "ignored"}
+    pairs = [(drawn(labels, count, s, **before), drawn(labels, count, s + 100, **now)) for s in range(seeds)]
+    return [ud.compare(*pair, kinds=kinds).verdict for pair in pairs]
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_two_samples_of_many_labels_are_not_drift(case):
+    """The most frequent labels of one sample are less so in the next, and rare ones are met anew."""
+    assert verdicts(*MANY[case], 20, {}, {}).count("drift") <= 1
+
+
+@pytest.mark.parametrize("case", ["1,200 in 5,000 rows", "5,000 in 20,000"])
+def test_a_real_change_among_many_labels_is_drift(case):
+    assert verdicts(*MANY[case], 6, {"hot": 0.05}, {"hot": 0.16}).count("drift") == 6
+    # of more labels than are named a new one is told if its hash says so: this one's does
+    assert verdicts(*MANY[case], 6, {}, {"fresh": 0.02}).count("drift") == 6
+
+
+def test_labels_that_cannot_be_told_apart_are_spoken_of():
+    result = ud.compare(drawn(5000, 20_000, 0), drawn(5000, 20_000, 1, fresh=0.1), kinds={"c": "categorical"})
+    assert result.features["c"].effect.startswith("new labels (of those that can be told apart): ")
+    fault = next(f.text for f in result.record.faults if f.check == "unseen")
+    assert fault.startswith("new labels (of those that can be told apart): fresh")
+
+
+def test_long_labels_and_names_leave_lines_that_can_be_read(files):
+    text, name = "a" * 30_000, "n" * 500
+    rows(c=[text, "b"] * 1000, only=text, **{name: 1.5}).to_csv("long.csv", index=False)
+    rows(c=["b" + text, "b"] * 1000, only="b", **{name: 2.5}).to_csv("other.csv", index=False)
+    for words in (["compare", "long.csv", "other.csv"], ["compare", "long.csv", "other.csv", "--by", "c"]):
+        code, out, _ = ask(*words)
+        assert code == 3
+        assert max(map(len, out.splitlines())) < 350
+    for words in (["profile", "long.csv"], ["compare", "long.csv", "long.csv"]):
+        assert max(map(len, ask(*words)[1].splitlines())) < 300
+
+
 WRONG = {
     "nope.csv b.csv": "nope.csv does not exist",
     "nope.profile b.csv": "nope.profile cannot be read: No such file",
@@ -211,7 +303,14 @@ WRONG = {
     "a.csv broken.profile": "broken.profile: this is not an undrift profile",
     "a.csv elsewhere.csv": "no column in common",
     "a.csv b.csv --metric pis": "Did you mean 'psi'?",
-    "a.csv b.csv --threshold=-1": "0 or more",
+    "a.csv b.csv --threshold=-1": "--threshold -1.0",
+    "a.csv b.csv --alarm-rate 2": "--alarm-rate 2.0",
+    "days.csv b.csv --columns when": "--kind when=numeric",
+    "days.profile b.csv --columns when": "nothing is left to compare: when (date32[day] is not compared)",
+    "parts b.csv": "later.csv lacks column 'z', which other files have",
+    "nodriver://h/d#t b.csv": "Install the package that knows this kind of database",
+    "mysql+nodriver://h/d#t b.csv": "Install the",
+    "mysql+pymysql://h/d#t b.csv": "Install the driver: pip install pymysql",
     "a.csv b.csv --threshold inf": "finite",
     "a.csv b.csv --threshold nan": "finite",
     "a.csv b.csv --columns x,zz": "no column 'zz'",
@@ -233,7 +332,103 @@ def test_a_wrong_command_says_what_is_wrong_and_what_to_do(files, words):
     Path("notes.md").write_text("rows\n")
     Path("broken.profile").write_text("rows\n")
     Path("elsewhere.csv").write_text("q,r\n" + "1,2\n" * 50)
+    rows(when="2024-01-01").to_csv("days.csv", index=False)
+    assert ask("profile", "days.csv", "-o", "days.profile")[0] == 0
+    Path("parts").mkdir()
+    Path("parts/first.csv").write_bytes(Path("a.csv").read_bytes())
+    rows().drop(columns="z").to_csv("parts/later.csv", index=False)
     assert WRONG[words] in refused("compare", *words.split())
+
+
+def test_columns_that_all_files_of_a_folder_have_can_be_compared(files):
+    Path("parts").mkdir()
+    rows().to_csv("parts/first.csv", index=False)
+    rows(seed=1).drop(columns="z").assign(extra=1).to_csv("parts/later.csv", index=False)
+    assert ask("compare", "parts", "a.csv", "--columns", "x,colour")[0] == 0
+    assert ask("compare", "a.csv", "parts", "--columns", "x,colour")[0] == 0
+
+
+def test_without_rows_there_is_too_little_on_either_side(files):
+    Path("empty.csv").write_text("x,z,colour,region,flag\n")
+    assert ask("compare", "a.csv", "empty.csv")[0] == 5
+    assert ask("profile", "empty.csv")[0] == 5
+    code, out, err = ask("compare", "empty.csv", "a.csv")
+    assert (code, out) == (5, "")
+    assert "empty.csv has no rows" in err
+
+
+def test_another_metric_judges_what_the_chosen_one_is_not_defined_for(files):
+    code, _, err = ask("compare", "a.csv", "moved.csv", "--metric", "l_infinity", "--threshold", "0.5")
+    assert code == 3
+    assert err == "l_infinity is not defined for all kinds: psi, limit 0.1, judges 2 numeric features\n"
+    assert ask("compare", "a.csv", "b.csv", "--metric", "psi")[2] == ""
+
+
+def test_what_is_worst_is_printed_first(files):
+    random = np.random.default_rng(0)
+    frame = rows(2000, code=random.choice(40, 2000).astype(str), gone=1.5)
+    now = rows(2000, shift=0.5, seed=4, code=random.choice(40, 2000).astype(str)).assign(z=lambda t: t.z * 3)
+    frame.to_csv("frame.csv", index=False)
+    now.to_csv("now.csv", index=False)
+    lines = ask("compare", "frame.csv", "now.csv", "--by", "region")[1].splitlines()
+    assert "Worst: gone is gone" in lines[0]
+    assert lines[1] == "lost: gone"
+    result = ud.compare(frame, now)
+    ratios = [
+        (f.verdict, max(x.value / x.threshold for x in f.record.findings if x.verdict == f.verdict))
+        for f in result.features.values()
+    ]
+    assert ratios == sorted(ratios, key=lambda pair: (WORST_FIRST.index(pair[0]), -pair[1]))
+
+
+def test_columns_without_any_value_are_left_out_unless_told():
+    nothing = {"f": pa.nulls(50, pa.float64()), "s": pa.nulls(50, pa.string())}
+    table = pa.table(nothing | {"x": np.arange(50) % 7})
+    assert ud.compare(table, table).record.left_out == {"f": "all null", "s": "all null"}
+    assert list(ud.compare(table, table, kinds={"f": "numeric"}).features) == ["f", "x"]
+    filled = table.set_column(0, "f", pa.array(np.arange(50.0) % 7))
+    assert ud.compare(filled, table).features["f"].metrics["missing"] == 1
+
+
+def test_times_are_left_out_in_whatever_format_they_are_written(tmp_path):
+    days = [f"2024-0{1 + n % 9}-01" for n in range(300)]
+    clocks = [f"{n % 24:02}:30" for n in range(300)]
+    table = pa.table({"day": days, "clock": clocks, "x": np.arange(300) % 7, "c": ["a", "b", "c"] * 100})
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    frame = pd.DataFrame(table.to_pydict())
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    with sqlite3.connect(tmp_path / "t.db") as base:
+        frame.to_sql("t", base, index=False)
+    files = [tmp_path / f"t.{ending}" for ending in ("parquet", "csv", "jsonl")]
+    sources = [*files, f"sqlite:///{tmp_path}/t.db#t"]
+    for one, other in itertools.product(sources, sources):
+        result = ud.compare(one, other)
+        assert (result.verdict, list(result.features), result.record.retyped) == ("stable", ["x", "c"], ())
+        assert set(result.record.left_out) == {"day", "clock"}
+        labels = ud.compare(one, other, kinds={"day": "categorical"})
+        assert (labels.verdict, labels.record.faults) == ("stable", ()), (one, other)
+        assert ud.compare(one, other, kinds={"day": "numeric"}).verdict == "stable"
+
+
+def test_words_for_true_and_false_are_flags():
+    flags = pa.table({"f": [True, False] * 50})
+    words = pa.table({"f": ["True", "false"] * 50})
+    assert ud.compare(flags, words).verdict == "stable"
+    assert ud.compare(flags, pa.table({"f": ["True", "maybe"] * 50})).record.retyped == ("f",)
+
+
+def test_a_query_can_only_read(tmp_path):
+    with sqlite3.connect(tmp_path / "s.db") as base:
+        rows(200).to_sql("c", base, index=False)
+    base.close()
+    url = f"sqlite:///{tmp_path}/s.db#"
+    cte = "with d as (values (1)) delete from c"
+    for query in ("drop table c", "delete from c", "select 1; drop table c", cte):
+        with pytest.raises(DataError, match=r"only reads|readonly"):
+            ud.profile(url + query)
+    for query in ("c", "select * from c", "with d as (select * from c) select * from d"):
+        assert ud.profile(url + query).rows == 200
 
 
 def test_a_missing_argument_is_a_usage_error(files):
@@ -297,7 +492,7 @@ def test_a_profile_keeps_kinds_and_segments_and_asks_for_no_others(files):
     assert "--kind and --by" in refused("compare", "plain.profile", "b.csv", "--by", "region")
     assert "--kind and --by" in refused("compare", "plain.profile", "b.csv", "--kind", "x=categorical")
     assert "tell rows apart by 'region'" in refused("compare", "by.profile", "plain.profile")
-    settled = "a profile settles columns, kinds and segments"
+    settled = "a profile settles columns, kinds, segments and history"
     for option in (["--by", "region"], ["--columns", "x"], ["--kind", "x=text"]):
         assert settled in refused("profile", "b.csv", "--like", "plain.profile", *option)
         assert settled in refused("profile", "plain.profile", *option)
@@ -374,7 +569,10 @@ def test_within_a_segment_it_is_as_if_the_tables_were_filtered():
         ref, cur = (ud.profile(of_segment(t, label), like=whole) for t in (before, now))
         alone = ud.compare(ref, cur)
         for name in ("x", "c"):
-            assert result.segments[label].features[name] == alone.features[name]
+            mine, theirs = (
+                replace(r.features[name].record, p_limit=None) for r in (result.segments[label], alone)
+            )
+            assert mine == theirs
     assert result.to_dict()["in_no_segment"] == {"reference": 0, "current": 0}
 
 
@@ -467,6 +665,11 @@ def test_python_refuses_what_the_command_refuses():
         ud.compare(3, table)
     with pytest.raises(TypeError, match="metrik"):
         ud.compare(table, table, metrik="psi")
+    with pytest.raises(ConfigError, match=r"^threshold = '0.1' should be of type float"):
+        ud.compare(table, table, threshold="0.1")
+    assert list(ud.compare({"x": [1.0, 2.0], "y": [1.0, 2.0]}, table, columns="x").features) == ["x"]
+    known = ud.profile({"xx": [1.0, 2.0], "x": [1.0, 2.0]})
+    assert list(ud.compare(known, {"xx": [1.0]}, columns="xx").features) == ["xx"]
 
 
 # ---------------------------------------------------------------- a terminal, a pipe, a full disk
@@ -509,6 +712,13 @@ def test_a_reader_that_goes_away_is_no_error(files):
     command = f"{sys.executable} -m undrift compare a.csv moved.csv --by region | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(("current", "code"), [("b.csv", 0), ("moved.csv", 3), ("few.csv", 5)])
+def test_the_exit_code_is_the_verdicts_even_if_nobody_reads(files, current, code):
+    command = f"({sys.executable} -m undrift compare a.csv {current} --by region; echo $? >&2) | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr.split() == [str(code)]
 
 
 def test_a_full_disk_behind_stdout_is_said_without_a_traceback(files):

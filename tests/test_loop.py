@@ -14,9 +14,9 @@ import pytest
 
 from conftest import moving_stream
 from undrift import inputs
-from undrift.comparison import Limits
 from undrift.errors import BusyError, DataError, LeakError, NotFoundError, TooFewError
 from undrift.gate import Gate
+from undrift.limits import Limits
 from undrift.loop import LEASE, Loop
 from undrift.plugins import build
 from undrift.records import (
@@ -337,10 +337,10 @@ VERBS = ("_compare", "_predict", "_score", "_decide", "models.train", "_judge", 
 def _dying(verb: Callable[..., object]) -> Callable[..., object]:
     calls = iter(range(3))
 
-    def die(*arguments: object) -> object:
+    def die(*arguments: object, **named: object) -> object:
         if next(calls, None) == 2:
             raise KeyboardInterrupt
-        return verb(*arguments)
+        return verb(*arguments, **named)
 
     return die
 

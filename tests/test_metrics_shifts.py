@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from undrift.metrics.mean_shift import mean_shift
 from undrift.metrics.median_shift import median_shift
 from undrift.metrics.out_of_range import out_of_range
 from undrift.metrics.quantile_shift import LEVELS, quantile_shift
+from undrift.metrics.wasserstein import wasserstein
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.places import FAR, cells, deviation, quantiles
 
@@ -158,7 +160,41 @@ def test_a_constant_far_from_the_reference_has_no_deviation_made_of_rounding():
 def test_one_value_beyond_a_million_deviations_is_a_million_away():
     ref = numbers(np.arange(100.0))
     cur = numbers([*np.arange(99.0), 1e300], ref)
-    assert mean_shift(ref, cur) == pytest.approx(FAR / 100 / 2, rel=1e-2), "the middle of the last cell"
+    assert mean_shift(ref, cur) == pytest.approx(FAR / 100, rel=0.2), "the middle of its cell"
+
+
+def test_outliers_far_out_leave_the_rest_where_it_is():
+    random = np.random.default_rng(0)
+    before, now = random.normal(0, 1, 20_000), random.normal(5, 1, 20_000)
+    ref, cell = numbers(before), 0.25 * (5 - before.max()) + 1 / 8
+    for outliers in ([], [1e6], [9e5, 8e5, -7e5]):
+        rows = np.append(now, outliers)
+        cur = numbers(rows, ref)
+        exact = stats.wasserstein_distance(before, rows) / before.std()
+        assert median_shift(ref, cur) == pytest.approx(5, abs=cell)
+        assert quantile_shift(ref, cur) == pytest.approx(5, abs=0.2)
+        assert mean_shift(ref, cur) == pytest.approx(abs(rows.mean() - before.mean()) / before.std())
+        assert wasserstein(ref, cur) == pytest.approx(exact, rel=1 / 8)
+
+
+@pytest.mark.parametrize("shift", [-300, -20, 5, 1000])
+def test_a_shift_out_of_the_range_is_the_shift_to_an_eighth(shift):
+    random = np.random.default_rng(1)
+    before = random.normal(0, 1, 20_000)
+    ref = numbers(before)
+    cur = numbers(random.normal(shift, 1, 5000), ref)
+    for one in (median_shift, wasserstein, quantile_shift):
+        assert one(ref, cur) == pytest.approx(abs(shift), rel=1 / 8), one.name
+
+
+def test_a_profile_from_before_tails_were_counted_lies_evenly_beyond_the_range():
+    ref = numbers(np.arange(10.0))
+    whole = numbers([20.0, 24.0, 30.0, 3.0, -4.0, -8.0], ref)
+    old = replace(whole, below=np.empty(0, np.int64), above=np.empty(0, np.int64))
+    for one in (whole, old, old.merge(whole)):
+        ends, _, counts = cells(ref, one)
+        assert (counts.sum(), len(ends)) == (one.finite, len(counts) + 1)
+        assert median_shift(ref, one) > 0
 
 
 # Noise floors by simulation -------------------------------------------------------------------

@@ -21,6 +21,7 @@ ROOMS = (
     "lakes",
     "merging",
     "metrics",
+    "multivariate",
     "policies",
     "registries",
     "stores",

@@ -12,11 +12,15 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 
+from undrift import inputs
 from undrift.errors import DataError, MergeError
 from undrift.profiles import codec
+from undrift.profiles import sample as samples
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.grid import MONITORED, SHORT, Grid, following
 from undrift.profiles.numeric import NumericProfile
@@ -316,7 +320,7 @@ def test_the_golden_file_compares_with_rows_of_today():
 def test_a_newer_version_is_refused():
     body = json.loads(zlib.decompress(GOLDEN.read_bytes()[len(codec.MAGIC) :]))
     newer = codec.MAGIC + zlib.compress(json.dumps(body | {"version": codec.VERSION + 1}).encode())
-    with pytest.raises(DataError, match=r"version 3.*newer undrift"):
+    with pytest.raises(DataError, match=rf"version {codec.VERSION + 1}.*newer undrift"):
         codec.loads(newer)
 
 
@@ -368,3 +372,18 @@ def test_a_sample_is_drawn_from_rows_of_any_type(type_, monkeypatch):
     assert found.features["x"].finite == 4000
     if text is not None:
         assert found.features["c"].counts == dict.fromkeys("abcd", 1000)
+
+
+def test_batches_and_samples_of_wide_tables_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(inputs, "CELLS", 10_000)
+    monkeypatch.setattr(samples, "CELLS", 10_000)
+    monkeypatch.setattr(samples, "LEAST", 1)
+    table = pa.table({f"c{i}": np.arange(1000.0) for i in range(100)})
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    pa.feather.write_feather(table, str(tmp_path / "t.feather"))
+    for source in (table, tmp_path / "t.parquet", tmp_path / "t.feather"):
+        rows = inputs.rows(source)
+        batches = list(rows.scan(None))
+        assert sum(b.num_rows for b in batches) == 1000
+        assert max(b.num_rows * b.num_columns for b in batches) <= 10_000
+        assert 0 < samples.sample(rows).table.num_rows <= 100

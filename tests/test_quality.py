@@ -8,7 +8,8 @@ import pytest
 import undrift as ud
 from undrift.plugins import find, names
 from undrift.profiles.categorical import LABELS, OTHERS
-from undrift.quality import MINIMUM_ROWS, faults
+from undrift.quality import faults
+from undrift.verdicts import MINIMUM_ROWS
 
 nan, inf = float("nan"), float("inf")
 
@@ -41,6 +42,8 @@ SAID = [
     ("unit", normal(0, 500, 20, 5), 1000 * normal(1, 500, 20, 5), "×1,000: another unit?"),
     ("unit", normal(0, 500, 20, 5), normal(1, 500, 20, 5) / 100, "÷100: another unit?"),
     ("unit", -normal(0, 500, 20, 5), -60 * normal(1, 500, 20, 5), "×60: another unit?"),
+    ("unit", normal(0, 500), 1000 * normal(1, 400), "×1,000: another unit?"),
+    ("unit", normal(0, 500), normal(1, 400) / 1000, "÷1,000: another unit?"),
     ("unit", [1e100, 3e100] * 50, [1e103, 3e103] * 50, "×1,000: another unit?"),
 ]
 
@@ -124,7 +127,7 @@ def test_labels_beyond_the_vocabulary_are_not_called_new():
     new = ud.profile(
         {"c": [*random.choice(many, 500), *[f"new{n}" for n in range(5000)]]}, like=ref
     ).features["c"]
-    assert unseen(feature, new).startswith("new labels: new")
+    assert unseen(feature, new).startswith("new labels (of those that can be told apart): new")
 
 
 def test_few_rows_say_nothing():

@@ -16,15 +16,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undrift.comparison import Limits, Result, compare
+    from undrift.comparison import Result, compare
     from undrift.config import open  # noqa: A004 - as in gzip.open
+    from undrift.limits import Limits
     from undrift.loop import Loop
     from undrift.profiles.table import TableProfile, profile
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Limits": "undrift.comparison",
+    "Limits": "undrift.limits",
     "Loop": "undrift.loop",
     "Result": "undrift.comparison",
     "TableProfile": "undrift.profiles.table",

@@ -1,26 +1,22 @@
-"""Profiles, metrics and a calibration make a Comparison: what moved, how far, is it over the limit."""
+"""Rows, profiles or files of them compared: the result, and its forms for people and for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import inf
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
 from undrift import wording
-from undrift.calibration import Calibration
 from undrift.errors import ConfigError, DataError, MergeError, suggest
-from undrift.metrics import Metric
-from undrift.plugins import build, checked, find
+from undrift.judging import constants, judge
+from undrift.limits import Limits
 from undrift.profiles import codec
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
-from undrift.profiles.effects import constant, effect
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile, profile
-from undrift.quality import MINIMUM_ROWS, faults
-from undrift.records import Comparison, Fault, FeatureComparison, Finding, Kind, Verdict, encode
+from undrift.records import Comparison, FeatureComparison, Verdict, encode
 from undrift.report.html import fragment, html
 
 FORMAT = 1
@@ -28,54 +24,6 @@ FORMAT = 1
 
 BESIDE = ("jensen_shannon", "ks", "wasserstein")
 """Metrics that a comparison of two tables shows beside the deciding ones."""
-
-FALLBACK = "psi"
-"""The metric for features of a kind that the chosen one is not defined for."""
-
-WORST_FIRST: tuple[Verdict, ...] = ("drift", "watch", "stable", "insufficient")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Which metric watches a feature, and the smallest effect worth caring about.
-
-    ``threshold`` None means the metric's own. ``also`` are watched beside it, at their own
-    thresholds; those ``beside`` are shown and decide nothing. ``features`` overrides metric and
-    threshold by feature name.
-    """
-
-    metric: str = "psi"
-    threshold: float | None = None
-    also: tuple[str, ...] = ("missing", "unseen")
-    beside: tuple[str, ...] = ()
-    calibration: str = "threshold"
-    features: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError for unknown metrics, unknown keys and negative thresholds."""
-        for name in (self.metric, *self.also, *self.beside):
-            checked(name, str, "drift.also")
-            find("metrics", name)
-        find("calibration", self.calibration)
-        _positive(self.threshold, "drift.threshold")
-        for name, table in self.features.items():
-            _check_feature(name, table)
-
-    def watch(self, name: str, kind: Kind) -> list[tuple[Metric, float]]:
-        """The metrics for a feature, the deciding one first, each with its threshold."""
-        own = self.features.get(name, {})
-        chosen = find("metrics", own.get("metric", self.metric))
-        limit = own.get("threshold", self.threshold if "metric" not in own else None)
-        if not chosen.understands(kind):
-            chosen, limit = find("metrics", FALLBACK), None
-        beside = [find("metrics", n) for n in self.also if n != chosen.name]
-        first = (chosen, chosen.threshold if limit is None else float(limit))
-        return [first, *((m, m.threshold) for m in beside if m.understands(kind))]
-
-    def values(self, kind: Kind, ref: AnyProfile, cur: AnyProfile, judged: Iterable[str]) -> dict[str, float]:
-        """Values of the metrics beside, but for those that were judged."""
-        shown = [find("metrics", name) for name in self.beside if name not in judged]
-        return {m.name: m(ref, cur) for m in shown if m.understands(kind)}
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,6 +98,31 @@ class FeatureResult:
         """What changed, in words."""
         return self.record.effect
 
+    @property
+    def p_value(self) -> float | None:
+        """How often chance alone would move the feature so far; None where nobody asks."""
+        return self.record.p_value
+
+    @property
+    def significant(self) -> bool | None:
+        """Whether it is among the features that are believed to have moved, however little."""
+        return self.record.significant
+
+    @property
+    def component(self) -> str:
+        """Which part of the distribution moved most: location, spread, shape, a tail, missing, unseen."""
+        return self.record.component
+
+    @property
+    def direction(self) -> str:
+        """Where it went: up or down, empty where neither can be said."""
+        return self.record.direction
+
+    @property
+    def since(self) -> str | None:
+        """The window in which it began, by the windows before; None if it did not, or they are not known."""
+        return self.record.since
+
 
 def compare(
     reference: Any,
@@ -159,14 +132,19 @@ def compare(
     columns: Sequence[str] | None = None,
     kinds: Mapping[str, str] | None = None,
     by: str | None = None,
+    time: str | None = None,
+    earlier: Sequence[Any] = (),
     **settings: Any,
 ) -> Result:
     """Compare rows with a reference, feature by feature.
 
-    Both are anything that ``profile`` takes, profiles, or files of profiles. ``columns`` names the only
-    ones to compare, ``kinds`` tells the kind of a column, ``by`` compares within each segment too;
-    ``settings`` are those of Limits (``metric="ks"``, ``threshold=0.2``). Columns that hold one and the
-    same value in both are left out by name. Raises DataError when no column is common.
+    All are anything that ``profile`` takes, profiles, or files of profiles. ``columns`` names the only
+    ones to compare, ``kinds`` tells the kind of a column, ``by`` compares within each segment too. With
+    the ``time`` column (here or when the reference was profiled) what is normal from one window to the next
+    is learnt from the reference; ``earlier`` are the windows before this one, oldest first, so that
+    slow drift is found and dated. ``settings`` are those of Limits (``metric="ks"``, ``threshold=0.2``,
+    ``alarm_rate=0.05``). Columns that hold one and the same value in both are left out by name. Raises
+    DataError when no column is common.
 
     >>> rows = {"x": [float(i % 50) for i in range(5000)]}
     >>> compare(rows, rows).verdict
@@ -174,10 +152,20 @@ def compare(
     """
     if limits is not None and settings:
         raise ConfigError(f"limits and {min(settings)} are both given", "Put all into the limits.")
-    chosen = limits or Limits(**{"beside": BESIDE, **settings})
-    ref = _reference(reference, columns, kinds, by)
+    columns = [columns] if isinstance(columns, str) else columns
+    chosen = limits or _limits(settings)
+    ref = _reference(reference, columns, kinds, by, time)
+    before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
-    return Result(judge(ref, cur, chosen, _constants(ref, cur)), ref, cur)
+    return Result(judge(ref, cur, chosen, constants(ref, cur), before), ref, cur)
+
+
+def _limits(settings: Mapping[str, Any]) -> Limits:
+    """The limits by settings; what is wrong is said of the settings themselves, not of a configuration."""
+    try:
+        return Limits(**{"beside": BESIDE, **settings})
+    except ConfigError as error:
+        raise ConfigError(error.problem.replace("drift.", ""), error.remedy) from error
 
 
 def read_profile(source: Any, like: TableProfile | None = None, **how: Any) -> TableProfile:
@@ -192,45 +180,6 @@ def read_profile(source: Any, like: TableProfile | None = None, **how: Any) -> T
     return source if like is None else _alike(source, like)
 
 
-def judge(
-    ref: TableProfile, cur: TableProfile, limits: Limits, constants: Mapping[str, str] | None = None
-) -> Comparison:
-    """The comparison record of two table profiles, without the features that are called constant.
-
-    Raises DataError when they have no feature in common.
-    """
-    aside = dict(constants or {})
-    common = [name for name in ref.features if name in cur.features]
-    lost = tuple(n for n in ref.features if n not in cur.features and n not in cur.retyped)
-    if not common and not cur.retyped:
-        raise DataError("the two tables have no column in common", "Compare tables of the same kind.")
-    calibration = build("calibration", {"use": limits.calibration})
-    judged = [name for name in common if name not in aside]
-    found = [_feature(name, ref.features[name], cur.features[name], limits, calibration) for name in judged]
-    features = tuple(sorted(found, key=_worst_first))
-    segments = {
-        label: judge(segment, cur.segments[label], limits, aside)
-        for label, segment in ref.segments.items()
-        if label in cur.segments
-    }
-    verdicts = [*(f.verdict for f in features), *(s.verdict for s in segments.values())]
-    return Comparison(
-        verdict="drift" if lost or cur.retyped else _worst(verdicts),
-        rows_reference=ref.rows,
-        rows_current=cur.rows,
-        features=features,
-        calibration=limits.calibration,
-        lost=lost,
-        new=cur.new,
-        retyped=cur.retyped,
-        left_out=ref.left_out | aside,
-        reordered=_order(ref, cur) != _order(cur, ref),
-        faults=_faults(ref, cur, [f.name for f in features]),
-        by=ref.by if segments else None,
-        segments=segments,
-    )
-
-
 def comparison_dict(record: Comparison) -> dict[str, Any]:
     """The JSON form of a comparison."""
     return {
@@ -242,8 +191,14 @@ def comparison_dict(record: Comparison) -> dict[str, Any]:
             **{change: list(getattr(record, change)) for change in ("lost", "new", "retyped")},
             "reordered": record.reordered,
         },
+        "together": [encode(one) for one in record.together],
         "faults": [encode(fault) for fault in record.faults],
         "left_out": record.left_out,
+        "calibration": {
+            "use": record.calibration,
+            "alarm_rate": record.alarm_rate,
+            "assumes": record.assumes,
+        },
         **_segments_dict(record),
     }
 
@@ -257,9 +212,18 @@ def _segments_dict(record: Comparison) -> dict[str, Any]:
 
 
 def _reference(
-    source: Any, columns: Sequence[str] | None, kinds: Mapping[str, str] | None, by: str | None
+    source: Any,
+    columns: Sequence[str] | None,
+    kinds: Mapping[str, str] | None,
+    by: str | None,
+    time: str | None,
 ) -> TableProfile:
-    ref = read_profile(source, columns=columns, kinds=kinds, by=by)
+    ref = read_profile(source, columns=columns, kinds=kinds, by=by, time=time)
+    if time is not None and (ref.history is None or ref.history.time != time):
+        raise ConfigError(
+            f"the reference's profile keeps no history by {time!r}",
+            f"Make it again with undrift profile --time {time}.",
+        )
     if (by and ref.by != by) or any(ref.kinds.get(name) != kind for name, kind in (kinds or {}).items()):
         raise ConfigError(
             "the reference's profile was made without these kinds or segments",
@@ -268,17 +232,16 @@ def _reference(
     for name in columns or ():
         if name not in ref.features and name not in ref.left_out:
             raise DataError(f"the reference has no column {name!r}", suggest(name, list(ref.features)))
-    return ref if columns is None else _only(ref, {*columns})
+    return ref if columns is None else _chosen(ref, columns)
 
 
-def _only(ref: TableProfile, columns: set[str]) -> TableProfile:
-    """The same profile with these features only."""
-    return replace(
-        ref,
-        features={name: feature for name, feature in ref.features.items() if name in columns},
-        left_out={name: reason for name, reason in ref.left_out.items() if name in columns},
-        segments={label: _only(segment, columns) for label, segment in ref.segments.items()},
-    )
+def _chosen(ref: TableProfile, columns: Sequence[str]) -> TableProfile:
+    """The profile with these columns only; raises DataError when nothing of them is compared."""
+    found = ref.only(columns)
+    if not found.features:
+        reasons = ", ".join(f"{name} ({reason})" for name, reason in found.left_out.items())
+        raise DataError(f"nothing is left to compare: {reasons}", "Name others, or tell their kinds.")
+    return found
 
 
 def _alike(cur: TableProfile, like: TableProfile) -> TableProfile:
@@ -309,32 +272,6 @@ def _over_one_grid(ref: AnyProfile, cur: AnyProfile) -> bool:
     return False
 
 
-def _constants(ref: TableProfile, cur: TableProfile) -> dict[str, str]:
-    """Features that hold one and the same value in both, without nulls: there is nothing to compare."""
-    if min(ref.rows, cur.rows) < MINIMUM_ROWS:
-        return {}
-    pairs = {name: (f, cur.features[name]) for name, f in ref.features.items() if name in cur.features}
-    return {
-        name: f"constant: always {constant(before)}"
-        for name, (before, now) in pairs.items()
-        if constant(before) is not None
-        and constant(before) == constant(now)
-        and not (before.missing or now.missing)
-    }
-
-
-def _faults(ref: TableProfile, cur: TableProfile, names: Iterable[str]) -> tuple[Fault, ...]:
-    """What looks broken, feature by feature, and the columns of another type first."""
-    retyped = [Fault(name, "type", cur.left_out.get(name, "has another type")) for name in cur.retyped]
-    found = [faults(name, ref.features[name], cur.features[name]) for name in names]
-    return (*retyped, *(fault for some in found for fault in some))
-
-
-def _order(one: TableProfile, other: TableProfile) -> list[str]:
-    """The columns that both have, in the order of the first."""
-    return [name for name in one.columns if name in other.columns]
-
-
 def feature_dict(feature: FeatureComparison) -> dict[str, Any]:
     """The JSON form of one feature: metric values by name, and the deciding threshold."""
     first = feature.findings[0]
@@ -345,49 +282,12 @@ def feature_dict(feature: FeatureComparison) -> dict[str, Any]:
         "metrics": FeatureResult(feature).metrics,
         "threshold": first.threshold,
         "effect": feature.effect,
+        "p_value": feature.p_value,
+        "p_limit": feature.p_limit,
+        "significant": feature.significant,
+        "component": feature.component,
+        "direction": feature.direction,
+        "since": feature.since,
+        "relevance": feature.relevance,
         "findings": [encode(f) for f in feature.findings],
     }
-
-
-def _feature(
-    name: str, ref: AnyProfile, cur: AnyProfile, limits: Limits, calibration: Calibration
-) -> FeatureComparison:
-    findings = tuple(
-        calibration.judge(metric, ref, cur, limit) for metric, limit in limits.watch(name, ref.kind)
-    )
-    verdict = _worst([f.verdict for f in findings])
-    if findings[0].verdict == "insufficient" and verdict != "drift":
-        verdict = "insufficient"
-    beside = limits.values(ref.kind, ref, cur, [f.metric for f in findings])
-    return FeatureComparison(name, ref.kind, verdict, effect(ref, cur), findings, beside)
-
-
-def _worst(verdicts: list[Verdict]) -> Verdict:
-    """The worst verdict; ``insufficient`` only where nothing could be judged, ``stable`` without features."""
-    return min(verdicts, key=WORST_FIRST.index, default="stable")
-
-
-def _worst_first(feature: FeatureComparison) -> tuple[int, float]:
-    return WORST_FIRST.index(feature.verdict), -max(_relative(f) for f in feature.findings)
-
-
-def _relative(finding: Finding) -> float:
-    return finding.value / finding.threshold if finding.threshold else finding.value
-
-
-def _check_feature(name: str, table: Any) -> None:
-    where = f"drift.features.{name}"
-    if not isinstance(table, Mapping):
-        raise ConfigError(f"{where} = {table!r} is not a table", "Write metric and threshold in it.")
-    known = {"metric": str, "threshold": float}
-    for key, value in table.items():
-        if key not in known:
-            raise ConfigError(f"unknown key {where}.{key}", suggest(key, list(known)))
-        checked(value, known[key], f"{where}.{key}")
-    find("metrics", table.get("metric", FALLBACK))
-    _positive(table.get("threshold"), f"{where}.threshold")
-
-
-def _positive(threshold: float | None, where: str) -> None:
-    if threshold is not None and not 0 <= threshold < inf:
-        raise ConfigError(f"{where} = {threshold}", "A threshold is a finite number, 0 or more.")

@@ -56,7 +56,12 @@ SETTINGS: dict[str, Setting] = {
         None, float | None, "the smallest move worth caring about, in the metric's units"
     ),
     "drift.also": Setting(["missing", "unseen"], list, "metrics watched beside it, at their own thresholds"),
-    "drift.calibration": Setting("threshold", str, "what makes a move significant"),
+    "drift.alarm_rate": Setting(0.01, float, "how often a quiet window may alarm, over all features"),
+    "drift.calibration": Setting(
+        None, str | None, "what chance does: history where there is a time column, else asymptotic"
+    ),
+    "drift.multivariate": Setting(["rank_correlation"], list, "what looks at features together"),
+    "drift.season": Setting(None, str | None, '"day", "week" or "year": compare like with like'),
     "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),
     "policy.use": Setting("performance", str, "when to retrain"),
     "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),
@@ -80,6 +85,9 @@ SECTIONS = tuple(dict.fromkeys(name.partition(".")[0] for name in SETTINGS))
 
 PARTS = ("policy", "lake", "registry", "store")
 """Sections whose keys are the arguments of the part that ``use`` names."""
+
+TUPLES = ("also", "multivariate")
+"""Lists in ``[drift]``."""
 
 OPEN_TABLES = ("drift.features", "model.params")
 """Tables whose keys are the user's: feature names, and arguments of a model's constructor."""
@@ -119,15 +127,16 @@ class Config:
 
     def loop(self, schema: Schema, store: Store) -> Loop:
         """Wire every part into a loop."""
-        from undrift.comparison import Limits
         from undrift.gate import Gate
+        from undrift.limits import Limits
         from undrift.loop import Loop
         from undrift.stores.sql import holder
         from undrift.windows import Cut, span
 
         delay = self.get("labels.delay")
         drift = self.section("drift")
-        drift["also"] = tuple(drift["also"])
+        for key in TUPLES:
+            drift[key] = tuple(drift[key])
         loop = Loop(
             schema=schema,
             store=store,
@@ -150,13 +159,13 @@ class Config:
 
     def check(self) -> None:
         """Raise ConfigError unless every part can be built from its settings; nothing is opened."""
-        from undrift.comparison import Limits
         from undrift.gate import Gate
+        from undrift.limits import Limits
         from undrift.losses import LOSSES
         from undrift.windows import Cut, span
 
         drift = self.section("drift")
-        Limits(**drift | {"also": tuple(drift["also"])})
+        Limits(**drift | {key: tuple(drift[key]) for key in TUPLES})
         Gate(**self.section("gate"))
         span(self.get("gate.block"))
         Cut.of(self.get("windows.size"))

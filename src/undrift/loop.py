@@ -15,24 +15,31 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from undrift import gate as gates
 from undrift import inputs, losses
 from undrift import schema as agreed
 from undrift.archive import FOREIGN, Archive
-from undrift.comparison import Limits, Result, judge
+from undrift.comparison import Result
 from undrift.errors import BusyError, ConfigError, DataError, ModelError, NotFoundError, TooFewError
+from undrift.explanation import explain as explained
 from undrift.gate import Gate
-from undrift.lakes import Lake
+from undrift.judging import judge
+from undrift.lakes import ID, Lake
+from undrift.limits import Limits
 from undrift.merging import Merge
-from undrift.models import Fitted, Models
+from undrift.models import OUTPUT, Fitted, Models
+from undrift.overview import overview
 from undrift.policies import Policy
-from undrift.profiles.codec import dumps
+from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema, profile
 from undrift.records import (
     Batch,
     Comparison,
     Decision,
+    Explanation,
     History,
     Outcome,
     Promotion,
@@ -60,6 +67,9 @@ MINIMUM_BLOCKS = 4
 LEASE = "loop"
 LEASE_SECONDS = 600.0
 """How long a lease holds without a sign of life; a holder that died on this machine is replaced at once."""
+
+EARLIER = 60
+"""Windows before the present one in which a slow drift may have begun."""
 
 REMEMBERED = 12
 """Comparisons that a policy is shown: the newest, each with all its features."""
@@ -129,6 +139,7 @@ class Loop:
             self.archive, self.store, self.registry, self.trainer, self.loss, self.trust_pickle
         )
         self._profiles: dict[int, TableProfile] = {}
+        self._compared: dict[str, TableProfile] = {}
 
     # The six verbs ------------------------------------------------------------------------------
 
@@ -175,9 +186,15 @@ class Loop:
         """Profile the window and compare every feature with the live model's reference."""
         self._renew()
         live = self.live()
-        current = of_schema(self.archive.rows(window.index, window.index), self.schema, self.reference())
+        reference, current = self._profiled(self.archive.rows(window.index, window.index), window, live)
         self.store.put_profile(_profile_key(window), dumps(current))
-        found = judge(self.reference(), current, self.limits)
+        found = judge(
+            reference,
+            current,
+            self.limits,
+            earlier=self._windows_before(window, live),
+            relevance={**live.importance, OUTPUT: 1.0} if live.importance else None,
+        )
         return replace(found, window=window, reference=live.number)
 
     def _predict(self, window: Window) -> None:
@@ -253,7 +270,10 @@ class Loop:
                 continue
             self._renew()
             try:
-                trained.append(done.get(name) or self.models.train(window.key, name, selection, unseen))
+                trained.append(
+                    done.get(name)
+                    or self.models.train(window.key, name, selection, unseen, since=self._changed())
+                )
             except ModelError as error:
                 self._failed.append(f"{name}: {error}")
                 tell("failure", Rule(name, holds=False, text=str(error)))
@@ -308,6 +328,7 @@ class Loop:
         """Make the winner champion, in one transaction with its ledger entry."""
         if outcome.promoted is None or self._entered("promote", outcome.promoted, outcome.window):
             return
+        self.models.watch_output(outcome.promoted)
         self._crown(Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why))
 
     # What a person or a program asks of it ------------------------------------------------------
@@ -326,6 +347,7 @@ class Loop:
             self.archive.add(table, source or inputs.label_of(history), history=True)
             version = self._first_version(model)
             reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
+            self.models.watch_output(version.number)
             self._crown(Promotion("start", version.number, None, version.window, reason))
             return version
 
@@ -338,7 +360,7 @@ class Loop:
 
     def check(self, rows: Any) -> Result:
         """Compare rows with the live model's reference; nothing is kept."""
-        reference = self.reference()
+        reference = self.reference().without(OUTPUT)
         table = agreed.conform_where_possible(inputs.read(rows), self.schema)
         wanted = [c.name for c in agreed.features(self.schema)]
         if not set(wanted) & set(table.column_names):
@@ -348,6 +370,19 @@ class Loop:
         own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
         current = replace(current, new=tuple(n for n in current.new if n not in own))
         return Result(judge(reference, current, self.limits), reference, current)
+
+    def explain(self, window: str = "") -> Explanation:
+        """What tells the rows of a window (by default the newest) from those its model was trained on.
+
+        That model is the one that was live when the window was compared. A classifier on sampled rows is
+        fitted for it; nothing is kept. Raises NotFoundError for a window that there is not, TooFewError
+        for one with too few rows.
+        """
+        line = overview(self.store).line(window)
+        number = self.live().number if line.comparison.reference is None else line.comparison.reference
+        rows = self.archive.rows(line.window.index, line.window.index)
+        found = explained(rows, self.models.trained_rows(number), self.schema)
+        return replace(found, window=line.window.key, reference=number)
 
     def rollback(self, reason: str, to: int | None = None) -> Promotion:
         """Make the previous champion (or version ``to``) live again, after loading it and checking its hash.
@@ -403,6 +438,46 @@ class Loop:
         settled = {s.window.index for s in self.store.all(Step)}
         windows = self.archive.windows()
         return [w for w in windows if w.index not in settled and self.cut.closed(w, now)]
+
+    def _profiled(self, rows: pa.Table, window: Window, live: Version) -> tuple[TableProfile, TableProfile]:
+        """The live model's reference and a window's profile, with the model's output where both have it."""
+        reference = self.reference()
+        if OUTPUT in reference.features:
+            try:
+                return reference, self.models.with_output(rows, self._output(rows, window, live), reference)
+            except (ModelError, KeyError):
+                reference = reference.without(OUTPUT)
+        return reference, of_schema(rows, self.schema, reference)
+
+    def _output(self, rows: pa.Table, window: Window, live: Version) -> NDArray[np.float64]:
+        """What the live model says about a window's rows; a foreign one has said so with them."""
+        if live.number != FOREIGN:
+            return self.models.ask(live.number, rows)
+        logged = self.archive.predictions(window.index)[FOREIGN]
+        return np.array([logged[id_] for id_ in rows[ID].to_pylist()], dtype=np.float64)
+
+    def _windows_before(self, window: Window, live: Version) -> list[TableProfile]:
+        """The newest windows before this one that were compared with the live model's reference."""
+        before = [
+            c.window.key
+            for c in self.store.all(Comparison, EARLIER)
+            if c.reference == live.number and c.window is not None and c.window.index < window.index
+        ]
+        for key in before:
+            if key not in self._compared and (data := self.store.get_profile(f"window/{key}")) is not None:
+                self._compared[key] = loads(data)
+        self._compared = {key: self._compared[key] for key in before if key in self._compared}
+        return list(self._compared.values())
+
+    def _changed(self) -> datetime | None:
+        """Since when windows have drifted without a quiet one between: the last change on record."""
+        begun = None
+        for comparison in self.store.all(Comparison):
+            if comparison.verdict != "drift" or comparison.window is None:
+                begun = None
+            elif begun is None:
+                begun = comparison.window.start
+        return begun
 
     def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
         data = self.archive.labelled(Selection(service.index, service.index))
@@ -538,6 +613,7 @@ class Loop:
     def _crown(self, promotion: Promotion) -> None:
         self.store.crown(promotion, self._token)
         self._profiles.clear()
+        self._compared.clear()
         self.models.forget_all_but({promotion.version, self.first().number})
         tell("promotion", promotion)
 

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, losses
+from undrift import artifacts, importance, losses
 from undrift.archive import FOREIGN, Archive, Labelled
+from undrift.calibration.history import FEW
 from undrift.errors import BusyError, ModelError, NotFoundError
+from undrift.lakes import ID, WINDOW
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
-from undrift.records import Schema, Selection, Task, Version, Window
+from undrift.records import Column, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
 from undrift.stores import Store, keep
 from undrift.trainers import Trainer
 from undrift.windows import spanning
+
+OUTPUT = "(prediction)"
+"""What the model's own output is called among the features that are compared."""
+
+WITH_OUTPUT = "/output"
+"""Behind the name of a version: its reference together with what it predicts."""
+
+HALVES = 2
+"""Parts of the training rows, by turns of windows, whose outputs come from a model fitted on the others."""
 
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
@@ -78,13 +93,23 @@ class Models:
 
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
-        data = self.store.get_profile(f"v{number}")
+        data = self.store.get_profile(f"v{number}{WITH_OUTPUT}") or self.store.get_profile(f"v{number}")
         if data is None:
             raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
         return loads(data)
 
-    def train(self, window: str, merge: str, selection: Selection, unseen: Labelled) -> Version:
-        """Train one model, keep its artifact, its reference profile and its record, in this order."""
+    def train(
+        self,
+        window: str,
+        merge: str,
+        selection: Selection,
+        unseen: Labelled,
+        since: datetime | None = None,
+    ) -> Version:
+        """Train one model, keep its artifact, its reference profile and its record, in this order.
+
+        The reference's history begins at the last change, ``since``, where enough windows are left.
+        """
         if self.trainer is None:
             raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
         data = self.archive.labelled(selection)
@@ -94,6 +119,7 @@ class Models:
         model = self.trainer.fit(features, data.labels, self.schema, template)
         pickled = live is not None and live.format == "pickle" and self.trust_pickle
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled)
+        score, weights = self._judged(model, unseen, features)
         number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
         version = Version(
             number=number,
@@ -106,10 +132,11 @@ class Models:
             through=selection.last,
             snapshot=self.archive.snapshot(selection, data),
             metric=self.metric,
-            reference_score=self._mean_loss(model, unseen),
+            reference_score=score,
             libraries=artifacts.libraries(),
+            importance=weights,
         )
-        return self._keep(version, of_schema(data.rows, self.schema), model)
+        return self._keep(version, self._profiled(data.rows, since), model)
 
     def adopt(self, windows: list[Window], fitted: Fitted | None) -> Version:
         """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none."""
@@ -118,11 +145,12 @@ class Models:
         if fitted is None:
             number, name, model, artifact, form = FOREIGN, "prediction column", None, b"", ""
             score = self._mean(data, self.logged(data, windows)) if self.schema.task else None
+            weights: dict[str, float] = {}
         else:
             model, artifact, form = fitted
             number, name = FOREIGN + 1, type(model).__name__
             artifacts.predict(model, artifacts.frame(rows.slice(0, 100), self.schema), self.schema)
-            score = self._mean_loss(model, data) if self.schema.task else None
+            score, weights = self._judged(model, data) if self.schema.task else (None, {})
         version = Version(
             number=number,
             window=windows[-1].key,
@@ -135,8 +163,9 @@ class Models:
             metric=self.metric if self.schema.task else None,
             reference_score=score,
             libraries=artifacts.libraries(),
+            importance=weights,
         )
-        return self._keep(version, of_schema(rows, self.schema), model)
+        return self._keep(version, self._profiled(rows), model)
 
     def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
         """What a version says about labelled rows; a foreign one is looked up in what was logged."""
@@ -155,20 +184,107 @@ class Models:
             logged |= self.archive.predictions(window.index).get(FOREIGN, {})
         return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
 
+    def trained_rows(self, number: int) -> pa.Table:
+        """The rows that a version was trained on; for one from elsewhere, the history it came with."""
+        snapshot = self.version(number).snapshot
+        if snapshot is not None:
+            return self.archive.labelled(snapshot.selection).rows
+        history = spanning(self.archive.windows(history=True))
+        return self.archive.rows(history.first, history.last)
+
     def trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
         """Ids of the rows that each version was trained on, where it was trained here."""
         chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
         return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
 
-    def _mean_loss(self, model: Any, data: Labelled) -> float | None:
+    def _judged(
+        self, model: Any, data: Labelled, trained_on: pd.DataFrame | None = None
+    ) -> tuple[float | None, dict[str, float]]:
+        """The mean loss of a model on labelled rows, and the importance of every feature there."""
         if not len(data):
-            return None
-        return self._mean(
-            data, artifacts.predict(model, artifacts.frame(data.rows, self.schema), self.schema)
-        )
+            return None, {}
+        rows = artifacts.frame(data.rows, self.schema)
+        ask = partial(artifacts.predict, model, schema=self.schema)
+        return self._mean(data, ask(rows)), self._importance(ask, rows, data.labels, trained_on)
+
+    def _importance(
+        self,
+        ask: importance.Predict,
+        rows: pd.DataFrame,
+        labels: NDArray[np.float64],
+        trained_on: pd.DataFrame | None,
+    ) -> dict[str, float]:
+        """The permutation importance of every feature; empty for a model that shuffled rows break."""
+        try:
+            return importance.shares(importance.increases(ask, rows, labels, self._cost, trained_on))
+        except ModelError:
+            return {}
+
+    def _cost(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+        return float(self.per_row(labels, values).mean())
 
     def _mean(self, data: Labelled, values: NDArray[np.float64]) -> float | None:
-        return float(self.per_row(data.labels, values).mean()) if len(data) else None
+        return self._cost(data.labels, values) if len(data) else None
+
+    def watch_output(self, number: int) -> None:
+        """Add what a version predicts to its reference, so that its output is compared as features are.
+
+        A model knows the rows it was fitted on too well. So for one that was trained here, rows are predicted
+        by a model that was fitted on the other half of the windows. Without such predictions nothing is added.
+        """
+        reference = self.reference(number)
+        if OUTPUT in reference.features or self.schema.task is None:
+            return
+        try:
+            rows, values = self._honest_output(self.version(number))
+        except (ModelError, KeyError):
+            return
+        found = self.with_output(rows, values, window=self.archive.cut.length)
+        if found.history is not None and reference.history is not None:
+            begun = found.history.after(int(reference.history.blocks[0]))
+            found = replace(found, history=replace(begun, note=reference.history.note))
+        self.store.put_profile(f"v{number}{WITH_OUTPUT}", dumps(found))
+
+    def with_output(
+        self,
+        rows: pa.Table,
+        values: NDArray[np.float64],
+        like: TableProfile | None = None,
+        window: timedelta | None = None,
+    ) -> TableProfile:
+        """The profile of rows together with what a model says about them."""
+        watched = replace(self.schema, columns=(*self.schema.columns, Column(OUTPUT, "double", "numeric")))
+        return of_schema(rows.append_column(OUTPUT, pa.array(values)), watched, like, window)
+
+    def _honest_output(self, version: Version) -> tuple[pa.Table, NDArray[np.float64]]:
+        """Rows of a version's reference, and predictions by a model that did not see them, if there can be one."""
+        if version.snapshot is None or self.trainer is None:
+            rows = self.trained_rows(version.number)
+            if version.number != FOREIGN:
+                return rows, self.ask(version.number, rows)
+            windows = self.archive.windows(history=True)
+            logged = {i: p for w in windows for i, p in self.archive.predictions(w.index)[FOREIGN].items()}
+            return rows, np.array([logged[i] for i in rows[ID].to_pylist()], dtype=np.float64)
+        data = self.archive.labelled(version.snapshot.selection)
+        features = artifacts.frame(data.rows, self.schema)
+        turns = np.asarray(data.rows[WINDOW].to_numpy()) % HALVES
+        values = np.empty(len(data))
+        for turn in np.unique(turns).tolist():
+            mine, others = turns == turn, turns != turn
+            fitted = others if others.any() else mine
+            model = self.trainer.fit(
+                features[fitted], data.labels[fitted], self.schema, self.load(version.number)
+            )
+            values[mine] = artifacts.predict(model, features[mine], self.schema)
+        return data.rows, values
+
+    def _profiled(self, rows: Any, since: datetime | None = None) -> TableProfile:
+        """The reference profile of some rows; its history begins at the last change."""
+        length = self.archive.cut.length
+        found = of_schema(rows, self.schema, window=length)
+        if since is None or found.history is None:
+            return found
+        return replace(found, history=found.history.newest(since, length, FEW))
 
     def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
         self.store.put_profile(f"v{version.number}", dumps(reference))

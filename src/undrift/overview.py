@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from undrift import wording
-from undrift.errors import NotFoundError
+from undrift.errors import NotFoundError, suggest
 from undrift.records import (
     Comparison,
     Decision,
@@ -61,6 +62,21 @@ class Overview:
         """The newest settled window."""
         return self.lines[-1] if self.lines else None
 
+    def line(self, window: str = "") -> Line:
+        """The line of a window by its name, the newest for ""; raises NotFoundError where there is none."""
+        if not self.lines:
+            raise NotFoundError("no window is complete yet", "Deliver rows with undrift run.")
+        if not window:
+            return self.lines[-1]
+        lines = {line.window.key: line for line in self.lines}
+        found = lines.get(window) or lines.get(window.zfill(4))
+        if found is None:
+            raise NotFoundError(
+                f"there is no window {window!r}",
+                suggest(window, list(lines)) if len(lines) < 20 else _near(window, lines),
+            )
+        return found
+
     @property
     def promoted(self) -> Outcome | None:
         """What the gate found when the live model was promoted; None for the first model."""
@@ -107,6 +123,12 @@ def overview(store: Store) -> Overview:
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
     return Overview(live, changes[-1], first, versions, changes, _lines(store, first.number))
+
+
+def _near(window: str, keys: Iterable[str]) -> str:
+    """The window that holds a day, or the list to look at."""
+    before = [key for key in keys if key <= window]
+    return f"The one before is {before[-1]!r}; see undrift history." if before else "See undrift history."
 
 
 def _lines(store: Store, first: int) -> tuple[Line, ...]:

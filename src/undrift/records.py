@@ -78,7 +78,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One feature by one metric: its value, the limit, and what that means."""
+    """One feature by one metric: its value, the limit, and what that means.
+
+    ``p_value`` is that of what the metric watches; ``significant`` None where nobody asks.
+    """
 
     metric: str
     value: float
@@ -86,13 +89,16 @@ class Finding:
     noise: float
     verdict: Verdict
     p_value: float | None = None
+    significant: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureComparison:
     """All findings of one feature; the worst of their verdicts is the feature's.
 
-    ``beside`` holds values of metrics that were asked for but decide nothing.
+    ``beside`` holds values of metrics that were asked for but decide nothing. ``p_value`` is believed up
+    to ``p_limit``; ``component`` and ``direction`` say what moved most and where to, ``since`` when it
+    began, ``relevance`` what share of the model's skill rests on the feature.
     """
 
     name: str
@@ -101,6 +107,28 @@ class FeatureComparison:
     effect: str
     findings: tuple[Finding, ...]
     beside: dict[str, float] = field(default_factory=dict)
+    p_value: float | None = None
+    p_limit: float | None = None
+    significant: bool | None = None
+    component: str = ""
+    direction: str = ""
+    since: str | None = None
+    relevance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What moved over several features at a time: by which part, how far, whether it is believed."""
+
+    name: str
+    verdict: Verdict
+    effect: str
+    value: float
+    threshold: float
+    p_value: float
+    p_limit: float
+    significant: bool
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +144,9 @@ class Fault:
 class Comparison:
     """Every feature of one window against the reference, worst first.
 
-    ``segments`` holds the same by the values of the column ``by``, where that was asked for.
+    ``alarm_rate`` is how often a quiet window alarms at most, if what ``calibration`` ``assumes`` holds;
+    None where that is not asked. ``together`` is what moved over several features. ``segments`` holds the
+    same by the values of the column ``by``, where that was asked for.
     """
 
     verdict: Verdict
@@ -134,6 +164,47 @@ class Comparison:
     faults: tuple[Fault, ...] = ()
     by: str | None = None
     segments: dict[str, Comparison] = field(default_factory=dict)
+    assumes: str = ""
+    alarm_rate: float | None = None
+    together: tuple[Together, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test of one feature, against a number or a label; "missing" needs neither."""
+
+    feature: str
+    test: Literal["≤", ">", "=", "≠", "missing"]
+    value: float | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The rows that meet every condition: their share of a window and of the reference."""
+
+    conditions: tuple[Condition, ...]
+    window: float
+    reference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What tells a window's rows from those that version ``reference`` was trained on, by a classifier.
+
+    ``features`` are those that tell most, with their shares of it; none where the interval of the AUC
+    reaches down to one half, which is what guessing gives.
+    """
+
+    window: str
+    reference: int | None
+    rows_window: int
+    rows_reference: int
+    auc: float
+    lower: float
+    upper: float
+    features: dict[str, float] = field(default_factory=dict)
+    where: Region | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +280,8 @@ class Version:
     """A model that was kept: where its artifact lies and what made it.
 
     ``through`` is the newest window it may have been trained on; number 0 is a foreign model whose
-    predictions come with the rows.
+    predictions come with the rows. ``importance`` is the permutation importance of every feature, as
+    shares of 1; empty where the model could not be asked.
     """
 
     number: int
@@ -224,6 +296,7 @@ class Version:
     metric: str | None = None
     reference_score: float | None = None
     libraries: dict[str, str] = field(default_factory=dict)
+    importance: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

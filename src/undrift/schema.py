@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,9 @@ MINIMUM_HISTORY = 50
 UNTYPED = "all null"
 """Why a column without a single value is left out: nobody knows its type yet, so it is not kept either."""
 
+TELLS_TIME = "text that tells times is not compared"
+"""Why such text is left out: where formats have types, or guess them, it would be a time."""
+
 COUNTER = "ID-like: a number that rises from row to row"
 """Why a running number is left out: the next rows always have larger ones."""
 
@@ -36,6 +40,13 @@ EXACT_POWER = 22
 COMPARED: dict[str, Kind] = {"numeric": "numeric", "categorical": "categorical", "boolean": "boolean"}
 LEFT_OUT = ("datetime", "text", "ignored")
 """The kinds that a column can be told to have; the last ones are not compared."""
+
+DAY = r"\d{4}-\d\d-\d\d"
+CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
+MOMENTS = re.compile(f"{CLOCK}|{DAY}(?:[ T].*)?")
+"""How times are written in text: ISO 8601."""
+
+_MICRO, _NANO, _NANO_ZONED = pa.timestamp("us"), pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")
 
 ID_LIKE_SHARE = 0.5
 ID_LIKE_ROWS = 100
@@ -100,7 +111,7 @@ def infer(
         )
     )
     if not any(column.role == "feature" for column in columns):
-        raise DataError(f"{source} has no feature column", "Add numeric, boolean or text columns.")
+        raise DataError(f"{source} has no feature column", _without_features(table, columns))
     found, classes = _task(table[target], target, task, source) if target else (None, ())
     return Schema(
         columns, target=target, task=found, classes=classes, time=time, id=id, prediction=prediction
@@ -241,9 +252,10 @@ def as_kind(
 ) -> pa.Array | pa.ChunkedArray:
     """The values in a type that can be counted as this kind: float64, boolean, or any with a text form.
 
-    What loses nothing is done silently: 0 and 1 are taken for false and true where these are expected
-    and the other way round, whole numbers for labels. Where the kind was ``told``, times become
-    seconds since 1970, text is parsed, and every type can be labels. Raises ArrowInvalid otherwise.
+    What loses nothing is done silently: 0 and 1, and these words, are taken for false and true where
+    these are expected, numbers also the other way round, whole numbers for labels. Where the kind was
+    ``told``, times become seconds since 1970, text is parsed, and every type can be labels. Raises
+    ArrowInvalid otherwise.
     """
     type_ = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     if pa.types.is_null(type_):
@@ -255,7 +267,7 @@ def as_kind(
         kind == "categorical" and (told or found == "boolean" or pa.types.is_integer(type_))
     ):
         return values
-    if kind == "boolean" and (found == "numeric" or told):
+    if kind == "boolean" and (found in ("numeric", "categorical") or told):
         return _lossless(pa.chunked_array([values]) if isinstance(values, pa.Array) else values, pa.bool_())
     raise pa.ArrowInvalid(f"{type_} is not {kind}")
 
@@ -271,11 +283,16 @@ def _as_number(
             return _decimals(plain_)
         return plain_.cast(pa.uint8() if found == "boolean" else pa.float64(), safe=False)
     if told and pa.types.is_temporal(type_):
-        moments = values.cast(_microseconds(type_), safe=False)
-        return pc.divide(moments.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
+        return _seconds(values.cast(_microseconds(type_), safe=False))
     if told and found == "categorical":
-        return values.cast(pa.string()).cast(pa.float64())
+        words = values.cast(pa.string())
+        return words.cast(pa.float64()) if _casts(words, pa.float64()) else _seconds(_from_text(words))
     raise pa.ArrowInvalid(f"{type_} is not numeric")
+
+
+def _seconds(moments: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Microseconds as seconds."""
+    return pc.divide(moments.cast(pa.int64()).cast(pa.float64(), safe=False), 1e6)
 
 
 def _microseconds(type_: pa.DataType) -> pa.DataType:
@@ -312,6 +329,24 @@ def as_numpy(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     parts = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     found = [_valid(part) for part in parts if len(part)] or [np.empty(0, np.int64)]
     return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def moments(values: pa.Array | pa.ChunkedArray, missing: int) -> tuple[bool, NDArray[np.int64]]:
+    """Whether a time column holds points in time, and each row as microseconds since 1970, or as it is.
+
+    Text is parsed; times without a zone are UTC; whole numbers stay what they are. Nulls become ``missing``.
+    Raises ArrowInvalid for what is neither.
+    """
+    column = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
+    column = plain(column)
+    counted = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if counted:
+        whole = column.cast(pa.int64())
+    elif pa.types.is_string(column.type):
+        whole = _from_text(column).cast(pa.int64())
+    else:
+        whole = column.cast(pa.timestamp("us")).cast(pa.int64())
+    return not counted, as_numpy(whole.fill_null(missing))
 
 
 def without_views(types: pa.Schema) -> pa.Schema:
@@ -352,6 +387,8 @@ def as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
     What a value is called depends on nothing but itself.
     """
+    if pa.types.is_date(values.type):
+        return values.cast(pa.date32()).cast(pa.string())
     if not pa.types.is_integer(values.type):
         values = plain(values)
     if not pa.types.is_floating(values.type):
@@ -443,16 +480,46 @@ def _from_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values.cast(MOMENT)
 
 
+def _without_features(table: pa.Table, columns: Iterable[Column]) -> str:
+    """What to do about a table of which nothing is compared."""
+    times = [c.name for c in columns if pa.types.is_temporal(table[c.name].type) or c.reason == TELLS_TIME]
+    if times:
+        return f"Times are left out; compare and profile take them as numbers with --kind {times[0]}=numeric."
+    return "Add numeric, boolean or text columns."
+
+
 def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
     if pa.types.is_null(values.type):
         return UNTYPED
     if kind is None:
         return f"{values.type} is not compared"
     if kind == "categorical":
+        if _tells_time(values):
+            return TELLS_TIME
         rows = len(values) - values.null_count
         if rows >= ID_LIKE_ROWS and pc.count_distinct(plain(values)).as_py() > ID_LIKE_SHARE * rows:
             return "ID-like: nearly every value is different"
     return COUNTER if pa.types.is_integer(values.type) and _counts_up(values) else ""
+
+
+def _tells_time(values: pa.ChunkedArray) -> bool:
+    """Whether all of a text column would be times in a format that has types, or that guesses them."""
+    found = plain(values).drop_null()
+    if not len(found) or not MOMENTS.fullmatch(found[0].as_py()):
+        return False
+    found = found.unique()
+    if pc.all(pc.match_substring_regex(found, f"^(?:{CLOCK})$")).as_py():
+        return True
+    whole = pc.match_substring_regex(found, f"^(?:{DAY}.*)$")
+    return pc.all(whole).as_py() and any(_casts(found, t) for t in (_MICRO, MOMENT, _NANO, _NANO_ZONED))
+
+
+def _casts(values: pa.Array | pa.ChunkedArray, type_: pa.DataType) -> bool:
+    try:
+        values.cast(type_)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _counts_up(values: pa.ChunkedArray) -> bool:

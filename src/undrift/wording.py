@@ -5,9 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from undrift.records import Comparison, Decision, Finding, Outcome, Score, Trial, Verdict, Window
+from undrift.records import (
+    Comparison,
+    Condition,
+    Decision,
+    Explanation,
+    FeatureComparison,
+    Finding,
+    Outcome,
+    Region,
+    Score,
+    Together,
+    Trial,
+    Verdict,
+    Window,
+)
 
 ICONS: dict[Verdict, str] = {"drift": "■", "watch": "▲", "stable": "·", "insufficient": "?"}
+
+UNITS = (("week", 604_800_000_000), ("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000))
+"""Lengths of time in microseconds, longest first."""
 
 LARGE = 1e15
 """From here on a number is written with an exponent."""
@@ -55,6 +72,15 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
+def cut(text: str, most: int = 40) -> str:
+    """The text, or as much of its beginning as there is room for.
+
+    >>> cut("Llanfairpwllgwyngyll", 8)
+    'Llanfai…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def drifted(record: Comparison) -> tuple[str, ...]:
     """Names of the features over the limit, worst first, then those lost or retyped."""
     over = tuple(f.name for f in record.features if f.verdict == "drift")
@@ -76,6 +102,9 @@ def comparison(record: Comparison) -> str:
     if over:
         return f"Drift: {len(over)} of {count(total, 'feature')} over the limit. Worst: {worst(record)}."
     none = f"none of {count(total, 'feature')} over the limit"
+    joint = [one for one in record.together if one.verdict == "drift"]
+    if joint:
+        return f"Drift: {none} alone, but together: {joint[0].effect}."
     apart = {label: s for label, s in record.segments.items() if s.verdict == "drift"}
     if apart:
         return f"Drift: {none} in all rows together, but {_apart(record, apart)}."
@@ -116,11 +145,11 @@ def in_no_segment(record: Comparison) -> tuple[int, int]:
 def worst(record: Comparison) -> str:
     """The worst feature with what happened to it."""
     if record.lost:
-        return f"{record.lost[0]} is gone"
+        return f"{cut(record.lost[0])} is gone"
     if record.retyped:
-        return f"{record.retyped[0]} has another type"
+        return f"{cut(record.retyped[0])} has another type"
     feature = record.features[0]
-    return f"{feature.name}, {feature.effect} ({finding(deciding(feature.findings))})"
+    return f"{cut(feature.name)}, {feature.effect} ({finding(deciding(feature.findings))})"
 
 
 def deciding(findings: Sequence[Finding]) -> Finding:
@@ -141,12 +170,87 @@ def finding(record: Finding) -> str:
     return f"{record.metric} {number(record.value)}, limit {number(record.threshold)}"
 
 
+def in_its_place(record: Comparison, metric: str) -> str:
+    """Which metric judges the features that the chosen one is not defined for; empty where it judges all."""
+    others = [f for f in record.features if f.findings[0].metric != metric]
+    if not others:
+        return ""
+    kinds = " and ".join(sorted({f.kind for f in others}))
+    first = others[0].findings[0]
+    said = f"{first.metric}, limit {number(first.threshold)}, judges {count(len(others), f'{kinds} feature')}"
+    return f"{metric} is not defined for all kinds: {said}"
+
+
+def moved(record: FeatureComparison) -> str:
+    """What moved most, where to, how likely that is by chance, and since when: "location ↑, p 0.0002"."""
+    if record.p_value is None:
+        return ""
+    arrow = {"up": " ↑", "down": " ↓"}.get(record.direction, "")
+    said = (
+        f"{record.component}{arrow}, {chance(record.p_value)}"
+        if record.significant
+        else chance(record.p_value)
+    )
+    if record.relevance == 0:
+        said += ", not used by the model"
+    return f"{said}, since {record.since.removesuffix('T00:00:00+00:00')}" if record.since else said
+
+
+def together(record: Together) -> str:
+    """What was found over several features: verdict, effect, value beside its limit, chance."""
+    value = (
+        f"{record.name} {number(record.value)}, limit {number(record.threshold)}, {chance(record.p_value)}"
+    )
+    return clean(f"{ICONS[record.verdict]} {record.verdict}: {record.effect} ({value})")
+
+
+def chance(p_value: float) -> str:
+    """A p-value as people write it.
+
+    >>> chance(0.0312), chance(0.0000004), chance(1.0)
+    ('p 0.031', 'p < 0.0001', 'p 1')
+    """
+    return "p < 0.0001" if p_value < 0.0001 else f"p {p_value:.2g}"
+
+
+def promise(record: Comparison) -> str:
+    """How often quiet windows alarm, and what that takes for granted."""
+    if record.alarm_rate is None:
+        return f"calibration {record.calibration}: {record.assumes}"
+    often = f"at most {number(100 * record.alarm_rate)} in 100 quiet windows alarm"
+    return clean(f"calibration {record.calibration}: {often}, if {record.assumes}")
+
+
+def step(width: int, *, calendar: bool) -> str:
+    """A length of time in microseconds in its largest whole unit; a plain number elsewhere.
+
+    >>> step(86_400_000_000, calendar=True), step(500, calendar=False)
+    ('1 day', '500')
+    """
+    if not calendar:
+        return f"{width:,}"
+    units = (
+        ("week", 604_800_000_000),
+        ("day", 86_400_000_000),
+        ("hour", 3_600_000_000),
+        ("minute", 60_000_000),
+    )
+    name, size = next(((n, s) for n, s in units if width % s == 0), ("microsecond", 1))
+    return count(width // size, name)
+
+
 def movers(record: Comparison, most: int = 2) -> str:
     """The features over the limit, each with its effect, the first few named."""
     over = [f for f in record.features if f.verdict == "drift"]
     named = ", ".join(f"{f.name} {short(f.effect)}" for f in over[:most])
     more = f", {len(over) - most} more" if len(over) > most else ""
     return named + more
+
+
+def watched(record: Comparison) -> str:
+    """How many features are worth watching, the first one named; empty where none is."""
+    over = [f for f in record.features if f.verdict == "watch"]
+    return f"{len(over)} to watch: {over[0].name} {short(over[0].effect)}" if over else ""
 
 
 def short(effect: str) -> str:
@@ -187,6 +291,60 @@ def bounds(trial: Trial) -> str:
     return f"{signed(trial.difference)} [{signed(trial.lower)}, {signed(trial.upper)}]"
 
 
+MOST = 0.6
+"""What features must make up together to be said to do most of it."""
+
+
+def explanation(record: Explanation) -> str:
+    """Whether a classifier tells the window's rows from the training rows, and by what."""
+    auc = f"AUC {record.auc:.2f} [{record.lower:.2f}, {record.upper:.2f}]"
+    if record.lower <= 0.5:
+        return f"A classifier cannot tell the window's rows from the training rows ({auc})."
+    told = f"A classifier tells the window's rows from the training rows with {auc}"
+    return f"{told}: {_doing_most(record.features)}."
+
+
+def _doing_most(shares: Mapping[str, float]) -> str:
+    """The fewest features that do most of it, at most three."""
+    names: list[str] = []
+    for name, _ in sorted(shares.items(), key=lambda item: -item[1])[:3]:
+        names.append(name)
+        if sum(shares[n] for n in names) >= MOST:
+            return f"{listed(names)} {'does' if len(names) == 1 else 'do'} most of it"
+    return f"many features do a little of it, {listed(names)} most" if names else "no feature does it alone"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them.
+
+    >>> listed(["x", "y", "z"])
+    'x, y and z'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def region(record: Region) -> str:
+    """Where the two sides differ most: "temperature > 24.5: 61 % of the window, 8 % of the training rows"."""
+    conditions = " and ".join(condition(c) for c in record.conditions)
+    shares = f"{percent(record.window)} of the window, {percent(record.reference)} of the training rows"
+    return f"{conditions}: {shares}"
+
+
+def condition(record: Condition) -> str:
+    """A test of one feature, with a number as exact as it was tested.
+
+    >>> condition(Condition("age", ">", 1234.5)), condition(Condition("age", "missing"))
+    ('age > 1,234.5', 'age is missing')
+    """
+    if record.test == "missing":
+        return f"{record.feature} is missing"
+    if record.value is None:
+        return f"{record.feature} {record.test} {record.label}"
+    whole = float(record.value).is_integer() and abs(record.value) < LARGE
+    value = f"{record.value:,.0f}" if whole else f"{record.value:,}"
+    return f"{record.feature} {record.test} {value.replace('-', '−')}"
+
+
 def span(window: Window) -> str:
     """From when to when a window goes, in UTC, and how many rows it has."""
     rows = count(window.rows, "row")
@@ -207,6 +365,15 @@ def model(version: int) -> str:
     ('v3', 'the foreign model')
     """
     return f"v{version}" if version else "the foreign model"
+
+
+def trained(version: int | None) -> str:
+    """Who was trained on the reference rows.
+
+    >>> trained(3), trained(0)
+    ('v3 was trained on', 'the model came with')
+    """
+    return f"{model(version)} was trained on" if version else "the model came with"
 
 
 def count(number_: int, noun: str) -> str:

@@ -5,11 +5,14 @@ Data goes to stdout, progress and logs to stderr. Nothing heavy is imported befo
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO, cast
 
 HOISTED = {"-C": True, "--debug": False, "--log-format": True}
 """Options of undrift itself that may also stand behind the verb; True where a value follows."""
@@ -35,9 +38,10 @@ def run(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = _app()(args=hoisted(arguments), prog_name="undrift", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        with _patient_stdout():
+            code = _app()(args=hoisted(arguments), prog_name="undrift", standalone_mode=False)
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except UndriftError as error:
         if debug:
             raise
@@ -45,9 +49,6 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
-        _silence_stdout()
-        return 0
     except OSError as error:
         if debug:
             raise
@@ -131,7 +132,35 @@ def _terminated(_signal: int, _frame: object) -> None:
     raise SystemExit(143)
 
 
-def _silence_stdout() -> None:
-    import os
+@contextmanager
+def _patient_stdout() -> Iterator[None]:
+    """Within this context a reader of stdout that goes away is no error: the verb ends with its own code."""
+    if sys.stdout is None:
+        yield
+        return
+    with redirect_stdout(cast(TextIO, _Patient(sys.stdout))):
+        yield
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+class _Patient:
+    """A stream that says nothing more once nobody listens."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._unheard(lambda: self._stream.write(text)) or len(text)
+
+    def flush(self) -> None:
+        self._unheard(self._stream.flush)
+
+    def _unheard(self, act: Callable[[], int | None]) -> int | None:
+        """Do it; where the reader is gone, turn to where all can be said."""
+        try:
+            return act()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

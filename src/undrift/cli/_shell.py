@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the JSON that commands print."""
 
+ALL = ("drift", "watch", "stable", "insufficient")
+"""Every verdict."""
+
+WIDEST = 120
+"""Characters of a cell at most."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Set = Annotated[
     list[str] | None,
@@ -117,9 +123,14 @@ def clean(text: str) -> str:
     return wording.clean(text)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
-    """Print columns under a head, as wide as their widest cell; ``right`` are aligned to the right."""
-    cells = [[clean(str(c)) for c in row] for row in rows]
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Sequence[int] = (),
+    widest: int = WIDEST,
+) -> None:
+    """Print columns under a head, as wide as their ``widest`` cell; ``right`` are aligned to the right."""
+    cells = [[clean(wording.cut(str(c), widest)) for c in row] for row in rows]
     widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(head)]
     for row in ([*head], *cells):
         parts = [
@@ -131,15 +142,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence
 def show_comparison(
     record: Comparison,
     result: Result | None = None,
-    only: Sequence[str] = ("drift", "watch", "stable", "insufficient"),
+    only: Sequence[str] = ALL,
 ) -> None:
     """Print every feature of a comparison, worst first, and what else was found about the columns."""
-    head = ["verdict", "feature", "kind", "what changed", "metric"]
+    tested = record.alarm_rate is not None
+    head = ["verdict", "feature", "kind", "what changed", *(["moved most"] if tested else []), "metric"]
     shown = [f for f in record.features if f.verdict in only]
     rows: list[Sequence[str]] = [
         (
             f"{wording.ICONS[f.verdict]} {f.verdict}",
-            *(f.name, f.kind, f.effect),
+            *(wording.cut(f.name), f.kind, f.effect),
+            *([wording.moved(f)] if tested else []),
             wording.finding(wording.deciding(f.findings)),
         )
         for f in shown
@@ -147,17 +160,23 @@ def show_comparison(
     if result is not None:
         head.append("reference → current")
         rows = [(*row, _drawn(result, f.name)) for row, f in zip(rows, shown, strict=True)]
+    for word, names in (("lost", record.lost), ("retyped", record.retyped)):
+        if names:
+            say(f"{word}: {', '.join(map(wording.cut, names))}")
     if rows:
         table(head, rows)
+    for one in record.together:
+        say(f"together: {wording.together(one)}")
     for fault in record.faults:
-        say(f"quality: {fault.column}: {fault.text}")
-    for word, names in (("lost", record.lost), ("retyped", record.retyped), ("new", record.new)):
-        if names:
-            say(f"{word}: {', '.join(names)}")
+        say(f"quality: {wording.cut(fault.column)}: {fault.text}")
+    if record.new:
+        say(f"new: {', '.join(map(wording.cut, record.new))}")
     if record.reordered:
         say("reordered: the columns come in another order")
     for name, reason in record.left_out.items():
-        say(f"left out: {name} ({reason})")
+        say(f"left out: {wording.cut(name)} ({wording.cut(reason, WIDEST)})")
+    if only == ALL and record.assumes:
+        say(wording.promise(record))
 
 
 def _drawn(result: Result, name: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from undrift import wording
 from undrift.cli._shell import Json, emit, exit_code, note, progress, say, show_comparison
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ Kinds = Annotated[
         help="Tell a kind: numeric, categorical, boolean, datetime, text or ignored; may be repeated.",
     ),
 ]
+Time = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="The time column: learns from A what windows quietly do."),
+]
 By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each value of this column too.")]
 
 
@@ -38,6 +45,22 @@ def compare(
         str | None, typer.Option(help="The metric that decides, such as psi, ks or wasserstein.")
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="The smallest effect worth caring about.")] = None,
+    alarm_rate: Annotated[
+        float | None,
+        typer.Option(help="How often a quiet window may alarm, over all features; by default 0.01."),
+    ] = None,
+    time: Time = None,
+    season: Annotated[
+        str | None,
+        typer.Option(metavar="day|week|year", help="Compare windows with those of the same phase."),
+    ] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="What chance does: history, asymptotic, ks_test or threshold.")
+    ] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="A window before B, oldest first; repeat it: finds slow drift."),
+    ] = None,
     columns: Columns = None,
     kinds: Kinds = None,
     by: By = None,
@@ -52,18 +75,41 @@ def compare(
     """
     from undrift.comparison import compare as compared
 
-    settings: dict[str, Any] = {"metric": metric, "threshold": threshold}
+    settings: dict[str, Any] = {
+        "metric": metric,
+        "threshold": threshold,
+        "alarm_rate": alarm_rate,
+        "season": season,
+        "calibration": calibration,
+    }
     given = {key: value for key, value in settings.items() if value is not None}
-    with progress():
-        result = compared(reference, current, columns=named(columns), kinds=told(kinds), by=by, **given)
+    how: dict[str, Any] = {"columns": named(columns), "kinds": told(kinds), "by": by, "time": time}
+    with progress(), _said_of_options(given):
+        result = compared(reference, current, earlier=earlier or (), **how, **given)
     if html is not None:
         _write(html, result.to_html())
         note(f"report written to {html}")
+    if metric is not None and (other := wording.in_its_place(result.record, metric)):
+        note(other)
     if json:
         emit(result.to_dict())
     else:
         _show(result)
     return exit_code(result)
+
+
+@contextmanager
+def _said_of_options(given: Container[str]) -> Iterator[None]:
+    """Within this context what is wrong with a setting is said of the option that gave it."""
+    from undrift.errors import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        name, sign, value = error.problem.partition(" = ")
+        if not sign or name not in given:
+            raise
+        raise ConfigError(f"--{name.replace('_', '-')} {value}", error.remedy) from error
 
 
 def _write(path: Path, text: str) -> None:
@@ -108,11 +154,13 @@ def _show(result: Result) -> None:
 
 
 def _show_segments(result: Result) -> None:
-    from undrift.wording import count, in_no_segment
+    from undrift.verdicts import WORST_FIRST
+    from undrift.wording import count, cut, in_no_segment
 
-    for label, segment in result.segments.items():
+    worst_first = sorted(result.segments.items(), key=lambda item: WORST_FIRST.index(item[1].verdict))
+    for label, segment in worst_first:
         say("")
-        say(f"{result.record.by} = {label}: {segment.sentence}")
+        say(f"{result.record.by} = {cut(label)}: {segment.sentence}")
         if segment.verdict in ("drift", "watch"):
             show_comparison(segment.record, segment, only=("drift", "watch"))
     before, now = in_no_segment(result.record)

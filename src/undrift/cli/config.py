@@ -24,4 +24,4 @@ def show(context: typer.Context, assignments: Set = None, json: Json = False) ->
         )
         return
     rows = [(key, "–" if value is None else repr(value), source) for key, (value, source) in settings.items()]
-    table(("setting", "value", "from"), rows)
+    table(("setting", "value", "from"), rows, widest=10_000)

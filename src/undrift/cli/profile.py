@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undrift.cli._shell import Json, emit, note, progress, say, table
-from undrift.cli.compare import SOURCE, By, Columns, Kinds, named, told
+from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, named, told
 
 if TYPE_CHECKING:
-    from undrift.profiles.counting import AnyProfile
+    from undrift.profiles.feature import AnyProfile
+    from undrift.profiles.history import History
     from undrift.profiles.table import TableProfile
 
 
@@ -30,6 +31,11 @@ def profile(
     columns: Columns = None,
     kinds: Kinds = None,
     by: By = None,
+    time: Time = None,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="SPAN", help="The shortest window to be judged, such as 6h, with --time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Summarise a table: small, mergeable, without whole rows; usable in place of a file by compare."""
@@ -40,11 +46,11 @@ def profile(
         raise ConfigError(f"{len(sources)} sources", "Give --merge to put them into one profile.")
     if output is not None and output.suffix != codec.ENDING:
         raise ConfigError(f"{output} does not end in {codec.ENDING}", f"Name it {output.stem}{codec.ENDING}.")
-    how = {"columns": named(columns), "kinds": told(kinds), "by": by}
+    how = {"columns": named(columns), "kinds": told(kinds), "by": by, "time": time, "window": window}
     if any(how.values()) and (like or any(name.endswith(codec.ENDING) for name in sources)):
         raise ConfigError(
-            "a profile settles columns, kinds and segments for what is counted like it",
-            "Leave out --columns, --kind and --by, or --like and profiles.",
+            "a profile settles columns, kinds, segments and history for what is counted like it",
+            "Leave out --columns, --kind, --by, --time and --window, or --like and profiles.",
         )
     with progress():
         found = _made(sources, codec.read(like) if like else None, how)
@@ -74,28 +80,41 @@ def _made(sources: list[str], like: TableProfile | None, how: dict[str, Any]) ->
 
 
 def _show(found: TableProfile) -> None:
+    from undrift.wording import cut
+
     say(f"{found.rows:,} rows, {len(found.features)} features")
-    rows = [(name, f.kind, _share(f.missing, f.rows), *_words(f)) for name, f in found.features.items()]
+    rows = [(cut(name), f.kind, _share(f.missing, f.rows), *_words(f)) for name, f in found.features.items()]
     table(("feature", "kind", "missing", "typical", "range", "shape"), rows, right=(2,))
     for name, reason in found.left_out.items():
-        say(f"left out: {name} ({reason})")
+        say(f"left out: {cut(name)} ({reason})")
+    if found.history is not None:
+        say(_past(found.history))
     if found.segments:
-        say(f"segments by {found.by}: {', '.join(f'{n} ({s.rows:,})' for n, s in found.segments.items())}")
+        parts = ", ".join(f"{cut(label)} ({part.rows:,})" for label, part in found.segments.items())
+        say(f"segments by {found.by}: {parts}")
         say(f"in no segment: {found.rows - sum(s.rows for s in found.segments.values()):,} rows")
+
+
+def _past(history: History) -> str:
+    """How far the history reaches, and in which steps."""
+    from undrift.wording import count, step
+
+    blocks = count(len(history.blocks), "block")
+    return f"history by {history.time}: {blocks} of {step(history.width, calendar=history.calendar)}"
 
 
 def _words(feature: AnyProfile) -> tuple[str, str, str]:
     """What is typical of a feature, between which ends it lies, and its shape."""
     from undrift.profiles.numeric import NumericProfile
     from undrift.profiles.sparkline import sparkline
-    from undrift.wording import count, number
+    from undrift.wording import count, cut, number
 
     shape = sparkline(feature, feature)[0]
     if isinstance(feature, NumericProfile):
         typical = f"{number(feature.mean)} ± {number(feature.deviation)}"
         return typical, f"{number(feature.minimum)} … {number(feature.maximum)}", shape
     most = sorted(feature.labelled.items(), key=lambda item: -item[1])[:3]
-    typical = ", ".join(f"{label} {_share(rows, feature.valid)}" for label, rows in most)
+    typical = ", ".join(f"{cut(label)} {_share(rows, feature.valid)}" for label, rows in most)
     return typical, ("over " if feature.rest else "") + count(len(feature.labelled), "label"), shape
 
 

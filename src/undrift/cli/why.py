@@ -23,7 +23,7 @@ def why(
     """Explain one window: what moved, every rule with its numbers, every challenger with its interval."""
     from undrift.overview import overview
 
-    line = _find(overview(store_here(context)).lines, window)
+    line = overview(store_here(context)).line(window)
     if json:
         _emit(line)
         return
@@ -55,29 +55,6 @@ def _show_outcome(outcome: Outcome) -> None:
     rows = [(f"v{outcome.champion}", "champion", number(outcome.champion_loss), "")]
     rows += [(f"v{t.version}", t.merge, number(t.loss), bounds(t)) for t in outcome.trials]
     table(("version", "trained on", outcome.loss, "against the champion"), rows, right=(2,))
-
-
-def _find(lines: tuple[Line, ...], window: str) -> Line:
-    from undrift.errors import NotFoundError, suggest
-
-    if not lines:
-        raise NotFoundError("no window is complete yet", "Deliver rows with undrift run.")
-    if not window:
-        return lines[-1]
-    keys = {line.window.key: line for line in lines}
-    found = keys.get(window) or keys.get(window.zfill(4))
-    if found is None:
-        raise NotFoundError(
-            f"there is no window {window!r}",
-            suggest(window, list(keys)) if len(keys) < 20 else _near(window, keys),
-        )
-    return found
-
-
-def _near(window: str, keys: dict[str, Line]) -> str:
-    """The window that holds a day, or the list to look at."""
-    before = [key for key in keys if key <= window]
-    return f"The one before is {before[-1]!r}; see undrift history." if before else "See undrift history."
 
 
 def _emit(line: Line) -> None:

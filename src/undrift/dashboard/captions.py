@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from undrift.dashboard.rows import FIRST, LIVE, PROMOTED, Row
 from undrift.overview import Line
-from undrift.profiles.counting import AnyProfile
 from undrift.profiles.effects import outside
+from undrift.profiles.feature import AnyProfile
 from undrift.records import Outcome
 from undrift.wording import chosen, count, number, percent
 

@@ -25,6 +25,9 @@ from undrift.plugins import find
 BATCH = 131_072
 """Rows of a batch at most: small enough for the processor's caches, large enough to count fast."""
 
+CELLS = 1 << 23
+"""Values of a batch at most, where it has many columns."""
+
 Scan = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
 
 
@@ -33,7 +36,7 @@ class Rows:
     """A stream of rows that can be read again.
 
     ``scan(columns)`` starts at the first row each time and gives batches of these columns (all for
-    None) of at most ``BATCH`` rows, in the types of ``schema``; text may come dictionary-encoded.
+    None) of at most ``batch_rows`` rows, in the types of ``schema``; text may come dictionary-encoded.
     """
 
     name: str
@@ -66,6 +69,15 @@ def rows(source: Any, text: frozenset[str] = frozenset()) -> Rows:
         source = str(source)
     found: Rows = simple(find("inputs", _kind(source))(source, text))
     return Rows(found.name, found.schema, partial(_told, found, told)) if (told := _watcher.get()) else found
+
+
+def batch_rows(columns: int) -> int:
+    """Rows of a batch at most that has so many columns.
+
+    >>> batch_rows(10), batch_rows(1500)
+    (131072, 5592)
+    """
+    return min(BATCH, max(CELLS // max(columns, 1), 1))
 
 
 @contextmanager
@@ -103,17 +115,18 @@ def in_memory(table: pa.Table, name: str = "the table") -> Rows:
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = table if columns is None else table.select(list(columns))
-        return iter(chosen.to_batches(max_chunksize=BATCH))
+        return iter(chosen.to_batches(max_chunksize=batch_rows(chosen.num_columns)))
 
     return Rows(name, table.schema, scan)
 
 
 def sliced(batches: Iterable[pa.RecordBatch], columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-    """These columns (all for None) of the batches, cut where a batch is larger than ``BATCH``."""
+    """These columns (all for None) of the batches, cut where a batch is too large."""
     for batch in batches:
         chosen = batch if columns is None else batch.select(list(columns))
-        for start in range(0, batch.num_rows, BATCH):
-            yield chosen.slice(start, BATCH)
+        most = batch_rows(chosen.num_columns)
+        for start in range(0, batch.num_rows, most):
+            yield chosen.slice(start, most)
 
 
 def label_of(source: Any) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift.errors import DataError
 from undrift.inputs import Rows
-from undrift.schema import MOMENT, as_kind
+from undrift.schema import MOMENT, as_kind, as_text
 
 Fit = Callable[[pa.DataType, pa.DataType], pa.DataType | None]
 """Gives the type that holds the values of two types."""
@@ -78,6 +79,33 @@ def wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if _is_text(one) and _is_text(other):
         return pa.large_string()
     return None
+
+
+def spoken(values: Iterable[Any]) -> pa.Array:
+    """Values of any types as labels, each called what it would be called in a column of its own type.
+
+    >>> spoken([1, "a", 2.5, 3.0, True, None, float("nan")]).to_pylist()
+    ['1', 'a', '2.5', '3', 'true', None, None]
+    """
+    known: dict[tuple[type, str], str | None] = {}
+    words: list[str | None] = []
+    for value in values:
+        if isinstance(value, str):
+            words.append(value)
+            continue
+        key = type(value), repr(value)
+        if key not in known:
+            known[key] = _spoken(value)
+        words.append(known[key])
+    return pa.array(words, pa.string())
+
+
+def _spoken(value: Any) -> str | None:
+    try:
+        found = as_text(pa.chunked_array([pa.array([value], from_pandas=True)]))[0].as_py()
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return str(value)
+    return None if found is None else str(found)
 
 
 def cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from undrift.errors import DataError
-from undrift.inputs import BATCH, Rows
+from undrift.inputs import Rows, batch_rows
 from undrift.inputs._places import shown
 
 FOREIGN = "delta+"
@@ -32,7 +32,8 @@ def delta(source: str, text: frozenset[str] = frozenset()) -> Rows:  # noqa: ARG
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = None if columns is None else list(columns)
         try:
-            yield from dataset.to_batches(columns=chosen, batch_size=BATCH)
+            most = batch_rows(len(dataset.schema if chosen is None else chosen))
+            yield from dataset.to_batches(columns=chosen, batch_size=most)
         except (DeltaError, pa.ArrowException, OSError) as error:
             raise _unreadable(source, error, "Check that no file of the table is lost.") from error
 

@@ -21,7 +21,7 @@ def folder(source: str | list[str], text: frozenset[str] = frozenset()) -> Rows:
     """The rows of all files of a folder (also below it), a pattern, in the order of their names, or a list.
 
     Columns that some files show as numbers and others as text are text where the format leaves a
-    choice. Raises DataError when there are no files, or when one has not the columns of the first.
+    choice. Raises DataError when there are no files, or when one has not the columns that are read.
     """
     if isinstance(source, list):
         return together([partial(rows, str(name)) for name in source], several(source), text)
@@ -32,10 +32,11 @@ def folder(source: str | list[str], text: frozenset[str] = frozenset()) -> Rows:
 
 
 def together(readers: Sequence[Reader], name: str, text: frozenset[str] = frozenset()) -> Rows:
-    """The rows of all parts, one after the other; raises DataError naming a part with other columns."""
+    """The rows of all parts, one after the other.
+
+    A column that not all parts have is in nobody's way until it is read: then DataError names a part.
+    """
     parts = [reader(text) for reader in readers]
-    for part in parts[1:]:
-        _require_same_columns(parts[0], part)
     if doubtful := _doubtful(parts):
         parts = [reader(text | doubtful) for reader in readers]
     schema = reduce(lambda one, part: joined(one, part.schema, part.name), parts[1:], parts[0].schema)
@@ -43,26 +44,33 @@ def together(readers: Sequence[Reader], name: str, text: frozenset[str] = frozen
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = pa.schema([schema.field(n) for n in (schema.names if columns is None else columns)])
         for part in parts:
+            _require_columns(part, chosen.names)
+        for part in parts:
             for batch in part.scan(chosen.names):
                 yield cast(batch, chosen)
 
     return Rows(name, schema, scan)
 
 
-def _require_same_columns(first: Rows, part: Rows) -> None:
-    odd = sorted(set(first.schema.names) ^ set(part.schema.names))
-    if odd:
-        where = "lacks" if odd[0] in first.schema.names else "has"
+def _require_columns(part: Rows, names: Sequence[str]) -> None:
+    """Raise DataError, naming the part, when it lacks a column."""
+    lacking = [name for name in names if name not in part.schema.names]
+    if lacking:
         raise DataError(
-            f"{part.name} {where} column {odd[0]!r}, unlike {first.name}",
+            f"{part.name} lacks column {lacking[0]!r}, which other files have",
             "Give files of one table, or name the columns to compare.",
         )
 
 
 def _doubtful(parts: Sequence[Rows]) -> frozenset[str]:
     """Columns whose types in the parts do not fit together."""
-    first = {field.name: field.type for field in parts[0].schema}
-    return frozenset(f.name for p in parts[1:] for f in p.schema if wider(first[f.name], f.type) is None)
+    types: dict[str, pa.DataType] = {}
+    return frozenset(
+        field.name
+        for part in parts
+        for field in part.schema
+        if wider(types.setdefault(field.name, field.type), field.type) is None
+    )
 
 
 def _files(source: str) -> list[Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,26 +11,29 @@ import pyarrow as pa
 from undrift.errors import DataError
 from undrift.inputs import Rows, in_memory, sliced
 from undrift.inputs._spool import spooled
+from undrift.inputs._types import spoken
 
 MISFITS = (pa.ArrowException, ValueError, TypeError, OverflowError, OSError)
 """What conversion to Arrow raises."""
 
 
-def frame(source: Any, text: frozenset[str] = frozenset()) -> Rows:  # noqa: ARG001
+def frame(source: Any, text: frozenset[str] = frozenset()) -> Rows:
     """The rows of a pandas, Polars, pyarrow or DuckDB table, a NumPy structured array or a dict of columns.
+
+    A column of mixed types is in nobody's way until it is read; named in ``text``, it is text.
 
     >>> frame({"x": [1.0, None]}).schema.names
     ['x']
     """
     try:
-        return _rows(source)
+        return _rows(source, text)
     except MISFITS as error:
         raise DataError(
             f"the table does not convert to Arrow: {_reason(error)}", "Give every column one type."
         ) from error
 
 
-def _rows(source: Any) -> Rows:
+def _rows(source: Any, text: frozenset[str]) -> Rows:
     if isinstance(source, Rows):
         return source
     if isinstance(source, pa.Table):
@@ -37,12 +41,14 @@ def _rows(source: Any) -> Rows:
     if isinstance(source, pa.RecordBatch):
         return in_memory(pa.Table.from_batches([source]))
     if isinstance(source, dict):
-        return in_memory(_table(source))
+        return _columns(list(map(str, source)), list(source.values()), text)
     if isinstance(source, np.ndarray) and source.dtype.names:
-        return in_memory(_table({name: _native(source[name]) for name in source.dtype.names}))
+        names = list(source.dtype.names)
+        return _columns(names, [_native(source[name]) for name in names], text)
     package = type(source).__module__.partition(".")[0]
     if package == "pandas" and hasattr(source, "columns"):
-        return in_memory(_pandas(source))
+        columns = [source.iloc[:, at] for at in range(source.shape[1])]
+        return _columns(list(map(str, source.columns)), columns, text)
     if hasattr(source, "__arrow_c_stream__"):
         return _again(source) if package == "polars" else _once(source)
     if hasattr(source, "__arrow_c_array__"):
@@ -68,27 +74,40 @@ def _again(source: Any) -> Rows:
     return Rows("the table", reader().schema, lambda columns: sliced(reader(), columns))
 
 
-def _table(columns: dict[Any, Any]) -> pa.Table:
-    return pa.table(
-        [_column(values, str(name)) for name, values in columns.items()], names=list(map(str, columns))
-    )
+def _columns(names: list[str], columns: list[Any], text: frozenset[str]) -> Rows:
+    """The rows of columns; those that do not convert are refused by name when they are read.
+
+    The index of a pandas frame is dropped, its NaN becomes null as pandas means it.
+    """
+    misfits: dict[str, DataError] = {}
+    arrays = []
+    for name, values in zip(names, columns, strict=True):
+        try:
+            arrays.append(_column(values, name, text))
+        except DataError as error:
+            misfits[name] = error
+            arrays.append(pa.nulls(len(values)))
+    rows = in_memory(pa.table(arrays, names=names))
+
+    def scan(some: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        for name in names if some is None else some:
+            if name in misfits:
+                raise misfits[name]
+        return rows.scan(some)
+
+    return Rows(rows.name, rows.schema, scan) if misfits else rows
 
 
-def _pandas(source: Any) -> pa.Table:
-    """A pandas frame; its index is dropped, NaN becomes null as pandas means it."""
-    names = list(map(str, source.columns))
-    columns = [_column(source.iloc[:, at], name) for at, name in enumerate(names)]
-    return pa.table(columns, names=names)
-
-
-def _column(values: Any, name: str) -> Any:
+def _column(values: Any, name: str, text: frozenset[str]) -> Any:
     """A column as Arrow; raises DataError naming it."""
     try:
         return pa.array(values, from_pandas=type(values).__module__.startswith("pandas"))
     except MISFITS as error:
+        if name in text:
+            return spoken(values)
         raise DataError(
             f"column {name!r} of the table does not convert to Arrow: {_reason(error)}",
-            "Convert it to one type first.",
+            "Convert it to one type first, or tell its kind: categorical or ignored.",
         ) from error
 
 

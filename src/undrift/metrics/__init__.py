@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from undrift.records import Kind
 
 Function = Callable[[Any, Any], float]
+Part = Literal["values", "missing", "unseen"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Metric:
 
     ``kinds`` it understands ("categorical" includes booleans), whether it is ``symmetric``, its
     default ``threshold``, its largest value ``upper``, and ``noise``: the value to expect from
-    two samples of the same distribution, given their profiles.
+    two samples of the same distribution, given their profiles. ``watches`` says what part of a feature
+    it looks at: its values, or its missing or unseen ones.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Metric:
     threshold: float
     upper: float
     noise: Function
+    watches: Part = "values"
 
     def __call__(self, ref: Any, cur: Any) -> float:
         """The effect between a reference profile and a current one."""
@@ -51,12 +54,13 @@ def metric(
     threshold: float,
     noise: Function,
     upper: float = math.inf,
+    watches: Part = "values",
 ) -> Callable[[Function], Metric]:
     """Declare a function of two profiles to be a metric."""
 
     def declare(function: Function) -> Metric:
         name = function.__name__
-        made = Metric(name, function, kinds, symmetric, threshold, upper, noise)
+        made = Metric(name, function, kinds, symmetric, threshold, upper, noise, watches)
         object.__setattr__(made, "__doc__", function.__doc__)
         return made
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from undrift.metrics import metric
 from undrift.profiles.bins import effective, fine, gaps
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 Numbers = NDArray[np.float64]
 

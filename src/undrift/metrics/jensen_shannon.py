@@ -8,7 +8,7 @@ import numpy as np
 
 from undrift.metrics import metric
 from undrift.profiles.bins import common, effective, smoothed
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 
 def _noise(ref: AnyProfile, cur: AnyProfile) -> float:

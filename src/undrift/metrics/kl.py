@@ -6,7 +6,7 @@ import math
 
 from undrift.metrics import metric
 from undrift.profiles.bins import common, divergence, effective, freedom, smoothed
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 
 def _noise(ref: AnyProfile, cur: AnyProfile) -> float:

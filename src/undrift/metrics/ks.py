@@ -8,7 +8,7 @@ import numpy as np
 
 from undrift.metrics import metric
 from undrift.profiles.bins import effective, fine
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 MEAN_OF_KOLMOGOROV = math.sqrt(math.pi / 2) * math.log(2)
 """Mean of the Kolmogorov distribution, the limit of √n_e KS without drift."""

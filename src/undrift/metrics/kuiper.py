@@ -6,7 +6,7 @@ import math
 
 from undrift.metrics import metric
 from undrift.profiles.bins import effective, fine, gaps
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 MEAN_OF_KUIPER = math.sqrt(math.pi / 2)
 """Mean of the limit of √n_e V without drift: the range of a Brownian bridge."""

@@ -21,8 +21,8 @@ def _noise(ref: NumericProfile, cur: NumericProfile) -> float:
 def mean_shift(ref: NumericProfile, cur: NumericProfile) -> float:
     """Absolute difference of the means, in sd of the reference; 0 to infinity.
 
-    Of the finite values. Exact, but where a value lies more than a million sd away: then it is taken
-    from the cells of the fine grid, and such values are a million sd away. Where the reference is
+    Of the finite values. Exact, but where squares of values overflow: then it is taken from the cells
+    of the fine grid, and no value is more than a million sd away. Where the reference is
     constant: the difference between the shares of rows above and below it. 0 when either side has
     no value. Source: Glass (1976), Educational Researcher 5.
 

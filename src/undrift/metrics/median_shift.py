@@ -29,7 +29,8 @@ def median_shift(ref: NumericProfile, cur: NumericProfile) -> float:
     """Absolute difference of the medians, in sd of the reference; 0 to infinity.
 
     Deaf to outliers. Rows lie evenly within the cells of the fine grid, so each median is off by less
-    than the width of its cell; it is exact where every value has its own cell. Beyond a million sd,
+    than the width of its cell: outside the reference's range about a quarter of how far it lies from
+    there. It is exact where every value has its own cell. Beyond a million sd,
     infinities included, all lies at a million sd. Where the reference is constant every other value is
     one sd away. 0 when either side has no value. Source: by definition; Woodruff (1952), J. Amer.
     Statist. Assoc. 47, for its noise.

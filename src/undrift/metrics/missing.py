@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from undrift.metrics import metric
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 
 def _share(profile: AnyProfile) -> float:
@@ -21,7 +21,7 @@ def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
     return math.sqrt(2 * pooled * (1 - pooled) / math.pi * rows / (ref.rows * cur.rows))
 
 
-@metric("numeric", "categorical", symmetric=True, threshold=0.1, upper=1.0, noise=_noise)
+@metric("numeric", "categorical", symmetric=True, threshold=0.1, upper=1.0, noise=_noise, watches="missing")
 def missing(ref: AnyProfile, cur: AnyProfile) -> float:
     """Absolute difference of the shares of null and NaN, 0 to 1.
 

@@ -9,7 +9,7 @@ import numpy as np
 from undrift.metrics import metric
 from undrift.metrics._noise import HALF_NORMAL
 from undrift.profiles.bins import common, effective, pooled, shares
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 
 
 def _noise(ref: AnyProfile, cur: AnyProfile) -> float:

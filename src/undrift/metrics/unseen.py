@@ -6,16 +6,15 @@ import math
 
 from undrift.metrics import metric
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.effects import unseen_share
+from undrift.profiles.effects import unseen_due, unseen_share
 
 
 def _noise(ref: CategoricalProfile, cur: CategoricalProfile) -> float:
     """The chance that the next label is new: those seen once, over all (Good-Turing)."""
-    once = sum(1 for rows in ref.labelled.values() if rows == 1)
-    return once / ref.valid if ref.valid and cur.valid else math.inf
+    return unseen_due(ref) if ref.valid and cur.valid else math.inf
 
 
-@metric("categorical", symmetric=False, threshold=0.01, upper=1.0, noise=_noise)
+@metric("categorical", symmetric=False, threshold=0.01, upper=1.0, noise=_noise, watches="unseen")
 def unseen(ref: CategoricalProfile, cur: CategoricalProfile) -> float:
     """Share of the current labels that never stood in the reference, 0 to 1.
 

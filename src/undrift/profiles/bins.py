@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.errors import MergeError
-from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.categorical import CategoricalProfile, label_hash
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 
 BINS = 10
@@ -20,6 +20,12 @@ EXPECTED = 5
 """Of more labels, each with a bin must let so many rows be expected (Cochran 1954), as rows that two
 samples are worth together are counted: below that, shares are mostly noise."""
 
+CLEAR = 3.0
+"""Standard deviations by which a label of the vocabulary must be clear of its rarest ones."""
+
+SEEN = 0.0075
+"""Part of the rows that frequent labels must have to stand for all."""
+
 PRIOR = 0.5
 """Added to every bin of a displayed divergence (Jeffreys' prior): without it an empty bin makes PSI
 infinite, and with a tiny constant instead the constant decides the value."""
@@ -29,8 +35,8 @@ def common(ref: AnyProfile, cur: AnyProfile, bins: int = BINS) -> tuple[NDArray[
     """Counts of both profiles over the same bins, missing values apart, each of shape (K,).
 
     Numbers fall into about ``bins`` runs of the fine grid with equal shares of the reference. Labels
-    have one bin each, over the labels of both; those of neither's vocabulary share one, and of more than
-    ``LABELS`` those too rare for so many rows do. Raises MergeError for unlike profiles.
+    have one bin each, over the vocabulary, and all others share one; of more than ``LABELS`` those have one
+    that are frequent in both sides together, whatever the vocabulary. Raises MergeError for unlike profiles.
     """
     if isinstance(ref, CategoricalProfile) and isinstance(cur, CategoricalProfile):
         return _labels(ref, cur)
@@ -51,6 +57,22 @@ def coarse(counts: NDArray[np.int64], bins: int) -> NDArray[np.intp]:
     middle = (np.cumsum(counts) - counts / 2) / max(int(counts.sum()), 1)
     group = np.minimum((middle * bins).astype(np.intp), bins - 1)
     return np.cumsum(np.diff(group, prepend=group[:1]) > 0)
+
+
+def merged_to(expected: NDArray[np.float64], least: float) -> NDArray[np.intp]:
+    """The group of each bin when neighbours are merged until every group expects ``least`` rows.
+
+    >>> merged_to(np.array([3.0, 3.0, 9.0, 1.0]), 5).tolist()
+    [0, 0, 1, 1]
+    """
+    groups, group, held = [], 0, 0.0
+    for rows in expected.tolist():
+        groups.append(group)
+        held += rows
+        if held >= least:
+            group, held = group + 1, 0.0
+    last = group - 1 if held < least and group else group
+    return np.minimum(np.array(groups, dtype=np.intp), last)
 
 
 def smoothed(counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -114,22 +136,45 @@ def _summed(group: NDArray[np.intp], counts: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _labels(ref: CategoricalProfile, cur: CategoricalProfile) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Counts per label of the reference, then of rare labels together, then of those it does not name."""
-    current = cur.labelled
-    before = np.fromiter(ref.counts.values(), np.int64, len(ref.counts))
-    now = np.fromiter((current.get(label, 0) for label in ref.counts), np.int64, len(ref.counts))
-    rare = _rare(before, int(now.sum()))
-    ends = [(before[rare].sum(), now[rare].sum()), (ref.valid - before.sum(), cur.valid - now.sum())]
-    kept = [end for end in ends if any(end)]
-    return (
-        np.append(before[~rare], [b for b, _ in kept]).astype(np.int64),
-        np.append(now[~rare], [n for _, n in kept]).astype(np.int64),
-    )
+    """Counts of each label that has a bin of its own, then of all others together."""
+    before, now = ref.labelled, cur.labelled
+    names = list(ref.counts) if len(ref.counts) <= LABELS else _named(ref, cur)
+    a = np.fromiter((before.get(name, 0) for name in names), np.int64, len(names))
+    b = np.fromiter((now.get(name, 0) for name in names), np.int64, len(names))
+    if len(ref.counts) > LABELS:
+        own = _frequent(a, b, ref, cur)
+        a, b = a[own], b[own]
+    others = ref.valid - int(a.sum()), cur.valid - int(b.sum())
+    if not any(others):
+        return a, b
+    return np.append(a, others[0]), np.append(b, others[1])
 
 
-def _rare(before: NDArray[np.int64], now: int) -> NDArray[np.bool_]:
-    """Which labels are too rare to be looked at one by one."""
-    if len(before) <= LABELS:
-        return np.zeros(len(before), dtype=np.bool_)
-    rows = int(before.sum())
-    return before * float(now) < EXPECTED * (rows + now)
+def _named(ref: CategoricalProfile, cur: CategoricalProfile) -> list[str]:
+    """Every label whose rows both sides know: the vocabulary first, then others up to both horizons."""
+    horizons = [horizon for horizon in (ref.horizon, cur.horizon) if horizon is not None]
+    others = {*ref.others, *cur.others} - ref.counts.keys()
+    if horizons:
+        others = {label for label in others if label_hash(label) <= min(horizons)}
+    return [*ref.counts, *sorted(others)]
+
+
+def _frequent(
+    before: NDArray[np.int64], now: NDArray[np.int64], ref: CategoricalProfile, cur: CategoricalProfile
+) -> NDArray[np.bool_]:
+    """Which labels are frequent enough to be looked at one by one, told by both sides together.
+
+    Chosen by one side's rows alone, frequent labels would seem to have grown rarer on the other, for some
+    are among them by chance (regression to the mean). The vocabulary is chosen so: where not all labels
+    are named, those of it that chance may have put there do not count either. Where what is frequent is
+    next to nothing all are looked at, and noise says that there are too few rows.
+    """
+    both = before + now
+    part = ref.valid / max(ref.valid + cur.valid, 1)
+    expected = both * part * (1 - part)
+    fair = np.ones(len(both), dtype=np.bool_)
+    if ref.rest or cur.rest:
+        clear = both * part - CLEAR * np.sqrt(expected) >= min(ref.counts.values())
+        fair = clear | (np.arange(len(both)) >= len(ref.counts))
+    found = fair & (expected >= EXPECTED)
+    return found if both[found].sum() >= SEEN * (ref.valid + cur.valid) else fair

@@ -5,6 +5,7 @@ Sums over numbers beyond 1e154 overflow to infinity, which Python's JSON writes 
 
 from __future__ import annotations
 
+import base64
 import json
 import zlib
 from contextlib import suppress
@@ -14,22 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undrift.errors import DataError, unwritable
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import Grid
+from undrift.profiles.history import History
+from undrift.profiles.joint import Joint
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
 
 MAGIC = b"undrift-profile\n"
-VERSION = 2
+VERSION = 3
 
 ENDING = ".profile"
 """How the names of files end that hold a profile."""
 
 MOST = 1 << 28
 """Bytes that a profile may hold unpacked."""
+
+SIZES = ("<u1", "<u2", "<i4", "<i8")
+"""Integers to pack counts in, smallest first."""
+
+_TAILS = ("below", "above")
 
 _COUNTERS = (
     "null",
@@ -115,6 +124,7 @@ def _table_out(profile: TableProfile) -> dict[str, Any]:
         "features": {name: _feature_out(f) for name, f in profile.features.items()},
         "by": profile.by,
         "segments": {label: _segment_out(segment) for label, segment in profile.segments.items()},
+        **({"history": _past_out(profile.history)} if profile.history else {}),
     }
 
 
@@ -129,6 +139,7 @@ def _table_in(body: dict[str, Any]) -> TableProfile:
         tuple(body.get("columns", ())),
         body.get("kinds", {}),
         body.get("by"),
+        history=_past_in(body["history"]) if "history" in body else None,
     )
     segments = {label: _segment_in(part, whole) for label, part in body.get("segments", {}).items()}
     return replace(whole, segments=segments)
@@ -139,12 +150,73 @@ def _segment_out(segment: TableProfile) -> dict[str, Any]:
     features = {name: _feature_out(f) for name, f in segment.features.items()}
     for body in features.values():
         body.pop("edges", None)
-    return {"rows": segment.rows, "features": features}
+    past = {"history": _past_out(segment.history)} if segment.history else {}
+    return {"rows": segment.rows, "features": features, **past}
 
 
 def _segment_in(body: dict[str, Any], whole: TableProfile) -> TableProfile:
     features = {name: _feature_in(f, whole.features[name]) for name, f in body["features"].items()}
-    return replace(whole, rows=body["rows"], features=features)
+    past = _past_in(body["history"]) if "history" in body else None
+    return replace(whole, rows=body["rows"], features=features, history=past)
+
+
+def _past_out(past: History) -> dict[str, Any]:
+    """A history: the counts of each feature as packed integers."""
+    return {
+        "time": past.time,
+        "width": past.width,
+        "calendar": past.calendar,
+        "note": past.note,
+        "stays": {name: _packed(stay) for name, stay in past.stays.items()},
+        "joint": _joint_out(past.joint) if past.joint else None,
+        "blocks": past.blocks.tolist(),
+        "cells": {n: list(c) if isinstance(c, tuple) else c.tolist() for n, c in past.cells.items()},
+        "counts": {name: _packed(counts) for name, counts in past.counts.items()},
+    }
+
+
+def _past_in(body: dict[str, Any]) -> History:
+    blocks = np.array(body["blocks"], dtype=np.int64)
+    cells = {name: _cells_in(found) for name, found in body["cells"].items()}
+    empty = History(body["time"], body["width"], body["calendar"], cells).empty()
+    counts = {
+        n: _unpacked_counts(body["counts"][n], (len(blocks), c.shape[1])) for n, c in empty.counts.items()
+    }
+    empty = replace(empty, stays={name: _unpacked_counts(t, (2, -1)) for name, t in body["stays"].items()})
+    joint = _joint_in(body["joint"], len(blocks)) if body.get("joint") else None
+    return replace(empty, blocks=blocks, counts=counts, note=body.get("note", ""), joint=joint)
+
+
+def _joint_out(joint: Joint) -> dict[str, Any]:
+    return {
+        "scores": {name: scores.tolist() for name, scores in joint.scores.items()},
+        "share": joint.share,
+        "sums": _packed(joint.sums),
+    }
+
+
+def _joint_in(body: dict[str, Any], blocks: int) -> Joint:
+    scores = {name: np.array(found, dtype=np.int64) for name, found in body["scores"].items()}
+    empty = Joint(scores, body["share"], np.empty((0, 0), np.int64)).empty()
+    return empty.of(_unpacked_counts(body["sums"], (blocks, empty.width)))
+
+
+def _cells_in(found: list[Any]) -> Any:
+    return np.array(found, dtype=np.int64) if found and isinstance(found[0], int) else tuple(found)
+
+
+def _packed(counts: NDArray[np.int64]) -> str:
+    """Counts column by column, in as few bytes as the largest needs."""
+    low, high = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
+    size = next(s for s in SIZES if np.iinfo(s).min <= low and high <= np.iinfo(s).max)
+    body = base64.b64encode(zlib.compress(counts.T.astype(size).tobytes(), 6)).decode()
+    return f"{size[1:]}:{body}"
+
+
+def _unpacked_counts(text: str, shape: tuple[int, int]) -> NDArray[np.int64]:
+    size, _, body = text.partition(":")
+    found = np.frombuffer(_unpacked(base64.b64decode(body)), f"<{size}")
+    return np.ascontiguousarray(found.reshape(shape[::-1]).T.astype(np.int64))
 
 
 def _feature_out(profile: AnyProfile) -> dict[str, Any]:
@@ -162,6 +234,7 @@ def _feature_out(profile: AnyProfile) -> dict[str, Any]:
         "centre": profile.grid.centre,
         "counts": profile.counts.tolist(),
         **{name: getattr(profile, name) for name in _COUNTERS},
+        **{name: getattr(profile, name).tolist() for name in _TAILS if len(getattr(profile, name))},
     }
 
 
@@ -176,4 +249,13 @@ def _feature_in(body: dict[str, Any], like: AnyProfile | None = None) -> AnyProf
     counts = np.array(body["counts"], dtype=np.int64)
     if counts.shape != (len(grid.edges) + 1,):
         raise ValueError("counts that do not fit their grid")
-    return NumericProfile(grid, counts, **{name: body[name] for name in _COUNTERS})
+    below, above = (_tail_in(body.get(name), edges) for name, edges in zip(_TAILS, grid.tails, strict=True))
+    found = {name: body[name] for name in _COUNTERS}
+    return NumericProfile(grid, counts, **found, below=below, above=above)
+
+
+def _tail_in(found: list[int] | None, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    counts = np.array(found or [], dtype=np.int64)
+    if found is not None and counts.shape != (len(edges) + 1,):
+        raise ValueError("counts that do not fit their tail")
+    return counts

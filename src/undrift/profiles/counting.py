@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from undrift import schema
 from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.feature import AnyProfile, merged
+from undrift.profiles.history import Block, History
 from undrift.profiles.numeric import NumericProfile
-
-AnyProfile = NumericProfile | CategoricalProfile
 
 SHORT = 32_768
 """Rows of a batch up to which handing its columns to threads takes longer than counting them here."""
@@ -29,12 +29,16 @@ Each = Callable[[Callable[[str], AnyProfile | None], Iterable[str]], Iterable[An
 
 @dataclass(frozen=True)
 class Counted:
-    """What one pass found: rows, feature profiles, columns of another type, and the same by segment."""
+    """What one pass found: rows, feature profiles, columns of another type, and the same by segment.
+
+    ``blocks`` are coarse counts by feature of the blocks of a history, in the order they came.
+    """
 
     rows: int = 0
     features: dict[str, AnyProfile] = field(default_factory=dict)
     retyped: frozenset[str] = frozenset()
     segments: dict[str, Counted] = field(default_factory=dict)
+    blocks: tuple[Block, ...] = ()
 
     def merge(self, other: Counted) -> Counted:
         """Both together; a column that one of them could not count is of another type in both."""
@@ -45,43 +49,74 @@ class Counted:
             if name not in retyped
         }
         segments = {label: mine.merge(other.segments[label]) for label, mine in self.segments.items()}
-        return Counted(self.rows + other.rows, features, retyped, segments)
+        return Counted(self.rows + other.rows, features, retyped, segments, self.blocks + other.blocks)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What to count: features like those of a reference, in all rows and in segments by a column.
 
-    ``told`` are columns whose kind was told rather than inferred: any type is turned into it.
+    ``told`` are columns whose kind was told rather than inferred: any type is turned into it. With a
+    ``history`` the rows are counted by its blocks too, where they have its time column.
     """
 
     features: Mapping[str, AnyProfile]
     told: Container[str] = ()
     by: str | None = None
     segments: tuple[str, ...] = ()
+    history: History | None = None
 
     def count(self, rows: Rows) -> Counted:
         """Count all rows, a batch at a time; a column that is not there is not counted."""
         names = [name for name in self.features if name in rows.schema.names]
-        needed = list(dict.fromkeys([*names, self.by])) if self.segments and self.by else names
+        timed = self.history is not None and self.history.time in rows.schema.names
+        beside = [self.by if self.segments else None, self.history.time if self.history and timed else None]
+        needed = list(dict.fromkeys([*names, *filter(None, beside)]))
+        plan = self if timed else replace(self, history=None)
         nothing = Counted(features={name: self.features[name].empty() for name in names})
         start = Counted(**vars(nothing) | {"segments": dict.fromkeys(self.segments, nothing)})
         with _workers() as each:
-            found = (
-                self._batch(names, batch, each if batch.num_rows > SHORT else map)
-                for batch in rows.scan(needed)
-            )
+            found = (plan._batch(names, batch, each) for batch in rows.scan(needed))
             return reduce(Counted.merge, found, start)
 
     def _batch(self, names: list[str], batch: pa.RecordBatch, each: Each) -> Counted:
-        whole = self._slice(names, batch, each)
+        whole = self._slices(names, batch, each)
         if not self.segments:
             return whole
         nothing = Counted(features={name: self.features[name].empty() for name in names})
-        apart = {label: self._slice(names, part, map) for label, part in self._parts(batch)}
+        apart = {label: self._slices(names, part, map) for label, part in self._parts(batch)}
         return Counted(**vars(whole) | {"segments": dict.fromkeys(self.segments, nothing) | apart})
 
+    def _slices(self, names: list[str], batch: pa.RecordBatch, each: Each) -> Counted:
+        """The rows of a batch, block by block where there is a history."""
+        if self.history is None or not batch.num_rows:
+            return self._slice(names, batch, each)
+        places = self.history.places(batch.column(self.history.time))
+        return reduce(
+            Counted.merge,
+            (self._block(names, place, part, each) for place, part in _apart(batch, places)),
+        )
+
+    def _block(self, names: list[str], place: int, part: pa.RecordBatch, each: Each) -> Counted:
+        found = self._slice(names, part, each)
+        past = self.history
+        if past is None:
+            return found
+        block = Block(
+            place,
+            {name: past.coarse(name, feature) for name, feature in found.features.items()},
+            {name: past.present(name, feature) for name, feature in found.features.items()},
+            past.joint.summed(part, self._edges) if past.joint else None,
+        )
+        return replace(found, blocks=(block,))
+
+    @property
+    def _edges(self) -> dict[str, NDArray[np.float64]]:
+        """The edges of numeric features."""
+        return {n: f.grid.edges for n, f in self.features.items() if isinstance(f, NumericProfile)}
+
     def _slice(self, names: list[str], batch: pa.RecordBatch, each: Each) -> Counted:
+        each = each if batch.num_rows > SHORT else map
         found = dict(
             zip(names, each(lambda name: self._column(name, batch.column(name)), names), strict=True)
         )
@@ -107,13 +142,21 @@ class Plan:
             .combine_chunks()
             .fill_null(len(self.segments))
         )
-        codes = schema.as_numpy(places)
-        order, ends = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(self.segments))
-        start, batch = 0, batch.cast(schema.without_views(batch.schema))
-        for label, rows in zip(self.segments, ends.tolist(), strict=False):
-            if rows:
-                yield label, batch.take(schema.as_arrow(order[start : start + rows]))
-            start += rows
+        for code, part in _apart(batch, schema.as_numpy(places)):
+            if code < len(self.segments):
+                yield self.segments[code], part
+
+
+def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of each code, in their order; without a copy where a batch is sorted by code."""
+    rising = bool(np.all(codes[1:] >= codes[:-1]))
+    if not rising:
+        order = np.argsort(codes, kind="stable")
+        codes = codes[order]
+        batch = batch.cast(schema.without_views(batch.schema)).take(schema.as_arrow(order))
+    starts = np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
+    for start, end in zip(starts, np.append(starts[1:], len(codes)), strict=True):
+        yield int(codes[start]), batch.slice(int(start), int(end - start))
 
 
 def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile) -> AnyProfile:
@@ -121,11 +164,6 @@ def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile) -> AnyProfile:
     if isinstance(like, CategoricalProfile):
         return CategoricalProfile.of(values, like.kind, like)
     return NumericProfile.of(numbers(values), values.null_count, like.grid)
-
-
-def merged(mine: AnyProfile, theirs: AnyProfile) -> AnyProfile:
-    """The profile of the rows of both; raises MergeError when they were not counted alike."""
-    return mine.merge(theirs)  # type: ignore[arg-type]  # unlike kinds are refused there
 
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:

@@ -8,15 +8,18 @@ import numpy as np
 
 from undrift.profiles import bins, shapes
 from undrift.profiles.categorical import CategoricalProfile, label_hash
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.wording import number, percent
+from undrift.wording import cut, number, percent
 
 NOTEWORTHY = 0.05
 """Change of a decile's share from which on it is named."""
 
 SHOWN = 3
 """Labels named in a sentence; the rest are counted."""
+
+TOLD = " (of those that can be told apart)"
+"""Said of new labels where there are more labels than are named."""
 
 
 def effect(ref: AnyProfile, cur: AnyProfile) -> str:
@@ -68,13 +71,40 @@ def unseen_share(ref: CategoricalProfile, cur: CategoricalProfile) -> float:
     return _share(sum(unseen(ref, cur).values()), told) * _share(outside, cur.valid)
 
 
+def unseen_due(ref: CategoricalProfile) -> float:
+    """Share of rows with labels never met that is due by chance: that of labels met once (Good 1953).
+
+    Of labels that are not named those in ``others`` are a fair sample.
+    """
+    named_ = sum(1 for rows in ref.counts.values() if rows == 1)
+    apart = _share(sum(1 for rows in ref.others.values() if rows == 1), sum(ref.others.values()))
+    return _share(named_, ref.valid) + apart * _share(ref.outside, ref.valid)
+
+
+def met_once(ref: CategoricalProfile, cur: CategoricalProfile) -> int:
+    """Labels that the reference met once, among those that both sides would name wherever they stand."""
+    return sum(1 for label, rows in ref.labelled.items() if rows == 1 and _tells(label, _horizon(ref, cur)))
+
+
+def tell_all(ref: CategoricalProfile, cur: CategoricalProfile) -> bool:
+    """Whether every label of either side can be told from every other one."""
+    return _horizon(ref, cur) is None
+
+
+def _horizon(ref: CategoricalProfile, cur: CategoricalProfile) -> tuple[int, str] | None:
+    """The hash up to which both sides name every label; None where they name all."""
+    return min((h for h in (ref.horizon, cur.horizon) if h is not None), default=None)
+
+
+def _tells(label: str, horizon: tuple[int, str] | None) -> bool:
+    return horizon is None or label_hash(label) <= horizon
+
+
 def _told_apart(ref: CategoricalProfile, cur: CategoricalProfile) -> dict[str, int]:
     """Current rows of the labels outside the vocabulary that the reference would name if it had them."""
-    horizons = [horizon for horizon in (ref.horizon, cur.horizon) if horizon is not None]
+    horizon = _horizon(ref, cur)
     outside = {label: rows for label, rows in cur.labelled.items() if not ref.counts.get(label)}
-    if not horizons:
-        return outside
-    return {label: rows for label, rows in outside.items() if label_hash(label) <= min(horizons)}
+    return {label: rows for label, rows in outside.items() if _tells(label, horizon)}
 
 
 def constant(profile: AnyProfile) -> str | None:
@@ -95,7 +125,7 @@ def constant(profile: AnyProfile) -> str | None:
 def named(labels: list[str]) -> str:
     """The first few labels, and how many more there are."""
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-    return ", ".join(labels[:SHOWN]) + more
+    return ", ".join(map(cut, labels[:SHOWN])) + more
 
 
 def _missing(ref: AnyProfile, cur: AnyProfile) -> str:
@@ -150,7 +180,7 @@ def _in_deviations(shift: float) -> str:
 
 def _unseen(ref: CategoricalProfile, cur: CategoricalProfile) -> str:
     names = list(unseen(ref, cur))
-    return f"new labels: {named(names)}" if names else ""
+    return f"new labels{'' if tell_all(ref, cur) else TOLD}: {named(names)}" if names else ""
 
 
 def _largest(ref: CategoricalProfile, cur: CategoricalProfile) -> str:
@@ -166,7 +196,7 @@ def _largest(ref: CategoricalProfile, cur: CategoricalProfile) -> str:
 
 def _moved(name: str, before: float, now: float) -> str:
     """How a share changed; a name that could be taken for a number is set off."""
-    return f"{name}{'' if name[:1].isalpha() else ':'} {percent(before)} → {percent(now)}"
+    return f"{cut(name)}{'' if name[:1].isalpha() else ':'} {percent(before)} → {percent(now)}"
 
 
 def _share(part: int, whole: int) -> float:

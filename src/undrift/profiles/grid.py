@@ -15,6 +15,14 @@ BINS = 256
 MONITORED = np.array([0.001, 0.005, 0.01, 0.025, *np.arange(1, 20) / 20, 0.975, 0.99, 0.995, 0.999])
 """Quantiles whose edges every grid holds, so that the monitor's bins are merged from it too."""
 
+TAIL = 72
+"""Cells beyond either end, so that what lies outside is not all in one place."""
+
+GROWTH = 1.25
+"""How much wider each of them is than the one before it; the first is a ``FINE`` part of the middle half."""
+
+FINE = 1 / 16
+
 SHORT = 16_384
 """Values up to which sorting is faster than filling buckets."""
 
@@ -28,7 +36,7 @@ class Grid:
 
     There are ``len(edges) + 1`` cells: the first is underflow (below the reference's smallest
     value), the last overflow (above its largest). ``centre`` is subtracted before sums are taken,
-    so that moments keep their digits.
+    so that moments keep their digits. ``tails`` part underflow and overflow again.
     """
 
     edges: Numbers
@@ -66,6 +74,25 @@ class Grid:
         below = buckets.below(values) if buckets else np.searchsorted(np.sort(values), self.edges)
         return np.diff(below, prepend=0, append=len(values))
 
+    @property
+    def tails(self) -> tuple[Numbers, Numbers]:
+        """Edges beyond either end, below and above, each increasing: they part underflow and overflow.
+
+        They reach two million times as far as the middle half of the edges is wide.
+        """
+        kept: dict[str, tuple[Numbers, Numbers]] = vars(self)
+        if "beyond" not in kept:
+            kept["beyond"] = _tails(self.edges)
+        return kept["beyond"]
+
+    def count_below(self, values: Numbers) -> Counts:
+        """Counts of the values below the first edge, parted by the edges of that tail."""
+        return _parted(self.tails[0], values[values < self.edges[0]])
+
+    def count_above(self, values: Numbers) -> Counts:
+        """Counts of the values from the last edge on, parted by the edges of that tail."""
+        return _parted(self.tails[1], values[values >= self.edges[-1]])
+
     def _buckets(self, values: Numbers) -> Buckets | None:
         """The buckets over this grid, laid out at the first call."""
         kept: dict[str, Buckets | None] = vars(self)
@@ -82,6 +109,20 @@ class Grid:
 
     def __hash__(self) -> int:
         return hash((self.centre, self.edges.tobytes()))
+
+
+def _tails(edges: Numbers) -> tuple[Numbers, Numbers]:
+    if not len(edges):
+        return edges, edges
+    with np.errstate(over="ignore"):
+        middle = edges[3 * len(edges) // 4] - edges[len(edges) // 4]
+        away = FINE * middle * (GROWTH ** np.arange(1, TAIL + 1) - 1) / (GROWTH - 1)
+        below, above = np.unique(edges[0] - away), np.unique(edges[-1] + away)
+    return below[np.isfinite(below) & (below < edges[0])], above[np.isfinite(above) & (above > edges[-1])]
+
+
+def _parted(edges: Numbers, values: Numbers) -> Counts:
+    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
 
 
 def _first(ordered: Numbers) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -21,12 +21,18 @@ STEADY = 1000
 """Deviations that a mean may lie from the grid's centre before rounding eats into the deviation."""
 
 
+def _nothing() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class NumericProfile:
     """Counts over a frozen grid, moments about its centre, and what was not a finite number.
 
     ``counts`` has shape (len(grid.edges) + 1,) and holds finite values only; nulls, NaN and the
     two infinities are told apart. ``total`` and ``squares`` are sums of (x - centre) and of its square.
+    ``below`` and ``above`` part the underflow and the overflow by the grid's tails; they are empty where
+    no value lies there.
     """
 
     kind: ClassVar[Kind] = "numeric"
@@ -41,6 +47,8 @@ class NumericProfile:
     nan: int = 0
     negative_infinite: int = 0
     positive_infinite: int = 0
+    below: NDArray[np.int64] = field(default_factory=_nothing)
+    above: NDArray[np.int64] = field(default_factory=_nothing)
 
     @classmethod
     def over(cls, grid: Grid) -> NumericProfile:
@@ -60,15 +68,18 @@ class NumericProfile:
         with np.errstate(over="ignore", invalid="ignore"):  # squares of numbers beyond 1e154 are infinite
             away = np.subtract(finite, grid.centre, out=scratch(len(finite)))
             total, squares = float(away.sum()), float(np.einsum("i,i", away, away))
+        counts = grid.count(finite)
         return cls(
             grid,
-            grid.count(finite),
+            counts,
             total,
             squares,
             float(finite.min()) if len(finite) else None,
             float(finite.max()) if len(finite) else None,
             null,
             *_not_finite(values, len(values) - len(finite)),
+            grid.count_below(finite) if len(counts) > 1 and counts[0] else _nothing(),
+            grid.count_above(finite) if len(counts) > 1 and counts[-1] else _nothing(),
         )
 
     def empty(self) -> NumericProfile:
@@ -93,6 +104,8 @@ class NumericProfile:
             nan=self.nan + other.nan,
             negative_infinite=self.negative_infinite + other.negative_infinite,
             positive_infinite=self.positive_infinite + other.positive_infinite,
+            below=_added(self.below, other.below),
+            above=_added(self.above, other.above),
         )
 
     @property
@@ -158,6 +171,10 @@ def _not_finite(values: NDArray[np.float64], most: int) -> tuple[int, int, int]:
     if most == 0:
         return 0, 0, 0
     return int(np.isnan(values).sum()), int(np.isneginf(values).sum()), int(np.isposinf(values).sum())
+
+
+def _added(mine: NDArray[np.int64], theirs: NDArray[np.int64]) -> NDArray[np.int64]:
+    return mine + theirs if len(mine) and len(theirs) else mine if len(mine) else theirs
 
 
 def _known(*values: float | None) -> list[float]:

@@ -30,8 +30,9 @@ def cells(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Co
     """The ends of K ordered cells, shape (K + 1,), in deviations of the reference, and both counts.
 
     Places are counted from the reference's smallest value and end at ±FAR, where the infinities
-    are; a cell that holds a single value has no width. Underflow and overflow reach as far as the
-    values known to be in them. Where the reference is constant every other value is one deviation away.
+    are; a cell that holds a single value has no width. Underflow and overflow are parted by the grid's
+    tails and reach as far as the values known to be in them. Where the reference is constant every other
+    value is one deviation away.
     """
     fine(ref, cur)  # refuses unlike grids
     edges = ref.grid.edges
@@ -40,7 +41,8 @@ def cells(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Co
     first, last = float(edges[0]), min(float(edges[-1]), sys.float_info.max)
     below, above = _below(first, ref, cur), _above(last, ref, cur)
     ends = np.concatenate([[-np.inf, -np.inf], below, _closed(edges), above, [np.inf, np.inf]])
-    return _placed(ends, ref.minimum, deviation(ref)), _counts(ref), _counts(cur)
+    placed = _placed(ends, ref.minimum, deviation(ref))
+    return placed, _counts(ref, below, above), _counts(cur, below, above)
 
 
 def quantiles(ends: Numbers, counts: Counts, levels: Numbers) -> Numbers:
@@ -72,35 +74,38 @@ def standard_errors(ends: Numbers, counts: Counts, levels: Numbers, worth: float
 def shift(ref: NumericProfile, cur: NumericProfile) -> float:
     """How far the mean of the finite values has moved, in deviations of the reference, with its sign.
 
-    Exact where all values lie within FAR; else from the middles of their cells. Where the reference
-    is constant: the share of rows that lie above it less the share below. 0 when either has no value.
+    Exact where squares of the values can be summed; else from the middles of their cells. Where the
+    reference is constant: the share of rows that lie above it less the share below. 0 when either has no
+    value.
     """
     if not ref.finite or not cur.finite:
         return 0.0
     unit = deviation(ref)
-    if unit and max(ref.reach, cur.reach) <= min(FAR * unit, SQUARABLE[1]):
+    if unit and max(ref.reach, cur.reach) <= (SQUARABLE[1] if unit > SQUARABLE[0] else FAR * unit):
         return (cur.total / cur.finite - ref.total / ref.finite) / unit
     ends, a, b = cells(ref, cur)
     middles = (ends[1:] + ends[:-1])[1:-1] / 2
     return float(middles @ (b[1:-1] / cur.finite - a[1:-1] / ref.finite)) if len(middles) else 0.0
 
 
-def _below(first: float, *profiles: NumericProfile) -> list[float]:
-    """The span of the finite values below the first edge; nothing, at that edge, where there are none."""
+def _below(first: float, *profiles: NumericProfile) -> Numbers:
+    """The ends of the cells below the first edge: one, at that edge, where no profile has a value there."""
     known = [(p.minimum, p.maximum) for p in profiles if p.counts[0]]
     if not known:
-        return [first, first]
+        return np.array([first, first])
     least, most = (np.array(x, dtype=np.float64) for x in zip(*known, strict=True))
-    return [float(least.min()), float(min(np.nextafter(first, -np.inf), most.max()))]
+    low, high = float(least.min()), float(min(np.nextafter(first, -np.inf), most.max()))
+    return np.concatenate([[low], np.clip(profiles[0].grid.tails[0], low, high), [high]])
 
 
-def _above(last: float, *profiles: NumericProfile) -> list[float]:
-    """The span of the finite values from the last edge on; nothing, at that edge, where there are none."""
+def _above(last: float, *profiles: NumericProfile) -> Numbers:
+    """The ends of the cells from the last edge on: one, at that edge, where no profile has a value there."""
     known = [(p.minimum, p.maximum) for p in profiles if p.counts[-1]]
     if not known:
-        return [last, last]
+        return np.array([last, last])
     least, most = (np.array(x, dtype=np.float64) for x in zip(*known, strict=True))
-    return [float(max(last, least.min())), float(most.max())]
+    low, high = float(max(last, least.min())), float(most.max())
+    return np.concatenate([[low], np.clip(profiles[0].grid.tails[1], low, high), [high]])
 
 
 def _closed(edges: Numbers) -> Numbers:
@@ -119,13 +124,21 @@ def _placed(values: Numbers, origin: float, unit: float) -> Numbers:
         return np.clip(away / half, -FAR, FAR)
 
 
-def _counts(profile: NumericProfile) -> Counts:
+def _counts(profile: NumericProfile, below: Numbers, above: Numbers) -> Counts:
     """Counts of the cells: the infinities outermost, and none where there is known to be nothing."""
     counts = profile.counts
-    return np.concatenate(
-        [
-            [profile.negative_infinite, 0, counts[0], 0],
-            counts[1:-1],
-            [0, counts[-1], 0, profile.positive_infinite],
-        ]
-    )
+    under = _parted(int(counts[0]), profile.below, below)
+    over = _parted(int(counts[-1]), profile.above, above)
+    inner = [under, [0], counts[1:-1], [0], over]
+    return np.concatenate([[profile.negative_infinite, 0], *inner, [0, profile.positive_infinite]])
+
+
+def _parted(rows: int, known: Counts, ends: Numbers) -> Counts:
+    """Rows of the cells of a tail; those of profiles from before tails were counted are spread evenly."""
+    found = known.copy() if len(known) else np.zeros(len(ends) - 1, dtype=np.int64)
+    if left := rows - int(found.sum()):
+        half = ends / 2
+        upto = (half - half[0]) / max(half[-1] - half[0], sys.float_info.min)
+        found += np.diff(np.rint(left * upto).astype(np.int64))
+        found[-1] += rows - int(found.sum())
+    return found

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from undrift.profiles import shapes
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 
 WIDTH = 10

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from undrift import inputs, schema
-from undrift.errors import DataError, MergeError
+from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile, Counted, Plan, merged, numbers
+from undrift.profiles.counting import Counted, Plan, numbers
+from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.grid import Grid
+from undrift.profiles.history import History
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.sample import sample
 from undrift.records import Column
@@ -29,7 +32,8 @@ class TableProfile:
 
     ``columns`` are all columns in the order of the table, ``kinds`` those that were told rather than
     inferred. ``new`` and ``retyped`` are filled when the table was profiled like a reference.
-    ``segments`` holds the same by the values of the column ``by``, over the same grids.
+    ``segments`` holds the same by the values of the column ``by``, over the same grids. ``history`` holds
+    the rows counted coarsely by blocks of time, where a time column is known.
     """
 
     rows: int = 0
@@ -41,6 +45,7 @@ class TableProfile:
     kinds: dict[str, str] = field(default_factory=dict)
     by: str | None = None
     segments: dict[str, TableProfile] = field(default_factory=dict)
+    history: History | None = None
 
     def merge(self, other: TableProfile) -> TableProfile:
         """The profile of the rows of both tables.
@@ -71,6 +76,7 @@ class TableProfile:
             retyped=tuple(sorted(retyped)),
             columns=self.columns or other.columns,
             segments={label: mine.merge(other.segments[label]) for label, mine in self.segments.items()},
+            history=_merged_past(self.history, other.history, retyped),
         )
 
     def empty(self) -> TableProfile:
@@ -82,7 +88,25 @@ class TableProfile:
             kinds=self.kinds,
             by=self.by,
             segments={label: segment.empty() for label, segment in self.segments.items()},
+            history=self.history.empty() if self.history else None,
         )
+
+    def only(self, names: Iterable[str]) -> TableProfile:
+        """The same profile with these features only."""
+        kept = {*names}
+        return replace(
+            self,
+            features={name: feature for name, feature in self.features.items() if name in kept},
+            left_out={name: reason for name, reason in self.left_out.items() if name in kept},
+            segments={label: segment.only(kept) for label, segment in self.segments.items()},
+            history=self.history.only(kept) if self.history else None,
+        )
+
+    def without(self, name: str) -> TableProfile:
+        """The same profile without a feature."""
+        if name not in self.features:
+            return self
+        return replace(self.only({*self.features, *self.left_out} - {name}), left_out=self.left_out)
 
 
 def profile(
@@ -91,6 +115,7 @@ def profile(
     *,
     target: str | None = None,
     time: str | None = None,
+    window: str | timedelta | None = None,
     ignore: Iterable[str] = (),
     columns: Sequence[str] | None = None,
     kinds: Mapping[str, str] | None = None,
@@ -103,8 +128,10 @@ def profile(
     and nothing else need be said. Target, time and ignored columns are left out, as are ID-like and
     time ones, each with its reason; ``columns`` names the only ones to look at, ``kinds`` tells the
     kind of a column (numeric, categorical, boolean, datetime, text, ignored) where it should not be
-    inferred, ``by`` a column whose values are profiled apart too. Raises DataError when the data cannot
-    be read or holds no feature.
+    inferred, ``by`` a column whose values are profiled apart too. The ``time`` column, of times or of
+    whole numbers that rise, makes the profile keep a history of short blocks, from which is learnt what
+    quiet windows do; ``window`` is the length of the shortest window to be judged ("6h"), where that is
+    less than a day. Raises DataError when the data cannot be read or holds no feature.
 
     The grid of a reference comes from all its rows, or, where these are more than a bounded sample
     holds, from that sample: each bin then has the share it should have but for at most 2ε, ε² = ln(2 /
@@ -118,10 +145,13 @@ def profile(
         words = frozenset(name for name, f in like.features.items() if f.kind == "categorical")
         return _like(inputs.rows(data, words), like)
     columns = [columns] if isinstance(columns, str) else columns
-    given = inputs.rows(data)
-    rows = _chosen(given, columns, by)
-    drawn = sample(rows)
     told = dict(kinds or {})
+    given = inputs.rows(data, frozenset(name for name, kind in told.items() if kind == "categorical"))
+    rows = _chosen(given, columns, by, time)
+    ignored = {*ignore, *(name for name, kind in told.items() if kind == "ignored")} - {by, time}
+    drawn = sample(rows, without=ignored)
+    if not drawn.table.num_rows and all(map(pa.types.is_null, drawn.table.schema.types)):
+        raise TooFewError(f"{inputs.label_of(data)} has no rows", "Name one that has some.")
     agreed = schema.infer(
         drawn.table,
         target=target,
@@ -133,21 +163,56 @@ def profile(
     )
     frame = _frame(drawn.table, agreed, told=told, by=by)
     frame = replace(frame, columns=tuple(given.schema.names))
-    return _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
+    if time is not None:
+        frame = _with_past(frame, drawn.table, time, _span(window))
+    found = _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
+    return _with_values(found, told)
 
 
-def of_schema(table: pa.Table, agreed: Any, like: TableProfile | None = None) -> TableProfile:
-    """Profile the features of a table that already conforms to a schema."""
-    return _counted(inputs.in_memory(table), _frame(table, agreed, like=like))
+def _with_values(found: TableProfile, told: Container[str]) -> TableProfile:
+    """The profile without features that have no value at all, unless told to be there, or nothing else is."""
+    values = {n for n, f in found.features.items() if f.missing < f.rows or not f.rows or n in told}
+    reasons = {name: schema.UNTYPED for name in found.features if name not in values}
+    if not reasons or not values:
+        return found
+    kept = found.only({*values, *found.left_out})
+    parts = {n: replace(part, left_out=part.left_out | reasons) for n, part in kept.segments.items()}
+    return replace(kept, left_out=kept.left_out | reasons, segments=parts)
 
 
-def _chosen(rows: Rows, columns: Sequence[str] | None, by: str | None) -> Rows:
+def of_schema(
+    table: pa.Table, agreed: Any, like: TableProfile | None = None, window: timedelta | None = None
+) -> TableProfile:
+    """Profile the features of a table that already conforms to a schema, with its history by ``window``."""
+    frame = _frame(table, agreed, like=like)
+    if like is not None:
+        frame = replace(frame, history=like.history.empty() if like.history else None)
+    elif agreed.time:
+        frame = _with_past(frame, table, agreed.time, window)
+    return _counted(inputs.in_memory(table), frame)
+
+
+def _span(window: str | timedelta | None) -> timedelta | None:
+    from undrift.windows import span
+
+    return span(window) if isinstance(window, str) else window
+
+
+def _with_past(frame: TableProfile, table: pa.Table, time: str, window: timedelta | None) -> TableProfile:
+    """The frame with the history of no rows: its bins are cut where these rows lie."""
+    filled = _counted(inputs.in_memory(table), replace(frame, by=None, segments={}))
+    past = History.over(table[time], time, filled.features, window, len(frame.segments) + 1)
+    parts = {label: replace(segment, history=past) for label, segment in frame.segments.items()}
+    return replace(frame, history=past, segments=parts)
+
+
+def _chosen(rows: Rows, columns: Sequence[str] | None, by: str | None, time: str | None) -> Rows:
     """The rows with these columns only."""
-    for name in filter(None, (*(columns or ()), by)):
+    for name in filter(None, (*(columns or ()), by, time)):
         schema.require(rows.schema.names, name, rows.name)
     if columns is None:
         return rows
-    names = [n for n in rows.schema.names if n in {*columns, by}]
+    names = [n for n in rows.schema.names if n in {*columns, by, time}]
     return Rows(
         rows.name,
         pa.schema([rows.schema.field(n) for n in names]),
@@ -203,7 +268,7 @@ def _check_labels(type_: pa.DataType) -> None:
 
 def _counted(rows: Rows, frame: TableProfile) -> TableProfile:
     """The frame filled with the rows."""
-    found = Plan(frame.features, frame.kinds, frame.by, tuple(frame.segments)).count(rows)
+    found = Plan(frame.features, frame.kinds, frame.by, tuple(frame.segments), frame.history).count(rows)
     if found.retyped:
         name = min(found.retyped)
         raise DataError(f"column {name!r} of {rows.name} mixes types", "Give it one type, or tell its kind.")
@@ -215,7 +280,10 @@ def _filled(frame: TableProfile, found: Counted, **told: Any) -> TableProfile:
     told.setdefault("retyped", tuple(sorted(found.retyped)))
     parts = {label: _filled(frame.segments[label], part, **told) for label, part in found.segments.items()}
     features = {name: feature for name, feature in found.features.items() if name not in told["retyped"]}
-    return replace(frame, rows=found.rows, features=features, segments=parts, **told)
+    past = frame.history
+    if past is not None:
+        past = past.only(features).filled(found.blocks) if found.blocks or not found.rows else None
+    return replace(frame, rows=found.rows, features=features, segments=parts, history=past, **told)
 
 
 def _like(rows: Rows, like: TableProfile) -> TableProfile:
@@ -225,13 +293,26 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
         type_ = rows.schema.field(like.by).type
         if not pa.types.is_null(type_):  # a column without any value: no row is in any segment
             _check_labels(type_)
-    found = Plan(like.features, like.kinds, like.by, tuple(like.segments)).count(rows)
+    found = Plan(like.features, like.kinds, like.by, tuple(like.segments), like.history).count(rows)
     known = {*like.features, *like.left_out, *like.columns}
     new = tuple(sorted(name for name in rows.schema.names if name not in known))
-    types = {name: str(rows.schema.field(name).type) for name in found.retyped}
-    left_out = {name: f"was {like.features[name].kind}, now {type_}" for name, type_ in types.items()}
+    left_out = {n: _retyped(like.features[n].kind, rows.schema.field(n).type) for n in found.retyped}
     told = {"new": new, "columns": tuple(rows.schema.names), "left_out": like.left_out | left_out}
     return _filled(like.empty(), found, **told)
+
+
+def _retyped(before: str, now: pa.DataType) -> str:
+    """What became of a column's type; a file without types may have shown codes as numbers."""
+    codes = "; if they are codes, tell the kind categorical" if schema.kind_of(now) == "categorical" else ""
+    return f"was {before}, now {now}{codes}"
+
+
+def _merged_past(mine: History | None, theirs: History | None, retyped: set[str]) -> History | None:
+    """Both histories together; none where one side has rows without a time."""
+    if mine is None or theirs is None:
+        return None
+    kept = (mine.cells.keys() & theirs.cells.keys()) - retyped
+    return mine.only(kept).merge(theirs.only(kept))
 
 
 def _merged(name: str, mine: AnyProfile, theirs: AnyProfile) -> AnyProfile:

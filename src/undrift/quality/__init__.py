@@ -10,9 +10,7 @@ from typing import Any
 
 from undrift.plugins import find, names
 from undrift.records import Fault
-
-MINIMUM_ROWS = 30
-"""Rows under which nothing is said: one odd value proves nothing."""
+from undrift.verdicts import MINIMUM_ROWS
 
 
 def faults(column: str, ref: Any, cur: Any) -> list[Fault]:

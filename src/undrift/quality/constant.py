@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
 from undrift.profiles.effects import constant as value_of
+from undrift.profiles.feature import AnyProfile
 from undrift.quality._chance import beyond_chance
+from undrift.wording import cut
 
 
 def constant(ref: AnyProfile, cur: AnyProfile) -> str:
@@ -17,11 +18,11 @@ def constant(ref: AnyProfile, cur: AnyProfile) -> str:
     """
     before, now = value_of(ref), value_of(cur)
     if before is not None and now is not None:
-        return "" if before == now else f"always {now}, was always {before}"
+        return "" if before == now else f"always {cut(now)}, was always {cut(before)}"
     if now is not None:
-        return f"always {now}" if _others_are_due(ref, cur) else ""
+        return f"always {cut(now)}" if _others_are_due(ref, cur) else ""
     if before is not None and cur.rows > cur.missing:
-        return f"was always {before}, now varies" if _others_are_due(cur, ref) else ""
+        return f"was always {cut(before)}, now varies" if _others_are_due(cur, ref) else ""
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.wording import count
 

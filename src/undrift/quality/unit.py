@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 
 FACTORS = (60.0, 3600.0, *(10.0**power for power in (1, 2, 3, 6, 9)))
@@ -13,9 +13,17 @@ FACTORS = (60.0, 3600.0, *(10.0**power for power in (1, 2, 3, 6, 9)))
 TOLERANCE = 0.2
 """How far, on a log scale, mean and deviation may both be off the factor."""
 
+RANGE = 0.5
+"""How far the range may be off it: it grows with the rows, and hangs on single ones."""
+
+ABOUT = 0.2
+"""A mean that is a smaller part of the deviation may be 0, or as well have the other sign."""
+
 
 def unit(ref: AnyProfile, cur: AnyProfile) -> str:
     """Say by which factor mean and deviation have both grown or shrunk, if it is one between units.
+
+    Of numbers about 0 the mean says nothing: there the range has to have grown with the deviation.
 
     >>> import numpy as np
     >>> ref = NumericProfile.of(np.arange(1.0, 50.0), null=0)
@@ -24,14 +32,26 @@ def unit(ref: AnyProfile, cur: AnyProfile) -> str:
     """
     if not (isinstance(ref, NumericProfile) and isinstance(cur, NumericProfile)):
         return ""
-    sizes = [_ratio(ref.deviation, cur.deviation), _ratio(ref.mean, cur.mean)]
-    if any(size is None for size in sizes):
-        return ""
+    if _about_zero(ref) and _about_zero(cur):
+        second = _ratio(_range(ref), _range(cur)), RANGE
+    else:
+        second = _ratio(ref.mean, cur.mean), TOLERANCE
+    sizes = [(_ratio(ref.deviation, cur.deviation), TOLERANCE), second]
     for factor in FACTORS:
         for sign in (1, -1):
-            if all(abs((size or 0) - sign * math.log(factor)) <= TOLERANCE for size in sizes):
+            if all(s is not None and abs(s - sign * math.log(factor)) <= most for s, most in sizes):
                 return f"{'×' if sign > 0 else '÷'}{factor:,.0f}: another unit?"
     return ""
+
+
+def _about_zero(profile: NumericProfile) -> bool:
+    return abs(profile.mean) < ABOUT * profile.deviation
+
+
+def _range(profile: NumericProfile) -> float:
+    if profile.minimum is None or profile.maximum is None:
+        return math.nan
+    return profile.maximum - profile.minimum
 
 
 def _ratio(before: float, now: float) -> float | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
-from undrift.profiles.effects import named, unseen_share
+from undrift.profiles.effects import TOLD, named, tell_all, unseen_due, unseen_share
 from undrift.profiles.effects import unseen as unseen_labels
+from undrift.profiles.feature import AnyProfile
 from undrift.quality._chance import beyond_chance
 from undrift.wording import percent
 
@@ -21,17 +21,13 @@ def unseen(ref: AnyProfile, cur: AnyProfile) -> str:
     share = unseen_share(ref, cur)
     if not share or _is_due(ref, cur, share):
         return ""
-    return f"new labels: {named(list(unseen_labels(ref, cur)))} ({percent(share)} of rows)"
+    told = "" if tell_all(ref, cur) else TOLD
+    return f"new labels{told}: {named(list(unseen_labels(ref, cur)))} ({percent(share)} of rows)"
 
 
 def _is_due(ref: CategoricalProfile, cur: CategoricalProfile, share: float) -> bool:
-    """Whether rows of labels that were never seen are due: about as many as of labels seen once (Good 1953).
-
-    Of labels that are not named those in ``others`` are a fair sample.
-    """
-    once = sum(1 for rows in ref.labelled.values() if rows == 1)
-    apart = sum(1 for rows in ref.others.values() if rows == 1) / max(sum(ref.others.values()), 1)
-    due = min(once + round(ref.rest * apart), ref.valid)
+    """Whether rows of labels never seen are due: about as many as of labels seen once (Good 1953)."""
+    due = round(unseen_due(ref) * ref.valid)
     new = round(share * cur.valid)
     return due * cur.valid >= new * ref.valid or (
         due > 0 and not beyond_chance(due, ref.valid, new, cur.valid)

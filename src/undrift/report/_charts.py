@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from undrift.profiles import shapes
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.shapes import Share, Steps
 from undrift.records import Finding

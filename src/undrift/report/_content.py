@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from undrift.plugins import find, names
-from undrift.profiles.counting import AnyProfile
 from undrift.profiles.effects import outside
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
 from undrift.records import Comparison, FeatureComparison, Finding, Verdict
 from undrift.report import _charts
-from undrift.wording import count, deciding, gone, number, percent
+from undrift.wording import count, deciding, gone, number, percent, promise
 
 DETAILED: tuple[Verdict, ...] = ("drift", "watch")
 """Verdicts of the features that are shown at length."""
@@ -64,7 +62,7 @@ class Content:
     """Everything on the page; ``hidden`` counts the features that moved but are not shown at length."""
 
     record: Comparison
-    assumes: str
+    promise: str
     gone: dict[str, str]
     verdicts: dict[Verdict, int]
     rows: tuple[Row, ...]
@@ -80,21 +78,13 @@ def content(record: Comparison, reference: TableProfile, current: TableProfile, 
     sides = {f.name: _sides(f.name, reference, current) for f in record.features}
     return Content(
         record,
-        assumes(record.calibration),
+        promise(record),
         gone(record),
         _verdicts(record),
         tuple(_row(f, sides[f.name], places.get(f.name)) for f in record.features),
         tuple(_detail(f, sides[f.name], places[f.name]) for f in shown),
         len(moved) - len(shown),
     )
-
-
-def assumes(calibration: str) -> str:
-    """What a calibration does and takes for granted: the first sentence it says about itself."""
-    if calibration not in names("calibration"):
-        return ""  # of a package that made the record elsewhere
-    part: Any = find("calibration", calibration)
-    return " ".join((part.__doc__ or "").split("\n\n")[0].split()).replace("``", "")
 
 
 def _verdicts(record: Comparison) -> dict[Verdict, int]:

@@ -19,7 +19,7 @@ from undrift.errors import MergeError
 from undrift.metrics import Metric
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.codec import dumps, loads
-from undrift.profiles.counting import AnyProfile
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile, profile
@@ -97,6 +97,7 @@ def same(found: TableProfile, expected: TableProfile) -> None:
     """Assert that two table profiles are of the same rows: counts exactly, sums but for rounding."""
     assert (found.rows, list(found.features)) == (expected.rows, list(expected.features))
     assert (found.by, list(found.segments)) == (expected.by, list(expected.segments))
+    assert found.history == expected.history, "the histories differ"
     for label, segment in found.segments.items():
         same(segment, expected.segments[label])
     for name, mine in found.features.items():
@@ -145,7 +146,8 @@ def _refuses_unlike(feature: AnyProfile) -> None:
 
 def _same_numbers(mine: NumericProfile, theirs: NumericProfile) -> None:
     assert mine.grid == theirs.grid
-    assert mine.counts.tolist() == theirs.counts.tolist()
+    for name in ("counts", "below", "above"):
+        assert getattr(mine, name).tolist() == getattr(theirs, name).tolist(), f"{name} differ"
     for name in ("null", "nan", "negative_infinite", "positive_infinite", "minimum", "maximum"):
         assert getattr(mine, name) == getattr(theirs, name), f"{name} differs"
     ends = [x for x in (mine.minimum, mine.maximum) if x is not None]

@@ -17,10 +17,11 @@ HELD = 64 << 20
 """Bytes of a parsed file up to which it is held in memory instead of being parsed again."""
 
 
-def jsonl(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) -> Rows:  # noqa: ARG001
+def jsonl(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) -> Rows:
     """The rows of a file of JSON lines; a field that a line does not have is null.
 
-    Types are inferred over the whole file. Raises DataError when a field is of several types.
+    Types are inferred over the whole file; what looks like a time is text where it is named so. Raises
+    DataError when a field is of several types.
     """
     schema, size = pa.schema([]), 0
     held: list[pa.Table] = []
@@ -29,6 +30,10 @@ def jsonl(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) 
         schema = joined(schema, found.schema, name, _fit)
         size += found.nbytes
         held = [*held, found] if size <= HELD else []
+
+    schema = pa.schema(
+        [f.with_type(pa.string()) if f.name in text and pa.types.is_timestamp(f.type) else f for f in schema]
+    )
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = pa.schema([schema.field(n) for n in (schema.names if columns is None else columns)])

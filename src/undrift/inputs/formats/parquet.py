@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undrift.inputs import BATCH, Rows
+from undrift.inputs import Rows, batch_rows
 from undrift.inputs.formats import without_index
 
 PAGES = 1 << 20
 """Bytes of a column read at a time; without this all of a group of rows would be held in memory."""
+
+HELD = 1 << 27
+"""Bytes of all columns read at a time."""
 
 
 def parquet(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) -> Rows:  # noqa: ARG001
@@ -27,10 +30,12 @@ def parquet(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = schema.names if columns is None else list(columns)
         far = "://" in name
-        how = {"pre_buffer": far, "buffer_size": 0 if far else PAGES, "page_checksum_verification": True}
+        pages = min(PAGES, HELD // max(len(chosen), 1))
+        how = {"pre_buffer": far, "buffer_size": 0 if far else pages, "page_checksum_verification": True}
+        most = batch_rows(len(chosen))
         with pq.ParquetFile(opened(), read_dictionary=words, **how) as file:
             for group in range(file.num_row_groups):
-                for batch in file.iter_batches(batch_size=BATCH, columns=chosen, row_groups=[group]):
+                for batch in file.iter_batches(batch_size=most, columns=chosen, row_groups=[group]):
                     yield batch.select(chosen)
 
     return Rows(name, schema, scan)

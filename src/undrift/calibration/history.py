@@ -1,0 +1,238 @@
+"""The calibrated monitor: a window beside how the reference's own windows differ from one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift.calibration import Calibration, Evidence, Judgement
+from undrift.calibration._monitor import COMPONENTS, Counts, Judged, Monitor
+from undrift.calibration._slow import Slow, slow
+from undrift.calibration.asymptotic import Asymptotic
+from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.feature import AnyProfile
+from undrift.profiles.history import History as Past
+from undrift.profiles.numeric import NumericProfile
+from undrift.profiles.table import TableProfile
+from undrift.wording import count
+
+FEW = 30
+"""Windows from which on their variation is known well enough; with fewer, p-values are wider and say so."""
+
+FEWEST = 2
+"""Windows under which nothing can be learnt from how they differ."""
+
+CYCLES = 3
+"""Full cycles of a season that a history must hold before the season is taken out."""
+
+MICROSECONDS = {"day": 86_400_000_000, "week": 604_800_000_000, "year": 31_556_952_000_000}
+"""Lengths of the seasons; the year is the mean Gregorian one."""
+
+PHASES = 12
+"""Phases of a year: about its months."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of a history that are as long as the one to be judged.
+
+    ``past`` holds one block per window, ``phases`` (H,) their places in the season, None without one.
+    ``span`` and ``anchor`` say in blocks how windows are cut, ``note`` what should be known about them.
+    """
+
+    past: Past
+    span: int
+    anchor: int
+    phases: Ints | None
+    note: str
+
+    @classmethod
+    def of(cls, past: Past, span: int, anchor: int, season: str | None = None) -> Windows:
+        """Cut a history into windows of ``span`` blocks, one of which would begin at block ``anchor``."""
+        merged, numbers = past.windows(span, anchor)
+        phases, note = _phases(past, span, anchor + numbers * span, season)
+        return cls(merged, span, anchor, phases, note)
+
+    def __len__(self) -> int:
+        return len(self.past.blocks)
+
+    def phase_of(self, place: int, season: str) -> int:
+        """The phase of a window that begins at this block."""
+        return int(_phase(self.past, self.span, np.array([place], dtype=np.int64), season)[0])
+
+    def counts(self, ref: TableProfile, names: Sequence[str]) -> Counts:
+        """The counts of all windows of a reference; labels of one window alone count as new there.
+
+        The reference has seen them all, but a monitor that learnt from the other windows would not have.
+        """
+        return stacked([self._apart(ref, name) for name in names])
+
+    def _apart(self, ref: TableProfile, name: str) -> Ints:
+        counts, profile = self.past.counts[name].copy(), ref.features[name]
+        if name not in self.past.stays or not isinstance(profile, CategoricalProfile):
+            return counts
+        cells = {label: place for place, label in enumerate(self.past.cells[name])}
+        first, last = (self.past.stays[name] - self.anchor) // self.span
+        windows = np.searchsorted(self.past.blocks, first)
+        for place, (label, rows) in enumerate(profile.counts.items()):
+            window = int(windows[place])
+            if (
+                rows
+                and first[place] == last[place]
+                and window < len(self)
+                and self.past.blocks[window] == first[place]
+            ):
+                counts[window, cells.get(label, len(cells))] -= rows
+                counts[window, -2] += rows
+        return counts
+
+    def monitor(self, ref: TableProfile, names: Sequence[str]) -> Monitor:
+        """What these windows say of those to come."""
+        return Monitor.of(self.counts(ref, names), is_ordered(ref, names), self.phases)
+
+
+class History:
+    """Learns from the reference's own windows how much quiet ones differ; what goes beyond is surprising.
+
+    Location, spread, shape and tails of numbers, shares of labels, missing and new values are each compared
+    with what sampling and the ordinary differences between windows make of them, on a level that persists
+    as it did before. With a ``season`` ("day", "week", "year") a window is compared with those of the same
+    phase. Falls back on ``asymptotic``, and says so, where there is no history of such windows.
+    """
+
+    def __init__(self, season: str | None = None) -> None:
+        self.season = season
+
+    def judge(
+        self, ref: TableProfile, cur: TableProfile, names: Sequence[str], earlier: Sequence[TableProfile] = ()
+    ) -> Judgement:
+        """The evidence for each feature, from a history of windows as long as the current one."""
+        past, span, anchor, lacking = _usable(ref, cur)
+        windows = Windows.of(past, span, anchor, self.season) if past is not None else None
+        if windows is None or len(windows) < FEWEST:
+            lacking = lacking or f"the reference is not long enough to hold {FEWEST} windows like this one"
+            found = Asymptotic().judge(ref, cur, names)
+            return Judgement(f"{found.assumes} ({lacking})", found.evidence)
+        known = [name for name in names if name in windows.past.counts]
+        monitor = windows.monitor(ref, known)
+        tables = [*(e for e in earlier if e.history is not None and e.history.rows.sum()), cur]
+        judged = monitor.judge(_counts(windows, tables, known), _phases_of(windows, tables, self.season))
+        moving = slow(judged.z, monitor.effective) if len(tables) > 1 else None
+        starts = [windows.past.start(t.history.extent[0]) for t in tables if t.history is not None]
+        evidence = {n: _evidence(judged, moving, starts, i) for i, n in enumerate(known)}
+        evidence = {n: _with_direction(e, ref.features[n], cur.features[n]) for n, e in evidence.items()}
+        return Judgement(_assumes(windows), evidence, sure=len(windows) >= FEW)
+
+
+def stacked(each: Sequence[Ints]) -> Counts:
+    """Coarse counts of F features, each (W, K + 2), as one array with bins up to the largest K."""
+    most = max(counts.shape[1] - 2 for counts in each)
+    bins = np.zeros((len(each[0]), len(each), most), dtype=np.int64)
+    for place, counts in enumerate(each):
+        bins[:, place, : counts.shape[1] - 2] = counts[:, :-2]
+    return Counts(
+        bins, np.stack([counts[:, -1] for counts in each], 1), np.stack([counts[:, -2] for counts in each], 1)
+    )
+
+
+def _usable(ref: TableProfile, cur: TableProfile) -> tuple[Past | None, int, int, str]:
+    """The reference's history, the length and place of the current window in blocks, or what is lacking."""
+    if ref.history is None:
+        return None, 0, 0, "the reference has no time column"
+    if cur.history is None or not cur.history.rows.sum():
+        return None, 0, 0, f"the window has no times in {ref.history.time}"
+    anchor, span = cur.history.extent
+    return ref.history, span, anchor, ""
+
+
+def is_ordered(ref: TableProfile, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which features are numbers."""
+    return np.array([isinstance(ref.features[name], NumericProfile) for name in names], dtype=np.bool_)
+
+
+def _counts(windows: Windows, tables: Sequence[TableProfile], names: Sequence[str]) -> Counts:
+    """The coarse counts of some windows, whatever their times."""
+    past = windows.past
+    return stacked([np.stack([past.coarse(n, table.features[n]) for table in tables]) for n in names])
+
+
+def _phases_of(windows: Windows, tables: Sequence[TableProfile], season: str | None) -> Ints | None:
+    if windows.phases is None or season is None:
+        return None
+    places = np.array([t.history.extent[0] for t in tables if t.history is not None], dtype=np.int64)
+    return _phase(windows.past, windows.span, places, season)
+
+
+def _phases(past: Past, span: int, places: Ints, season: str | None) -> tuple[Ints | None, str]:
+    """The phase of windows that begin at these blocks, or None and why there is none."""
+    if season is None:
+        return None, ""
+    length, cycle = span * past.width, MICROSECONDS[season]
+    if not past.calendar or length >= cycle:
+        return None, f"windows are as long as a {season}: no season is taken out"
+    if season != "year" and cycle % length:
+        return None, f"a {season} is not a whole number of windows: no season is taken out"
+    phases = _phase(past, span, places, season)
+    if not len(phases) or np.bincount(phases).min() < CYCLES:
+        return None, f"the reference holds fewer than {CYCLES} full {season}s: no season is taken out"
+    return phases, f"each {season} like the last"
+
+
+def _phase(past: Past, span: int, places: Ints, season: str) -> Ints:
+    """Which part of the season windows begin in."""
+    cycle = MICROSECONDS[season]
+    part = cycle // PHASES if season == "year" else span * past.width
+    return np.asarray(((places * past.width) % cycle) // part)
+
+
+def _assumes(windows: Windows) -> str:
+    """What the monitor takes for granted, and how much it has seen."""
+    seen = f"windows go on differing as the {count(len(windows), 'window')} of the reference did"
+    few = f"; {FEW} or more would tell better" if len(windows) < FEW else ""
+    notes = (note for note in (windows.past.note, windows.note) if note)
+    return "; ".join([seen + few, *notes])
+
+
+def _evidence(judged: Judged, moving: Slow | None, starts: Sequence[object], feature: int) -> Evidence:
+    """What the last window says of one feature."""
+    parts = {
+        "values": float(judged.value[-1, feature]),
+        "missing": float(judged.missing[-1, feature]),
+        "unseen": float(judged.unseen[-1, feature]),
+    }
+    loudest = int(np.argmin(judged.components[-1, feature]))
+    told = Evidence(
+        parts, COMPONENTS[loudest], _direction(COMPONENTS[loudest], judged.signed[-1, feature, loudest])
+    )
+    if moving is None:
+        return told
+    since = starts[int(moving.onset[feature])]
+    return Evidence(
+        parts,
+        told.component,
+        told.direction,
+        float(moving.evidence[feature]),
+        since,  # type: ignore[arg-type]
+    )
+
+
+def _with_direction(found: Evidence, ref: AnyProfile, cur: AnyProfile) -> Evidence:
+    """The evidence, with whether more or fewer values are missing where that is what moved."""
+    if found.component != "missing":
+        return found
+    return replace(found, direction="up" if cur.missing * ref.rows > ref.missing * cur.rows else "down")
+
+
+def _direction(component: str, signed: float) -> str:
+    """Where a component went: tails, missing and new values can only be said to have become more."""
+    if component in ("low tail", "high tail", "unseen"):
+        return "up"
+    return "up" if signed > 0 else "down" if signed < 0 else ""
+
+
+_: type[Calibration] = History

@@ -1,0 +1,38 @@
+"""The Kolmogorov-Smirnov test of numbers, chi-square of labels: what most tools do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from undrift.calibration import Calibration, Judgement
+from undrift.calibration._independent import Tested, independent, pearson
+from undrift.calibration._tails import kolmogorov
+from undrift.profiles.bins import effective, fine, gaps
+from undrift.profiles.feature import AnyProfile
+from undrift.profiles.numeric import NumericProfile
+from undrift.profiles.table import TableProfile
+
+
+class KsTest:
+    """Takes rows for independent draws: Kolmogorov-Smirnov for numbers, chi-square for labels."""
+
+    def judge(
+        self,
+        ref: TableProfile,
+        cur: TableProfile,
+        names: Sequence[str],
+        earlier: Sequence[TableProfile] = (),  # noqa: ARG002
+    ) -> Judgement:
+        """The evidence of the tests."""
+        return independent(ref, cur, names, largest_gap)
+
+
+def largest_gap(ref: AnyProfile, cur: AnyProfile) -> Tested:
+    """The largest gap between two distribution functions, over the reference's grid."""
+    if not isinstance(ref, NumericProfile):
+        return pearson(ref, cur)
+    before, now = fine(ref, cur)
+    return Tested(kolmogorov(float(abs(gaps(before, now)).max()), effective(before, now)))
+
+
+_: type[Calibration] = KsTest

@@ -1,0 +1,172 @@
+"""undrift calibrate: what a window size promises, from one's own history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from undrift.cli._shell import Json, config_here, emit, loop_here, note, progress, say, table
+from undrift.cli.compare import SOURCE, Columns, Kinds, named, told
+
+if TYPE_CHECKING:
+    from undrift.profiles.table import TableProfile
+    from undrift.variation import FeatureVariation, Variation
+
+
+def calibrate(
+    context: typer.Context,
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[SOURCE]", help=f"{SOURCE} By default the live model's reference."),
+    ] = None,
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The time column of the source.")] = None,
+    windows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--window", metavar="SIZE", help="1d, 6h, or a number of rows; repeat it to compare sizes."
+        ),
+    ] = None,
+    season: Annotated[
+        str | None, typer.Option(metavar="day|week|year", help="Compare with windows of the same phase.")
+    ] = None,
+    alarm_rate: Annotated[float | None, typer.Option(help="The rate to be held, over all features.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The effect to be found, as PSI; default 0.1.")
+    ] = None,
+    columns: Columns = None,
+    kinds: Kinds = None,
+    json: Json = False,
+) -> None:
+    """Show from one's own history how windows differ, how often quiet ones alarm, and what would be found."""
+    from undrift.errors import UndriftError
+    from undrift.variation import variation
+
+    asked: dict[str, Any] = {"season": season, "alarm_rate": alarm_rate, "threshold": threshold}
+    sizes: list[str | None] = [*(windows or ())]
+    if source is None:
+        reference, own = _live(context)
+        asked = {key: own[key] if value is None else value for key, value in asked.items()}
+        sizes = sizes or [own["size"]]
+    else:
+        reference = _profiled(source, time, named(columns), told(kinds), _shortest(sizes))
+    given = {key: value for key, value in asked.items() if value is not None}
+    found: list[Variation] = []
+    failed: list[UndriftError] = []
+    for size in sizes or [None]:
+        try:
+            found.append(variation(reference, size, **given))
+        except UndriftError as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    for error in failed:
+        note(str(error))
+    if json:
+        emit({"windows": [_dict(one) for one in found]})
+        return
+    for one in found:
+        _show(one)
+
+
+def _profiled(
+    source: str, time: str | None, columns: list[str] | None, kinds: dict[str, str], window: str | None
+) -> TableProfile:
+    from undrift.comparison import read_profile
+
+    with progress():
+        return read_profile(source, time=time, columns=columns, kinds=kinds, window=window)
+
+
+def _live(context: typer.Context) -> tuple[TableProfile, dict[str, Any]]:
+    """The live model's reference, and the settings of its workspace."""
+    config = config_here(context)
+    size = str(config.get("windows.size"))
+    own = {
+        "season": config.get("drift.season"),
+        "alarm_rate": config.get("drift.alarm_rate"),
+        "threshold": config.get("drift.threshold") if config.get("drift.metric") == "psi" else None,
+        "size": None if size == "batch" else size,
+    }
+    return loop_here(context).reference(), own
+
+
+def _shortest(sizes: list[str | None]) -> str | None:
+    """The shortest span among the sizes: a history's blocks must not be longer."""
+    from undrift.windows import span
+
+    spans = [size for size in sizes if size is not None and not size.isdecimal()]
+    return min(spans, key=span, default=None)
+
+
+def _show(found: Variation) -> None:
+    from undrift.wording import count, number, percent
+
+    say(
+        f"Windows of {found.size}: {count(found.windows, 'window')} in the history, "
+        f"of about {count(found.rows, 'row')} each"
+    )
+    say(
+        f"{found.alarms} of {found.judged} held-out windows alarmed, {percent(found.backtested)}; "
+        f"{percent(found.alarm_rate)} was asked for. A fifth at a time was judged by what the rest teaches."
+    )
+    if found.note:
+        say(found.note)
+    rows = [
+        (f.name, f.kind, _size(f.between, f), number(f.persistence), _least(f), _rows(f))
+        for f in found.features
+    ]
+    heads = (
+        "feature",
+        "kind",
+        "quiet windows differ by",
+        "persistence",
+        "found in 4 of 5 windows",
+        "rows needed",
+    )
+    table(heads, rows, right=(3, 5))
+    say(f"rows needed: of a window, to find PSI {number(found.threshold)} in 4 of 5 windows of this length")
+    say(_advice(found))
+    say("")
+
+
+def _advice(found: Variation) -> str:
+    """What follows from the table for someone who must choose a window and a threshold."""
+    from undrift.wording import count, number
+
+    sharp = [f for f in found.features if f.least is not None and f.least**2 <= found.threshold]
+    rows = [f for f in found.features if f not in sharp and f.rows is not None]
+    never = len(found.features) - len(sharp) - len(rows)
+    features = count(len(found.features), "feature")
+    parts = [f"A move of PSI {number(found.threshold)} would be found in {len(sharp)} of {features}"]
+    if rows:
+        parts.append(f"with more rows in a window in {len(rows)} more")
+    if never:
+        wide = max(found.features, key=lambda f: f.between)
+        parts.append(
+            f"in {never} not: quiet windows differ by more ({wide.name} most). Look at larger moves, "
+            "or try a longer --window or a --season"
+        )
+    return "; ".join(parts) + "."
+
+
+def _least(feature: FeatureVariation) -> str:
+    return "nothing that was tried" if feature.least is None else f"from {_size(feature.least, feature)}"
+
+
+def _size(move: float, feature: FeatureVariation) -> str:
+    """A move in words: standard deviations of numbers, and as PSI."""
+    from undrift.wording import number
+
+    psi = f"PSI {number(move**2)}"
+    return f"{number(move)} sd ({psi})" if feature.kind == "numeric" else psi
+
+
+def _rows(feature: FeatureVariation) -> str:
+    return "no number would do" if feature.rows is None else f"{feature.rows:,}"
+
+
+def _dict(found: Variation) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(found) | {"backtested": found.backtested}

@@ -1,0 +1,169 @@
+"""How numbers move together: sums of products of scores, block by block, exact and mergeable.
+
+Each value becomes the normal score of its rank in the reference, as a whole number, so that sums of any
+rows are exact in any order. From the sums of a window follow its rank correlations, and the means of
+random cosine features (Rahimi and Recht 2007), by which two joint distributions can be told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from undrift.profiles.feature import AnyProfile
+from undrift.profiles.numeric import NumericProfile
+from undrift.schema import as_numpy
+
+FEATURES = 20
+"""Numeric features that are looked at together, the first ones: the sums grow with the square."""
+
+ROWS = 200_000
+"""Rows of a reference that are summed; of more, each has the same chance, by a hash of its values."""
+
+UNIT = 1024
+"""Scores are counted in parts of so many: finer than the noise of a million rows."""
+
+FREQUENCIES = 32
+"""Random directions in which cosines and sines are summed."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Sums over the scores of d features together.
+
+    ``scores`` maps a feature to the whole-number score of each cell of its grid, ``share`` is the part of
+    all rows that is summed. ``sums`` (B, 1 + d + d (d + 1) / 2 + 2 FREQUENCIES) hold for each block: rows,
+    scores, their products (upper triangle), and cosines and sines in the random directions.
+    """
+
+    scores: Mapping[str, Ints]
+    share: float
+    sums: Ints
+
+    @classmethod
+    def over(cls, features: Mapping[str, AnyProfile]) -> Joint | None:
+        """The sums of no rows for the first numeric features; None where there are fewer than two."""
+        chosen = {n: f for n, f in features.items() if isinstance(f, NumericProfile) and len(f.counts) > 3}
+        names = list(chosen)[:FEATURES]
+        if len(names) < 2:
+            return None
+        rows = max(chosen[name].rows for name in names)
+        share = min(1.0, ROWS / max(rows, 1))
+        return cls({name: _scores(chosen[name]) for name in names}, share, np.empty((0, 0), np.int64)).empty()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that are looked at together."""
+        return tuple(self.scores)
+
+    @property
+    def width(self) -> int:
+        """How many sums there are for each block."""
+        d = len(self.scores)
+        return 1 + d + d * (d + 1) // 2 + 2 * FREQUENCIES
+
+    def empty(self) -> Joint:
+        """The sums of no blocks."""
+        return self.of(np.empty((0, self.width), np.int64))
+
+    def of(self, sums: Ints) -> Joint:
+        """The same features with other sums."""
+        return replace(self, sums=sums)
+
+    def summed(self, batch: pa.RecordBatch, edges: Mapping[str, Floats]) -> Ints:
+        """The sums of the rows of a batch, shape (width,); missing values score 0, as the median does."""
+        if not all(name in batch.schema.names and _is_number(batch, name) for name in self.names):
+            return np.zeros(self.width, np.int64)
+        values = np.stack([_floats(batch.column(name)) for name in self.names], axis=1)
+        values = values[_kept(values, self.share)]
+        scores = np.zeros(values.shape, np.int64)
+        for place, name in enumerate(self.names):
+            known = ~np.isnan(values[:, place])
+            cells = np.searchsorted(edges[name], values[known, place], side="right")
+            scores[known, place] = self.scores[name][cells]
+        return _sums(scores)
+
+
+def correlations(sums: Ints, features: int) -> tuple[Floats, Floats]:
+    """Rank correlations (B, P) of the P pairs of features, and the rows (B,) behind them."""
+    rows = sums[:, 0].astype(np.float64)
+    safe = np.maximum(rows, 1)[:, None]
+    means = sums[:, 1 : 1 + features] / safe / UNIT
+    first, second = np.triu_indices(features)
+    products = sums[:, 1 + features : 1 + features + len(first)] / safe / UNIT**2
+    spread = products - means[:, first] * means[:, second]
+    deviation = np.sqrt(np.maximum(spread[:, first == second], 1e-9))
+    pairs = first != second
+    return (
+        np.clip(spread[:, pairs] / (deviation[:, first[pairs]] * deviation[:, second[pairs]]), -0.999, 0.999),
+        rows,
+    )
+
+
+def waves(sums: Ints) -> Floats:
+    """Means of the random cosines and sines (B, 2 FREQUENCIES)."""
+    return np.asarray(sums[:, -2 * FREQUENCIES :] / np.maximum(sums[:, :1], 1) / UNIT)
+
+
+def directions(features: int) -> Floats:
+    """The random directions (features, FREQUENCIES), the same always: a Gaussian kernel of median width."""
+    random = np.random.default_rng(20_071_203)
+    return np.asarray(random.normal(0.0, 1.0, (features, FREQUENCIES)) / np.sqrt(2.0 * features))
+
+
+def _sums(scores: Ints) -> Ints:
+    features = scores.shape[1]
+    products = scores.T @ scores
+    turned = scores / UNIT @ directions(features)
+    waves_ = np.concatenate([np.cos(turned), np.sin(turned)], axis=1)
+    return np.concatenate(
+        [
+            [len(scores)],
+            scores.sum(axis=0),
+            products[np.triu_indices(features)],
+            np.rint(waves_ * UNIT).astype(np.int64).sum(axis=0),
+        ]
+    ).astype(np.int64)
+
+
+def _scores(profile: NumericProfile) -> Ints:
+    """The normal score of the middle rank of each cell, in units."""
+    counts = profile.ordered
+    total = max(int(counts.sum()), 1)
+    middle = np.clip((np.cumsum(counts) - counts / 2) / total, 0.5 / total, 1 - 0.5 / total)
+    return np.array([round(UNIT * NormalDist().inv_cdf(u)) for u in middle.tolist()], dtype=np.int64)
+
+
+def _is_number(batch: pa.RecordBatch, name: str) -> bool:
+    type_ = batch.schema.field(name).type
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
+
+
+def _floats(column: pa.Array) -> Floats:
+    """The values as floats, NaN where there is none."""
+    found = column.cast(pa.float64())
+    return np.asarray(as_numpy(found.fill_null(np.nan)), dtype=np.float64)
+
+
+def _kept(values: Floats, share: float) -> NDArray[np.bool_]:
+    """Which rows are summed: by a hash of their values, so that it does not depend on how rows are cut."""
+    if share >= 1:
+        return np.ones(len(values), dtype=np.bool_)
+    mixed = np.zeros(len(values), dtype=np.uint64)
+    for column in np.ascontiguousarray(values.T).view(np.uint64):
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return mixed < np.uint64(min(share, 1.0) * (2**64 - 2**11))
+
+
+def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs of features in the order of their correlations."""
+    return [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
