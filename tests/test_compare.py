@@ -796,3 +796,17 @@ def test_a_full_disk_leaves_the_old_profile_and_says_so(files):
     assert "kept.profile cannot be written: File too large" in done.stderr
     assert Path("kept.profile").read_bytes() == before
     assert not list(files.glob("*.part"))
+
+
+def test_a_column_that_was_left_out_and_is_gone_is_said_but_is_no_drift():
+    before = rows(500).assign(day=pd.date_range("2024-01-01", periods=500), uid=[f"u{i}" for i in range(500)])
+    result = ud.compare(before, before.drop(columns=["day", "uid"]))
+    assert result.verdict == "stable"
+    assert {f.column: f.check for f in result.record.faults} == {"day": "gone", "uid": "gone"}
+    assert not ud.compare(before, before).record.faults
+
+
+def test_features_are_ranked_by_the_metric_that_is_shown():
+    result = ud.compare(rows(4000), rows(4000, seed=5), calibration="threshold")
+    shown = [f.findings[0].value for f in result.record.features if f.verdict == "stable"]
+    assert shown == sorted(shown, reverse=True)

@@ -14,10 +14,11 @@ import pytest
 
 from conftest import moving_stream
 from undrift import inputs
-from undrift.errors import BusyError, DataError, LeakError, NotFoundError, TooFewError
+from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.limits import Limits
 from undrift.loop import LEASE, Loop
+from undrift.models import OUTPUT
 from undrift.plugins import build
 from undrift.records import (
     Comparison,
@@ -532,3 +533,68 @@ def test_a_champion_that_the_ledger_does_not_know_is_refused() -> None:
         connection.exec_driver_sql("update champion set version = 999")
     with pytest.raises(UndriftError, match="the ledger's last word"):
         loop.live()
+
+
+# The calibrated monitor in the loop ----------------------------------------------------------
+
+
+def test_the_models_own_output_is_compared_as_if_it_were_a_feature(loop: Loop) -> None:
+    found = [c for c in loop.store.all(Comparison) if c.window]
+    assert all(OUTPUT in {f.name for f in c.features} for c in found)
+    assert found[-1].calibration == "history"
+    assert OUTPUT in loop.reference().features
+    assert OUTPUT not in {f.name for f in loop.check(moving_stream().tail(200)).record.features}
+
+
+def test_the_reference_of_the_output_is_not_that_of_a_model_that_knows_its_rows() -> None:
+    """A tree without bounds repeats its labels; on new rows its output would look like drift every time."""
+    frame = moving_stream(change=99)
+    parrot = make_loop(frame, {"use": "never"}, trainer=Estimator("sklearn.tree:DecisionTreeRegressor", {}))
+    recording = recorded(parrot, frame)
+    parrot.start(recording.past)
+    for _ in play(parrot, recording, parrot.label_delay):
+        pass
+    output = [f for c in parrot.store.all(Comparison) for f in c.features if f.name == OUTPUT]
+    assert len(output) == 26 - HISTORY - 1
+    assert sum(f.verdict == "drift" for f in output) <= 1
+
+
+def test_a_window_whose_predictions_fail_is_compared_without_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = moving_stream()
+    broken = make_loop(frame)
+    recording = recorded(broken, frame)
+    broken.start(recording.past)
+
+    def fail(*_: object) -> object:
+        raise ModelError("the model is broken", "Mend it.")
+
+    monkeypatch.setattr(broken.models, "ask", fail)
+    window = recording.production[0]
+    report = broken.step(recording.rows(window), now=window.end)
+    assert report.comparison is not None
+    assert OUTPUT not in {f.name for f in report.comparison.features}
+    assert not report.comparison.lost
+
+
+def test_a_change_is_dated_and_a_new_champion_learns_from_windows_after_it(loop: Loop) -> None:
+    moved = [
+        f.since
+        for c in loop.store.all(Comparison)
+        for f in c.features
+        if c.window and c.window.index >= 12 and f.name == "x" and f.since
+    ]
+    assert moved, "once two windows have moved the first of them is named"
+    assert moved[0].startswith("2024-01-04T00"), "the change comes with the 13th window of six hours"
+    notes = {c.assumes for c in loop.store.all(Comparison) if c.reference == 2}
+    assert all("before the change of 2024-01-04" in note for note in notes)
+    assert sum(loop.first().importance.values()) == pytest.approx(1)
+
+
+def test_without_times_rows_are_taken_for_independent() -> None:
+    frame = moving_stream().drop(columns="at")
+    schema = infer(inputs.read(frame), target="y", id="id")
+    untimed = make_loop(moving_stream(), schema=schema, cut=Cut.of(120), label_delay=timedelta(0))
+    untimed.start(inputs.read(frame[: HISTORY * 120]))
+    report = untimed.step(inputs.read(frame[HISTORY * 120 : (HISTORY + 1) * 120]))
+    assert report.comparison is not None
+    assert report.comparison.calibration == "asymptotic"

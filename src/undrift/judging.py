@@ -18,6 +18,7 @@ from undrift.profiles.table import TableProfile
 from undrift.quality import faults
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Together
 from undrift.verdicts import MINIMUM_ROWS, WORST_FIRST, verdict, worst
+from undrift.wording import deciding
 
 Key = tuple[str | None, str, bool]
 """A segment (None for all rows), a feature of it, or what looks at all features together (True)."""
@@ -254,10 +255,15 @@ def _finding(
 
 
 def _faults(ref: TableProfile, cur: TableProfile, names: Iterable[str]) -> tuple[Fault, ...]:
-    """What looks broken, feature by feature, and the columns of another type first."""
+    """What looks broken, feature by feature; columns of another type, and those left out and gone, first."""
     retyped = [Fault(name, "type", cur.left_out.get(name, "has another type")) for name in cur.retyped]
+    gone = [
+        Fault(name, "gone", f"the column is gone (it was left out: {reason})")
+        for name, reason in ref.left_out.items()
+        if reason != "target" and name in ref.columns and cur.columns and name not in cur.columns
+    ]
     found = [faults(name, ref.features[name], cur.features[name]) for name in names]
-    return (*retyped, *(fault for some in found for fault in some))
+    return (*retyped, *gone, *(fault for some in found for fault in some))
 
 
 def _order(one: TableProfile, other: TableProfile) -> list[str]:
@@ -268,8 +274,7 @@ def _order(one: TableProfile, other: TableProfile) -> list[str]:
 def _worst_first(feature: FeatureComparison) -> tuple[int, float]:
     """By verdict, then by how far over the limit, weighted by what the model makes of it."""
     weight = 1.0 if feature.relevance is None else feature.relevance
-    decided = [f for f in feature.findings if f.verdict == feature.verdict] or feature.findings
-    return WORST_FIRST.index(feature.verdict), -weight * max(map(_relative, decided))
+    return WORST_FIRST.index(feature.verdict), -weight * _relative(deciding(feature.findings))
 
 
 def _relative(finding: Finding) -> float:

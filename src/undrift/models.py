@@ -229,8 +229,9 @@ class Models:
     def watch_output(self, number: int) -> None:
         """Add what a version predicts to its reference, so that its output is compared as features are.
 
-        A model knows the rows it was fitted on too well. So for one that was trained here, rows are predicted
-        by a model that was fitted on the other half of the windows. Without such predictions nothing is added.
+        A model knows the rows it was fitted on too well. So for one that was trained here, rows are
+        predicted by a model that was fitted on the other half of the windows. Without such predictions
+        nothing is added.
         """
         reference = self.reference(number)
         if OUTPUT in reference.features or self.schema.task is None:
@@ -257,7 +258,7 @@ class Models:
         return of_schema(rows.append_column(OUTPUT, pa.array(values)), watched, like, window)
 
     def _honest_output(self, version: Version) -> tuple[pa.Table, NDArray[np.float64]]:
-        """Rows of a version's reference, and predictions by a model that did not see them, if there can be one."""
+        """Rows of a version's reference, and predictions by a model that did not see them, if it can be."""
         if version.snapshot is None or self.trainer is None:
             rows = self.trained_rows(version.number)
             if version.number != FOREIGN:

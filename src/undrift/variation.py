@@ -111,7 +111,7 @@ def variation(
     least = _least(counts, ordered, windows.phases, level)
     between = _between(counts, ordered, windows.phases)
     rows = int(np.median(windows.past.rows))
-    persistence = windows.monitor(reference, names).persistence[:, 0]
+    persistence = windows.fitted(reference, tuple(names)).persistence[:, 0]
     features = tuple(
         FeatureVariation(
             name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undrift.calibration._predictive import MOST, NOTICED
-from undrift.calibration._scores import Bools, Floats, Places
+from undrift.calibration._scores import Floats, Places
 
 STEPS = np.array([0.5, 1.0, 2.0, 3.0])
 """Moves that are listened for, in standard deviations of a window's score."""
@@ -34,18 +34,6 @@ class Slow:
     onset: Places
     component: Places
     sign: Places
-
-    def alarms(self, alarm_rate: float) -> Bools:
-        """Which features drift (F,), on average 1 / alarm_rate windows or more between false alarms.
-
-        e-BH over features (Wang and Ramdas 2022): the k strongest, if the k-th has F / (k alarm_rate).
-        """
-        features = len(self.evidence)
-        order = np.argsort(-self.evidence)
-        passed = self.evidence[order] * np.arange(1, features + 1) >= features / alarm_rate
-        found = np.zeros(features, dtype=np.bool_)
-        found[order[: int(np.flatnonzero(passed).max(initial=-1)) + 1]] = True
-        return found
 
 
 def slow(z: Floats, effective: Floats, persistence: Floats | None = None) -> Slow:

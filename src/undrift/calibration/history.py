@@ -31,6 +31,9 @@ CYCLES = 3
 MICROSECONDS = {"day": 86_400_000_000, "week": 604_800_000_000, "year": 31_556_952_000_000}
 """Lengths of the seasons; the year is the mean Gregorian one."""
 
+SLOWLY = "; slow drift is asked for apart, at the same rate"
+"""What is said where the windows before are known."""
+
 PHASES = 12
 """Phases of a year: about its months."""
 
@@ -53,10 +56,17 @@ class Windows:
 
     @classmethod
     def of(cls, past: Past, span: int, anchor: int, season: str | None = None) -> Windows:
-        """Cut a history into windows of ``span`` blocks, one of which would begin at block ``anchor``."""
-        merged, numbers = past.windows(span, anchor)
-        phases, note = _phases(past, span, anchor + numbers * span, season)
-        return cls(merged, span, anchor, phases, note)
+        """Cut a history into windows of ``span`` blocks, one of which would begin at block ``anchor``.
+
+        What was cut once is kept with the history: many windows are judged by one reference.
+        """
+        kept: dict[object, Windows] = vars(past).setdefault("cut", {})
+        key = (span, anchor % span, season)
+        if key not in kept:
+            merged, numbers = past.windows(span, anchor)
+            phases, note = _phases(past, span, anchor + numbers * span, season)
+            kept[key] = cls(merged, span, anchor, phases, note)
+        return kept[key]
 
     def __len__(self) -> int:
         return len(self.past.blocks)
@@ -91,9 +101,12 @@ class Windows:
                 counts[window, -2] += rows
         return counts
 
-    def monitor(self, ref: TableProfile, names: Sequence[str]) -> Monitor:
-        """What these windows say of those to come."""
-        return Monitor.of(self.counts(ref, names), is_ordered(ref, names), self.phases)
+    def fitted(self, ref: TableProfile, names: tuple[str, ...]) -> Monitor:
+        """What these windows say of those to come; fitted once."""
+        kept: dict[object, Monitor] = vars(self).setdefault("monitors", {})
+        if names not in kept:
+            kept[names] = Monitor.of(self.counts(ref, names), is_ordered(ref, names), self.phases)
+        return kept[names]
 
 
 class History:
@@ -118,15 +131,16 @@ class History:
             lacking = lacking or f"the reference is not long enough to hold {FEWEST} windows like this one"
             found = Asymptotic().judge(ref, cur, names)
             return Judgement(f"{found.assumes} ({lacking})", found.evidence)
-        known = [name for name in names if name in windows.past.counts]
-        monitor = windows.monitor(ref, known)
-        tables = [*(e for e in earlier if e.history is not None and e.history.rows.sum()), cur]
+        known = tuple(name for name in names if name in windows.past.counts)
+        monitor = windows.fitted(ref, known)
+        tables = [*(table for table in earlier if _comparable(table, known)), cur]
         judged = monitor.judge(_counts(windows, tables, known), _phases_of(windows, tables, self.season))
-        moving = slow(judged.z, monitor.effective) if len(tables) > 1 else None
+        moving = slow(judged.z, monitor.effective, monitor.persistence) if len(tables) > 1 else None
         starts = [windows.past.start(t.history.extent[0]) for t in tables if t.history is not None]
         evidence = {n: _evidence(judged, moving, starts, i) for i, n in enumerate(known)}
-        evidence = {n: _with_direction(e, ref.features[n], cur.features[n]) for n, e in evidence.items()}
-        return Judgement(_assumes(windows), evidence, sure=len(windows) >= FEW)
+        evidence = {n: _in_words(e, ref.features[n], cur.features[n]) for n, e in evidence.items()}
+        assumes = _assumes(windows) + (SLOWLY if moving is not None else "")
+        return Judgement(assumes, evidence, sure=len(windows) >= FEW)
 
 
 def stacked(each: Sequence[Ints]) -> Counts:
@@ -148,6 +162,12 @@ def _usable(ref: TableProfile, cur: TableProfile) -> tuple[Past | None, int, int
         return None, 0, 0, f"the window has no times in {ref.history.time}"
     anchor, span = cur.history.extent
     return ref.history, span, anchor, ""
+
+
+def _comparable(earlier: TableProfile, names: Sequence[str]) -> bool:
+    """Whether an earlier window has times and all the features."""
+    timed = earlier.history is not None and bool(earlier.history.rows.sum())
+    return timed and all(name in earlier.features for name in names)
 
 
 def is_ordered(ref: TableProfile, names: Sequence[str]) -> NDArray[np.bool_]:
@@ -221,11 +241,13 @@ def _evidence(judged: Judged, moving: Slow | None, starts: Sequence[object], fea
     )
 
 
-def _with_direction(found: Evidence, ref: AnyProfile, cur: AnyProfile) -> Evidence:
-    """The evidence, with whether more or fewer values are missing where that is what moved."""
-    if found.component != "missing":
-        return found
-    return replace(found, direction="up" if cur.missing * ref.rows > ref.missing * cur.rows else "down")
+def _in_words(found: Evidence, ref: AnyProfile, cur: AnyProfile) -> Evidence:
+    """The evidence with what moved in a feature of labels, and whether more or fewer values are missing."""
+    if found.component == "missing":
+        return replace(found, direction="up" if cur.missing * ref.rows > ref.missing * cur.rows else "down")
+    if isinstance(ref, CategoricalProfile) and found.component != "unseen":
+        return replace(found, component="shares", direction="")
+    return found
 
 
 def _direction(component: str, signed: float) -> str:

@@ -60,8 +60,8 @@ def calibrate(
             failed.append(error)
     if not found:
         raise failed[0]
-    for error in failed:
-        note(str(error))
+    for problem in failed:
+        note(str(problem))
     if json:
         emit({"windows": [_dict(one) for one in found]})
         return

@@ -77,7 +77,7 @@ class History:
     ``width`` is the length of a block: microseconds where ``calendar``, else in units of the time column.
     ``blocks`` are the places of the B blocks that have rows, rising; ``counts`` maps a feature to an array
     of shape (B, K + 2): its K bins, rows with a label the reference never had, rows without a value.
-    ``stays`` maps a feature of labels to the first and the last block of each label of its vocabulary, (2, L).
+    ``stays`` maps a feature of labels to the first and last block of each label of its vocabulary, (2, L).
     ``joint`` holds sums over features together for the same blocks, ``note`` says what should be known
     about the choice of blocks.
     """
