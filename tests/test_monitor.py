@@ -412,6 +412,31 @@ def test_a_season_needs_three_cycles_and_then_the_phase_of_every_window():
         monitor.judge(part(every, slice(1)), np.array([7]))
 
 
+# Labels
+
+
+@pytest.mark.parametrize("day", [0.0, 0.2])
+@pytest.mark.parametrize("labels", [3, 6, 20])
+def test_labels_alarm_at_the_nominal_rate_few_or_many_whether_or_not_days_differ(labels, day):
+    random = np.random.default_rng([60, labels])
+    shares = np.exp(day * random.normal(size=(66, 200, labels)))
+    every = windows(random, 400, shares / shares.sum(-1, keepdims=True))
+    judged = Monitor.of(part(every, slice(56)), np.zeros(200, bool)).judge(part(every, slice(56, 66)))
+    for alpha in (0.05, 0.01):
+        false = np.mean(judged.p_value <= alpha)
+        assert alpha / 4 < false < 1.5 * alpha
+
+
+def test_a_change_of_one_of_three_labels_is_found_about_as_often_as_chi_square_does():
+    random = np.random.default_rng(61)
+    every = windows(random, 125, np.full((40, 300, 3), 1 / 3))
+    now = windows(random, 125, np.tile([0.5, 0.25, 0.25], (1, 300, 1)))
+    found = Monitor.of(every, np.zeros(300, bool)).judge(now).p_value[0]
+    tables = np.stack([every.bins.sum(0), now.bins[0]], 1)
+    chi_square = np.array([stats.chi2_contingency(table)[1] for table in tables])
+    assert np.mean(found <= 0.01) > 0.85 * np.mean(chi_square <= 0.01) > 0.5
+
+
 # Slow drift
 
 

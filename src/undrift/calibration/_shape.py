@@ -28,15 +28,15 @@ class Level:
     """Of forms over their iid expectation, all (F,).
 
     Their mean and its degrees of freedom, and the effective windows behind them; the mean and deviation of
-    their logarithm, and its degrees of freedom.
+    the forms made even (see ``_evened``), and its degrees of freedom.
     """
 
     mean: Floats
     freedom: Floats
     windows: Floats
-    log_mean: Floats
-    log_sd: Floats
-    log_freedom: Floats
+    even_mean: Floats
+    even_sd: Floats
+    even_freedom: Floats
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Shape:
 
     ``mean`` (F, P + 2, K) residual shares per phase and what squared moves of location and spread add to
     them, the rows ``behind`` phases (F, P), ``middle`` (F, 2) and ``covariance`` (F, 2, 2) of the squares;
-    ``level`` of the forms, the ``rows`` (F,) of a typical window, and whether anything is left (F,).
+    ``level`` of the forms, the ``rows`` (F,) of a typical window, whether anything is left (F,), and whether
+    the form is ``bare`` (F,): of labels, with no scores taken out.
     """
 
     mean: Floats
@@ -55,6 +56,7 @@ class Shape:
     level: Level
     rows: Floats
     exists: Bools
+    bare: Bools
 
 
 def shape(seen: Measured, moved: Floats, basis: Basis, phase: Places) -> Shape:
@@ -71,12 +73,13 @@ def shape(seen: Measured, moved: Floats, basis: Basis, phase: Places) -> Shape:
     q = np.where(valid, np.maximum(form / np.maximum(1 - lever, BARE), LEAST), 0.0)
     typical = seen.rows.sum(1) / some(seen.rows > 0)
     most = _freedom(basis, typical)
-    level = _level(q, valid, (behind > 0).sum(1), most)
-    return Shape(mean, behind, middle, covariance, level, np.maximum(typical, 1.0), most > 0)
+    bare = np.logical_not(np.any(basis.exists, axis=0))
+    level = _level(q, valid, (behind > 0).sum(1), most, bare)
+    return Shape(mean, behind, middle, covariance, level, np.maximum(typical, 1.0), most > 0, bare)
 
 
 def left_over(shape: Shape, seen: Measured, moved: Floats, basis: Basis, phase: Places) -> Floats:
-    """p-values (F, W) of the residual forms of windows: the larger of an F and of a log-t prediction."""
+    """p-values (F, W) of the residual forms of windows: the larger of an F and of a t prediction."""
     from scipy.special import fdtrc, stdtr
 
     x = _squares(moved, shape.middle)
@@ -87,10 +90,10 @@ def left_over(shape: Shape, seen: Measured, moved: Floats, basis: Basis, phase: 
     q = form / (1 + seen.rows * lever) * level / grown
     nu, windows = of.freedom[:, None], of.windows[:, None]
     by_f = fdtrc(nu, nu * windows, q / level)
-    sd = of.log_sd[:, None] * np.sqrt(1 + 1 / windows)
-    distance = (np.log(np.maximum(q, LEAST)) - of.log_mean[:, None]) / sd
-    by_log = stdtr(of.log_freedom[:, None], -distance)
-    return np.where(shape.exists[:, None] & (seen.rows > 0), np.maximum(by_f, by_log), 1.0)
+    sd = of.even_sd[:, None] * np.sqrt(1 + 1 / windows)
+    distance = (_evened(q, shape.bare) - of.even_mean[:, None]) / sd
+    by_t = stdtr(of.even_freedom[:, None], -distance)
+    return np.where(shape.exists[:, None] & (seen.rows > 0), np.maximum(by_f, by_t), 1.0)
 
 
 def _squares(moved: Floats, middle: Floats) -> Floats:
@@ -150,7 +153,16 @@ def _freedom(basis: Basis, rows: Floats) -> Floats:
     return np.asarray(each.sum(1) ** 2 / np.maximum((each**2).sum(1), TINY))
 
 
-def _level(q: Floats, valid: Bools, phases: Floats, most: Floats) -> Level:
+def _evened(q: Floats, bare: Bools) -> Floats:
+    """Forms (F, W) made about normal: logarithms, cube roots of bare ones (Wilson and Hilferty 1931).
+
+    What is left of numbers is heavy-tailed; few labels have few degrees of freedom, and the logarithm of a
+    chi-square with few of them is far from normal.
+    """
+    return np.where(bare[:, None], np.cbrt(q), np.log(np.maximum(q, LEAST)))
+
+
+def _level(q: Floats, valid: Bools, phases: Floats, most: Floats, bare: Bools) -> Level:
     """Level of the forms q (F, W); their degrees of freedom, by moments, are at most ``most`` (F,)."""
     count = some(valid)
     mean = np.maximum(q.sum(1) / count, LEAST)
@@ -161,15 +173,14 @@ def _level(q: Floats, valid: Bools, phases: Floats, most: Floats) -> Level:
     windows = np.maximum((count - phases) * (1 - r) / (1 + r), 1.0)
     freedom = 2 * mean**2 * np.maximum(count - 1, 1.0) / squares
     freedom = np.clip(freedom, 1.0, np.maximum(most, 1.0))
-    return Level(mean, freedom, windows, *_logs(q, valid, windows))
+    return Level(mean, freedom, windows, *_moments(np.where(valid, _evened(q, bare), 0.0), valid, windows))
 
 
-def _logs(q: Floats, valid: Bools, windows: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean, deviation (upwards at least) and degrees of freedom (F,) of logarithms of the forms q (F, W)."""
+def _moments(even: Floats, valid: Bools, windows: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean, deviation (upwards at least) and degrees of freedom (F,) of evened forms (F, W)."""
     count = some(valid)
-    log = np.log(np.where(valid, q, 1.0))
-    mean = log.sum(1) / count
-    around = np.where(valid, log - mean[:, None], 0.0)
+    mean = even.sum(1) / count
+    around = np.where(valid, even - mean[:, None], 0.0)
     squares = np.maximum((around**2).sum(1), 2 * (np.maximum(around, 0.0) ** 2).sum(1))
     sd = np.maximum(np.sqrt(squares / np.maximum(count - 1, 1.0)), LEAST)
     return mean, sd, believed(around, np.asarray(valid, dtype=np.float64), windows)

@@ -39,9 +39,6 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Show from one's own history how windows differ, how often quiet ones alarm, and what would be found."""
-    from undrift.errors import UndriftError
-    from undrift.variation import variation
-
     asked: dict[str, Any] = {"season": season, "alarm_rate": alarm_rate, "threshold": threshold}
     sizes: list[str | None] = [*(windows or ())]
     if source is None:
@@ -51,22 +48,31 @@ def calibrate(
     else:
         reference = _profiled(source, time, named(columns), told(kinds), _shortest(sizes))
     given = {key: value for key, value in asked.items() if value is not None}
+    found = _tried(reference, sizes or [None], given)
+    if json:
+        emit({"windows": [_dict(one) for one in found]})
+        return
+    for one in found:
+        _show(one)
+
+
+def _tried(reference: TableProfile, sizes: list[str | None], settings: dict[str, Any]) -> list[Variation]:
+    """What each window size promises; sizes for which nothing can be said are named on stderr."""
+    from undrift.errors import UndriftError
+    from undrift.variation import variation
+
     found: list[Variation] = []
     failed: list[UndriftError] = []
-    for size in sizes or [None]:
+    for size in sizes:
         try:
-            found.append(variation(reference, size, **given))
+            found.append(variation(reference, size, **settings))
         except UndriftError as error:
             failed.append(error)
     if not found:
         raise failed[0]
     for problem in failed:
         note(str(problem))
-    if json:
-        emit({"windows": [_dict(one) for one in found]})
-        return
-    for one in found:
-        _show(one)
+    return found
 
 
 def _profiled(
