@@ -298,9 +298,9 @@ def quiet(full: bool) -> Section:
                 missed.append(f"quiet, {world}, {rows:,} rows, α = {alpha:g}: {share:.3f}")
     heads = " | ".join(f"{w.name} n={'/'.join(f'{s:,}' for s in sizes)}" for w in (IID, AR1, SEASON))
     text = (
-        "The share of alarms of one feature in a window, where nothing changes. A history of 56 days, a window a"
-        " day of n rows. *AR(1)*: each row depends on the one before. *Season*: a weekly wave of .2 standard"
-        ' deviations, day effects of .05 in level and 3 % in spread; undrift is told `season = "week"`.'
+        "The share of alarms of one feature in a window, where nothing changes. A history of 56 days, a"
+        " window a day of n rows. *AR(1)*: each row depends on the one before. *Season*: a weekly wave of .2"
+        ' standard deviations, day effects of .05 in level and 3 % in spread; undrift is told `season = "week"`.'
         f"\n\n| rule | {heads} |\n|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n\nTarget: at most 1.3 times .05 and"
@@ -337,8 +337,8 @@ def power(full: bool) -> Section:
                 f"| {world.name} | {change} | {rate(one.p_values <= 0.01)} | {least:.2f} | {rate(rule)} |"
             )
     text = (
-        "The share of windows of 1,000 rows in which one changed feature is found, by undrift at α = .01 and by"
-        " Jensen-Shannon rule with three deviations of reference chunks as large as the window (its own false"
+        "The share of windows of 1,000 rows in which one changed feature is found, by undrift at α = .01 and"
+        " by the Jensen-Shannon rule with three deviations of reference chunks as large as the window (its own false"
         " alarms stand above).\n\n| world | change | undrift | at least | JS, mean + 3 sd |\n"
         "|---|---|--:|--:|--:|\n" + "\n".join(lines)
     )
@@ -360,8 +360,8 @@ def many(full: bool) -> Section:
                 missed.append(f"many, {world.name}, {rows:,} rows: {np.mean(alarmed):.3f}, at most {most}")
         lines.append(f"| {world.name} | {' | '.join(shares)} | {most:g} |")
     text = (
-        "Twenty features, 180 days of history, nothing changes: the share of windows where any feature is found"
-        " at `alarm_rate = 0.01`, without a threshold (`threshold = 0`); with one there are fewer.\n\n"
+        "Twenty features, 180 days of history, nothing changes: the share of windows where any feature is"
+        " found at `alarm_rate = 0.01`, without a threshold (`threshold = 0`); with one there are fewer.\n\n"
         "| world | n=200 | 1,000 | 5,000 | at most |\n|---|--:|--:|--:|--:|\n" + "\n".join(lines)
     )
     return Section("many", text, missed)
@@ -401,8 +401,8 @@ def slow(full: bool) -> Section:
                 f"slow, quiet at autocorrelation {lasting:g}: every {between:.0f} windows, asked for 100"
             )
     text = (
-        "One of twenty features moves by .1 standard deviations and stays there. Windows until it is found, the"
-        " median of simulations: with the windows before (`earlier=`), and from each window alone.\n\n"
+        "One of twenty features moves by .1 standard deviations and stays there. Windows until it is found,"
+        " the median of simulations: with the windows before (`earlier=`), and from each window alone.\n\n"
         "| world | with the windows before | each window alone |\n|---|--:|--:|\n"
         + "\n".join(lines)
         + f"\n\nFalse alarms of slow drift with nothing changed: {'; '.join(quiet_for)} (at most 1 in 100)."
@@ -516,9 +516,9 @@ def judging(_: bool) -> Section:
         [] if cold <= 0.05 else [f"judging, reference read and fitted too: {1000 * cold:.0f} ms, at most 50"]
     )
     text = (
-        "One window of 100 features (80 numbers, 20 labels) judged from profiles on disk, with a history of 200"
-        f" days: {1000 * warm:.0f} ms of CPU for the second and later windows of a reference, {1000 * cold:.0f} ms with"
-        f" the reference ({size / 1024:.0f} KiB) read and the monitor fitted anew; 50 ms was asked for."
+        "One window of 100 features (80 numbers, 20 labels) judged from profiles on disk, with a history of"
+        f" 200 days: {1000 * warm:.0f} ms of CPU for the second and later windows of a reference,"
+        f" {1000 * cold:.0f} ms with the reference ({size / 1024:.0f} KiB) read and the monitor fitted anew; 50 ms was asked for."
     )
     return Section("judging", text, missed)
 
