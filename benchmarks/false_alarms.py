@@ -300,7 +300,8 @@ def quiet(full: bool) -> Section:
     text = (
         "The share of alarms of one feature in a window, where nothing changes. A history of 56 days, a"
         " window a day of n rows. *AR(1)*: each row depends on the one before. *Season*: a weekly wave of .2"
-        ' standard deviations, day effects of .05 in level and 3 % in spread; undrift is told `season = "week"`.'
+        " standard deviations, day effects of .05 in level and 3 % in spread; undrift is told"
+        ' `season = "week"`.'
         f"\n\n| rule | {heads} |\n|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n\nTarget: at most 1.3 times .05 and"
@@ -338,7 +339,8 @@ def power(full: bool) -> Section:
             )
     text = (
         "The share of windows of 1,000 rows in which one changed feature is found, by undrift at α = .01 and"
-        " by the Jensen-Shannon rule with three deviations of reference chunks as large as the window (its own false"
+        " by the Jensen-Shannon rule with three deviations of reference chunks as large as"
+        " the window (its own false"
         " alarms stand above).\n\n| world | change | undrift | at least | JS, mean + 3 sd |\n"
         "|---|---|--:|--:|--:|\n" + "\n".join(lines)
     )
@@ -518,7 +520,8 @@ def judging(_: bool) -> Section:
     text = (
         "One window of 100 features (80 numbers, 20 labels) judged from profiles on disk, with a history of"
         f" 200 days: {1000 * warm:.0f} ms of CPU for the second and later windows of a reference,"
-        f" {1000 * cold:.0f} ms with the reference ({size / 1024:.0f} KiB) read and the monitor fitted anew; 50 ms was asked for."
+        f" {1000 * cold:.0f} ms with the reference ({size / 1024:.0f} KiB) read and the"
+        f" monitor fitted anew; 50 ms was asked for."
     )
     return Section("judging", text, missed)
 
