@@ -546,11 +546,8 @@ SECTIONS = {
     "judging": judging,
 }
 
-HEAD = """# False alarms
-
-How often undrift's calibrated monitor alarms when nothing has changed, and how much it finds when
-something has.
-"""
+HEAD = "# False alarms
+"
 
 
 def publish(sections: list[Section], command: str) -> None:
