@@ -21,15 +21,12 @@ from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import Column, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
-from undrift.stores import Store, keep
+from undrift.stores import WITH_OUTPUT, Store, keep, reference_profile
 from undrift.trainers import Trainer
 from undrift.windows import spanning
 
 OUTPUT = "(prediction)"
 """What the model's own output is called among the features that are compared."""
-
-WITH_OUTPUT = "/output"
-"""Behind the name of a version: its reference together with what it predicts."""
 
 HALVES = 2
 """Parts of the training rows, by turns of windows, whose outputs come from a model fitted on the others."""
@@ -93,7 +90,7 @@ class Models:
 
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
-        data = self.store.get_profile(f"v{number}{WITH_OUTPUT}") or self.store.get_profile(f"v{number}")
+        data = reference_profile(self.store, number)
         if data is None:
             raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
         return loads(data)

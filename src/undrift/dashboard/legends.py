@@ -43,7 +43,9 @@ def heatmap(cells: Sequence[Row], colours: Palette) -> str:
     bands = [(name, "square", colour) for name, colour in zip(BANDS, colours.bands, strict=True)]
     extra = {GONE: colours.gone, FEW: colours.few}
     others = [(name, "square", extra[name]) for name in present(cells, "band", extra)]
-    return _html([*bands, *others, ("drift: over the limit", "mark", colours.mark)], colours)
+    return _html(
+        [*bands, *others, ("drift: over the limit, and beyond chance", "mark", colours.mark)], colours
+    )
 
 
 def forest(trials: Sequence[Row], colours: Palette) -> str:

@@ -19,7 +19,7 @@ from undrift.profiles.codec import loads
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
 from undrift.records import Decision, Outcome, Score, Step, Verdict
-from undrift.stores import Store
+from undrift.stores import Store, reference_profile
 
 FEATURES = 30
 """Features that the heatmap has room for."""
@@ -261,7 +261,12 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
     findings = " · ".join(wording.finding(f) for f in found.findings)
     st.markdown(f"{STATES[found.verdict].format(found.verdict)}: {inert(found.effect)}")
     st.caption(inert(f"{findings}. {captions.reference(comparison.reference)}"))
-    before, now = (_profile(store, k) for k in (f"v{comparison.reference or 0}", f"window/{key}"))
+    told = [wording.moved(found), *map(wording.together, comparison.together), wording.promise(comparison)]
+    st.caption("  \n".join(inert(line) for line in told if line))
+    before, now = (
+        loads(data) if data is not None else None
+        for data in (reference_profile(store, comparison.reference or 0), store.get_profile(f"window/{key}"))
+    )
     if before is None or now is None or feature not in before.features or feature not in now.features:
         st.info("No profile of this feature is kept for this window.", icon=":material/help:")
         return
@@ -271,11 +276,6 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
 def _worst(line: Line, features: list[str]) -> str:
     """The feature that moved most in a window."""
     return next((f.name for f in line.comparison.features if f.verdict == "drift"), features[0])
-
-
-def _profile(store: Store, key: str) -> TableProfile | None:
-    data = store.get_profile(key)
-    return loads(data) if data is not None else None
 
 
 def _shapes(before: TableProfile, now: TableProfile, feature: str, colours: Palette) -> None:
