@@ -15,26 +15,19 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from undrift import gate as gates
 from undrift import inputs, losses
-from undrift import schema as agreed
 from undrift.archive import FOREIGN, Archive
 from undrift.comparison import Result
-from undrift.errors import BusyError, ConfigError, DataError, ModelError, NotFoundError, TooFewError
-from undrift.explanation import explain as explained
+from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
-from undrift.judging import judge
-from undrift.lakes import ID, Lake
+from undrift.lakes import Lake
 from undrift.limits import Limits
 from undrift.merging import Merge
-from undrift.models import OUTPUT, Fitted, Models
-from undrift.overview import overview
+from undrift.models import Fitted, Models
 from undrift.policies import Policy
-from undrift.profiles.codec import dumps, loads
-from undrift.profiles.table import TableProfile, of_schema, profile
+from undrift.profiles.table import TableProfile
 from undrift.records import (
     Batch,
     Comparison,
@@ -55,6 +48,7 @@ from undrift.records import (
 from undrift.registries import Registry
 from undrift.stores import Store, keep, tell
 from undrift.trainers import Trainer
+from undrift.watching import Watch
 from undrift.windows import Cut, blocks, matured, newest, span, spanning
 from undrift.wording import decision as decision_sentence
 from undrift.wording import outcome as outcome_sentence
@@ -67,9 +61,6 @@ MINIMUM_BLOCKS = 4
 LEASE = "loop"
 LEASE_SECONDS = 600.0
 """How long a lease holds without a sign of life; a holder that died on this machine is replaced at once."""
-
-EARLIER = 60
-"""Windows before the present one in which a slow drift may have begun."""
 
 REMEMBERED = 12
 """Comparisons that a policy is shown: the newest, each with all its features."""
@@ -138,8 +129,7 @@ class Loop:
         self.models = Models(
             self.archive, self.store, self.registry, self.trainer, self.loss, self.trust_pickle
         )
-        self._profiles: dict[int, TableProfile] = {}
-        self._compared: dict[str, TableProfile] = {}
+        self.watch = Watch(self.archive, self.store, self.models, self.limits)
 
     # The six verbs ------------------------------------------------------------------------------
 
@@ -185,17 +175,7 @@ class Loop:
     def _compare(self, window: Window) -> Comparison:
         """Profile the window and compare every feature with the live model's reference."""
         self._renew()
-        live = self.live()
-        reference, current = self._profiled(self.archive.rows(window.index, window.index), window, live)
-        self.store.put_profile(_profile_key(window), dumps(current))
-        found = judge(
-            reference,
-            current,
-            self.limits,
-            earlier=self._windows_before(window, live),
-            relevance={**live.importance, OUTPUT: 1.0} if live.importance else None,
-        )
-        return replace(found, window=window, reference=live.number)
+        return self.watch.compare(window, self.live())
 
     def _predict(self, window: Window) -> None:
         """Log the predictions of the live model, and of the first one in its shadow."""
@@ -272,7 +252,7 @@ class Loop:
             try:
                 trained.append(
                     done.get(name)
-                    or self.models.train(window.key, name, selection, unseen, since=self._changed())
+                    or self.models.train(window.key, name, selection, unseen, since=self.watch.changed())
                 )
             except ModelError as error:
                 self._failed.append(f"{name}: {error}")
@@ -360,16 +340,7 @@ class Loop:
 
     def check(self, rows: Any) -> Result:
         """Compare rows with the live model's reference; nothing is kept."""
-        reference = self.reference().without(OUTPUT)
-        table = agreed.conform_where_possible(inputs.read(rows), self.schema)
-        wanted = [c.name for c in agreed.features(self.schema)]
-        if not set(wanted) & set(table.column_names):
-            problem = f"{inputs.label_of(rows)} has none of the model's features"
-            raise DataError(problem, f"It should have {', '.join(wanted[:5])} …")
-        current = profile(table, like=reference)
-        own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
-        current = replace(current, new=tuple(n for n in current.new if n not in own))
-        return Result(judge(reference, current, self.limits), reference, current)
+        return self.watch.check(rows, self.live())
 
     def explain(self, window: str = "") -> Explanation:
         """What tells the rows of a window (by default the newest) from those its model was trained on.
@@ -378,11 +349,7 @@ class Loop:
         fitted for it; nothing is kept. Raises NotFoundError for a window that there is not, TooFewError
         for one with too few rows.
         """
-        line = overview(self.store).line(window)
-        number = self.live().number if line.comparison.reference is None else line.comparison.reference
-        rows = self.archive.rows(line.window.index, line.window.index)
-        found = explained(rows, self.models.trained_rows(number), self.schema)
-        return replace(found, window=line.window.key, reference=number)
+        return self.watch.explain(window, self.live())
 
     def rollback(self, reason: str, to: int | None = None) -> Promotion:
         """Make the previous champion (or version ``to``) live again, after loading it and checking its hash.
@@ -418,10 +385,7 @@ class Loop:
 
     def reference(self) -> TableProfile:
         """The profile of the rows that the live model was trained on."""
-        number = self.live().number
-        if number not in self._profiles:
-            self._profiles = {number: self.models.reference(number)}
-        return self._profiles[number]
+        return self.watch.reference(self.live())
 
     # Parts of the verbs -------------------------------------------------------------------------
 
@@ -438,46 +402,6 @@ class Loop:
         settled = {s.window.index for s in self.store.all(Step)}
         windows = self.archive.windows()
         return [w for w in windows if w.index not in settled and self.cut.closed(w, now)]
-
-    def _profiled(self, rows: pa.Table, window: Window, live: Version) -> tuple[TableProfile, TableProfile]:
-        """The live model's reference and a window's profile, with the model's output where both have it."""
-        reference = self.reference()
-        if OUTPUT in reference.features:
-            try:
-                return reference, self.models.with_output(rows, self._output(rows, window, live), reference)
-            except (ModelError, KeyError):
-                reference = reference.without(OUTPUT)
-        return reference, of_schema(rows, self.schema, reference)
-
-    def _output(self, rows: pa.Table, window: Window, live: Version) -> NDArray[np.float64]:
-        """What the live model says about a window's rows; a foreign one has said so with them."""
-        if live.number != FOREIGN:
-            return self.models.ask(live.number, rows)
-        logged = self.archive.predictions(window.index)[FOREIGN]
-        return np.array([logged[id_] for id_ in rows[ID].to_pylist()], dtype=np.float64)
-
-    def _windows_before(self, window: Window, live: Version) -> list[TableProfile]:
-        """The newest windows before this one that were compared with the live model's reference."""
-        before = [
-            c.window.key
-            for c in self.store.all(Comparison, EARLIER)
-            if c.reference == live.number and c.window is not None and c.window.index < window.index
-        ]
-        for key in before:
-            if key not in self._compared and (data := self.store.get_profile(f"window/{key}")) is not None:
-                self._compared[key] = loads(data)
-        self._compared = {key: self._compared[key] for key in before if key in self._compared}
-        return list(self._compared.values())
-
-    def _changed(self) -> datetime | None:
-        """Since when windows have drifted without a quiet one between: the last change on record."""
-        begun = None
-        for comparison in self.store.all(Comparison):
-            if comparison.verdict != "drift" or comparison.window is None:
-                begun = None
-            elif begun is None:
-                begun = comparison.window.start
-        return begun
 
     def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
         data = self.archive.labelled(Selection(service.index, service.index))
@@ -612,8 +536,7 @@ class Loop:
 
     def _crown(self, promotion: Promotion) -> None:
         self.store.crown(promotion, self._token)
-        self._profiles.clear()
-        self._compared.clear()
+        self.watch.forget()
         self.models.forget_all_but({promotion.version, self.first().number})
         tell("promotion", promotion)
 
@@ -643,7 +566,3 @@ class Loop:
 def _serving(service: Service) -> list[int]:
     """The versions whose predictions were logged for a window."""
     return [n for n in (service.live, *service.shadow) if str(n) not in service.failed]
-
-
-def _profile_key(window: Window) -> str:
-    return f"window/{window.key}"
