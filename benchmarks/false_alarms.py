@@ -546,8 +546,7 @@ SECTIONS = {
     "judging": judging,
 }
 
-HEAD = "# False alarms
-"
+HEAD = "# False alarms\n"
 
 
 def publish(sections: list[Section], command: str) -> None:
