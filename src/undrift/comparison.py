@@ -260,6 +260,11 @@ def _alike(cur: TableProfile, like: TableProfile) -> TableProfile:
                 f"feature {name!r} {grids if ref.kind == now.kind else kinds}",
                 "Make the second one with undrift profile --like FIRST, or give the rows themselves.",
             )
+    if like.history is not None and cur.history is not None and not like.history.alike(cur.history):
+        raise MergeError(
+            "the histories of the two profiles have unlike blocks",
+            "Make the second one with undrift profile --like FIRST, or give the rows themselves.",
+        )
     known = {*like.features, *like.left_out, *like.columns}
     return replace(cur, new=tuple(sorted({*cur.new, *(n for n in cur.features if n not in known)})))
 

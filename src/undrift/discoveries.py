@@ -34,7 +34,9 @@ def limits(
 
 
 def slowly(e_values: Mapping[K, float], rate: float) -> set[K]:
-    """The hypotheses to believe by their e-values, with the same promise under any dependence.
+    """The hypotheses to believe by their e-values, whatever their dependence.
+
+    Of e-detectors, whose values grow with time, the promise is one false alarm in 1 / rate windows.
 
     The k largest are, where the k-th is at least total / (rate k). Source: Wang and Ramdas (2022), JRSS B 84.
 

@@ -71,10 +71,18 @@ def judge(
     together = moved(ref, cur, limits.multivariate if calibration == "history" else (), limits.season)
     believed = _believed(judged, together, limits.alarm_rate, _weights(relevance, names))
     records = {
-        label: _record(pair, limits, (calibration, judged[label].assumes), aside, believed, label, relevance)
+        label: _record(
+            pair,
+            limits,
+            (judged[label].instead or calibration, judged[label].assumes),
+            aside,
+            believed,
+            label,
+            relevance,
+        )
         for label, pair in sides.items()
     }
-    whole = _with_together(records.pop(None), together, believed)
+    whole = _with_together(records.pop(None), together, believed, relevance)
     segments = {label: record for label, record in records.items() if label is not None}
     return _with_segments(whole, ref, segments)
 
@@ -170,13 +178,26 @@ def _record(
 
 
 def _with_together(
-    record: Comparison, together: Mapping[str, Moved], believed: Mapping[Key, Belief]
+    record: Comparison,
+    together: Mapping[str, Moved],
+    believed: Mapping[Key, Belief],
+    relevance: Mapping[str, float] | None,
 ) -> Comparison:
     """The record with what moved over several features, which is drift like that of one."""
     rows = min(record.rows_reference, record.rows_current)
     found = tuple(_together(name, one, believed[None, name, True], rows) for name, one in together.items())
+    if relevance is not None:
+        found = tuple(
+            replace(one, verdict="watch") if one.verdict == "drift" and not _used(one, relevance) else one
+            for one in found
+        )
     verdicts = [record.verdict, *(one.verdict for one in found if one.verdict in ("drift", "watch"))]
     return replace(record, verdict=worst(verdicts), together=found)
+
+
+def _used(found: Together, relevance: Mapping[str, float]) -> bool:
+    """Whether the model uses any of the features that moved together."""
+    return any(relevance.get(name, 0.0) > 0 for name in found.features) or not any(relevance.values())
 
 
 def _together(name: str, found: Moved, belief: Belief, rows: int) -> Together:

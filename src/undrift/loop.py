@@ -244,6 +244,7 @@ class Loop:
         chosen = {name: merge.select(available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
         unseen = self.archive.labelled_in(held_out)
+        since = self.watch.changed()
         trained, self._failed = [], []
         for name, selection in chosen.items():
             if distinct[selection] != name:
@@ -251,8 +252,7 @@ class Loop:
             self._renew()
             try:
                 trained.append(
-                    done.get(name)
-                    or self.models.train(window.key, name, selection, unseen, since=self.watch.changed())
+                    done.get(name) or self.models.train(window.key, name, selection, unseen, since=since)
                 )
             except ModelError as error:
                 self._failed.append(f"{name}: {error}")

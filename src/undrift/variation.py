@@ -14,6 +14,7 @@ from undrift import discoveries
 from undrift.calibration._monitor import Counts, Monitor
 from undrift.calibration.history import FEWEST, Windows, is_ordered
 from undrift.errors import ConfigError, TooFewError
+from undrift.limits import Limits
 from undrift.profiles.history import History
 from undrift.profiles.table import TableProfile
 
@@ -89,6 +90,7 @@ def variation(
     tried on the same windows, moved. ``threshold`` is one of PSI. Raises ConfigError where there is no
     history, TooFewError where it holds too few windows.
     """
+    Limits(season=season, alarm_rate=alarm_rate, threshold=threshold)  # refuses what makes no sense
     past = reference.history
     if past is None or not len(past.blocks):
         raise ConfigError(
@@ -135,6 +137,8 @@ def _span(past: History, size: str | None) -> int:
     if size is None:
         return max(1, DAY // past.width) if past.calendar else max(1, len(past.blocks) // 100)
     if size.isdecimal():
+        if int(size) < 1:
+            raise ConfigError(f"--window {size}", "A window needs at least one row.")
         return max(1, round(int(size) / max(float(np.median(past.rows)), 1.0)))
     from undrift.windows import span
 

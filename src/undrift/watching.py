@@ -62,7 +62,7 @@ class Watch:
             current,
             self.limits,
             earlier=self._before(window, live),
-            relevance={**live.importance, OUTPUT: 1.0} if live.importance else None,
+            relevance=_relevance(live),
         )
         return replace(found, window=window, reference=live.number)
 
@@ -77,7 +77,8 @@ class Watch:
         current = profile(table, like=reference)
         own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
         current = replace(current, new=tuple(n for n in current.new if n not in own))
-        return Result(judge(reference, current, self.limits), reference, current)
+        found = judge(reference, current, self.limits, relevance=_relevance(live))
+        return Result(found, reference, current)
 
     def explain(self, window: str, live: Version) -> Explanation:
         """What tells a window's rows from those of the version that it was compared with."""
@@ -88,13 +89,13 @@ class Watch:
         return replace(found, window=line.window.key, reference=number)
 
     def changed(self) -> datetime | None:
-        """Since when windows have drifted without a quiet one between: the last change on record."""
-        begun = None
+        """When windows began to drift for the last time: the last change on record."""
+        begun, drifting = None, False
         for comparison in self.store.all(Comparison):
-            if comparison.verdict != "drift" or comparison.window is None:
-                begun = None
-            elif begun is None:
+            drifts = comparison.verdict == "drift" and comparison.window is not None
+            if drifts and not drifting and comparison.window is not None:
                 begun = comparison.window.start
+            drifting = drifts
         return begun
 
     def forget(self) -> None:
@@ -131,6 +132,11 @@ class Watch:
                 self._compared[key] = loads(data)
         self._compared = {key: self._compared[key] for key in before if key in self._compared}
         return list(self._compared.values())
+
+
+def _relevance(live: Version) -> dict[str, float] | None:
+    """The importance of every feature and of the output; None where nothing is known of any."""
+    return {**live.importance, OUTPUT: 1.0} if any(live.importance.values()) else None
 
 
 def _key(window: str) -> str:

@@ -42,12 +42,14 @@ class Evidence:
 class Judgement:
     """What a calibration says: evidence by feature, empty where it never asks for significance.
 
-    Not ``sure`` is one that has seen too few windows to call what it finds ordinary.
+    Not ``sure`` is one that has seen too few windows to call what it finds ordinary. ``instead`` names the
+    calibration that was used where the one asked for could not be.
     """
 
     assumes: str
     evidence: dict[str, Evidence] = field(default_factory=dict)
     sure: bool = True
+    instead: str = ""
 
 
 class Calibration(Protocol):

@@ -31,6 +31,12 @@ CYCLES = 3
 MICROSECONDS = {"day": 86_400_000_000, "week": 604_800_000_000, "year": 31_556_952_000_000}
 """Lengths of the seasons; the year is the mean Gregorian one."""
 
+TAIL = 0.005
+"""The share of the reference's rows that is a tail."""
+
+KEPT = 4
+"""Ways to cut a history that are kept with it: windows by count have ever other lengths."""
+
 SLOWLY = "; slow drift is asked for apart, at the same rate"
 """What is said where the windows before are known."""
 
@@ -63,6 +69,8 @@ class Windows:
         kept: dict[object, Windows] = vars(past).setdefault("cut", {})
         key = (span, anchor % span, season)
         if key not in kept:
+            while len(kept) >= KEPT:
+                kept.pop(next(iter(kept)))
             merged, numbers = past.windows(span, anchor)
             phases, note = _phases(past, span, anchor + numbers * span, season)
             kept[key] = cls(merged, span, anchor, phases, note)
@@ -97,8 +105,10 @@ class Windows:
                 and window < len(self)
                 and self.past.blocks[window] == first[place]
             ):
-                counts[window, cells.get(label, len(cells))] -= rows
-                counts[window, -2] += rows
+                cell = cells.get(label, len(cells))
+                timed = min(rows, int(counts[window, cell]))
+                counts[window, cell] -= timed
+                counts[window, -2] += timed
         return counts
 
     def fitted(self, ref: TableProfile, names: tuple[str, ...]) -> Monitor:
@@ -130,8 +140,10 @@ class History:
         if windows is None or len(windows) < FEWEST:
             lacking = lacking or f"the reference is not long enough to hold {FEWEST} windows like this one"
             found = Asymptotic().judge(ref, cur, names)
-            return Judgement(f"{found.assumes} ({lacking})", found.evidence)
+            return Judgement(f"{found.assumes} ({lacking})", found.evidence, instead="asymptotic")
         known = tuple(name for name in names if name in windows.past.counts)
+        if not known:
+            return Judgement(_assumes(windows))
         monitor = windows.fitted(ref, known)
         tables = [*(table for table in earlier if _comparable(table, known)), cur]
         judged = monitor.judge(_counts(windows, tables, known), _phases_of(windows, tables, self.season))
@@ -198,16 +210,24 @@ def _phases(past: Past, span: int, places: Ints, season: str | None) -> tuple[In
     if season != "year" and cycle % length:
         return None, f"a {season} is not a whole number of windows: no season is taken out"
     phases = _phase(past, span, places, season)
-    if not len(phases) or np.bincount(phases).min() < CYCLES:
+    if _full_cycles(past, span, places, phases, season) < CYCLES:
         return None, f"the reference holds fewer than {CYCLES} full {season}s: no season is taken out"
     return phases, f"each {season} like the last"
+
+
+def _full_cycles(past: Past, span: int, places: Ints, phases: Ints, season: str) -> int:
+    """In how many different cycles the rarest phase of the season has a window; 0 where one has none."""
+    cycle = MICROSECONDS[season]
+    possible = PHASES if season == "year" else cycle // (span * past.width)
+    seen = {*zip(phases.tolist(), (places * past.width // cycle).tolist(), strict=True)}
+    return min(sum(phase == one for one, _ in seen) for phase in range(int(possible)))
 
 
 def _phase(past: Past, span: int, places: Ints, season: str) -> Ints:
     """Which part of the season windows begin in."""
     cycle = MICROSECONDS[season]
     part = cycle // PHASES if season == "year" else span * past.width
-    return np.asarray(((places * past.width) % cycle) // part)
+    return np.asarray(np.minimum(((places * past.width) % cycle) // part, cycle // part - 1))
 
 
 def _assumes(windows: Windows) -> str:
@@ -245,14 +265,24 @@ def _in_words(found: Evidence, ref: AnyProfile, cur: AnyProfile) -> Evidence:
     """The evidence with what moved in a feature of labels, and whether more or fewer values are missing."""
     if found.component == "missing":
         return replace(found, direction="up" if cur.missing * ref.rows > ref.missing * cur.rows else "down")
+    if found.component in ("low tail", "high tail") and isinstance(ref, NumericProfile):
+        return replace(found, direction="up" if _tail(cur, found, ref) > _tail(ref, found, ref) else "down")
     if isinstance(ref, CategoricalProfile) and found.component != "unseen":
         return replace(found, component="shares", direction="")
     return found
 
 
+def _tail(profile: AnyProfile, found: Evidence, ref: NumericProfile) -> float:
+    """The share of a profile's rows in the half percent at that end of the reference."""
+    below = np.cumsum(ref.ordered) / max(int(ref.ordered.sum()), 1)
+    inside = below <= TAIL if found.component == "low tail" else below > 1 - TAIL
+    counts = profile.ordered if isinstance(profile, NumericProfile) else ref.ordered
+    return float(counts[inside].sum() / max(int(counts.sum()), 1))
+
+
 def _direction(component: str, signed: float) -> str:
-    """Where a component went: tails, missing and new values can only be said to have become more."""
-    if component in ("low tail", "high tail", "unseen"):
+    """Where a component went; new labels can only become more."""
+    if component == "unseen":
         return "up"
     return "up" if signed > 0 else "down" if signed < 0 else ""
 

@@ -1,7 +1,7 @@
 """More than one feature at a time: what single features cannot show.
 
-A part is a function of its file's name: it takes the sums of the history's windows, their phases in the
-season, the sums of the window to be judged and its phase, and gives Moved. Adding one is adding a file.
+A part is a function of its file's name: it takes the sums of the history's windows (those of the same
+phase, in a season) and of the window to be judged, and gives Moved. Adding one is adding a file.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ class History:
 
     def merge(self, other: History) -> History:
         """The history of both; raises MergeError for other blocks or bins."""
-        if not self._alike(other):
+        if not self.alike(other):
             raise MergeError(
                 "the histories have unlike blocks", "Profile both with like= the same reference."
             )
@@ -277,7 +277,8 @@ class History:
             joint=joint.of(summed(joint.sums)) if joint else None,
         )
 
-    def _alike(self, other: History) -> bool:
+    def alike(self, other: History) -> bool:
+        """Whether the other has the same blocks and bins, so that both can be merged."""
         mine, theirs = self.cells, other.cells
         return (self.time, self.width, self.calendar) == (other.time, other.width, other.calendar) and (
             mine.keys() == theirs.keys() and all(np.array_equal(mine[n], theirs[n]) for n in mine)
@@ -286,7 +287,7 @@ class History:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, History)
-            and self._alike(other)
+            and self.alike(other)
             and np.array_equal(self.blocks, other.blocks)
             and all(np.array_equal(counts, other.counts[n]) for n, counts in self.counts.items())
             and all(np.array_equal(stay, other.stays[n]) for n, stay in self.stays.items())
@@ -344,7 +345,7 @@ def _units(known: Ints, calendar: bool) -> Iterable[int]:
     if calendar:
         return UNITS
     extent = int(known[-1] - known[0]) if len(known) else 0
-    return [step * 10**power for power in range(len(str(extent)) + 1) for step in (1, 2, 5)]
+    return [step * 10**power for power in range(min(len(str(extent)) + 1, 18)) for step in (1, 2, 5)]
 
 
 def _cells(profile: AnyProfile) -> Cells:
