@@ -266,3 +266,70 @@ def test_the_command_line_says_the_same_as_python(tmp_path):
     assert code == 3
     assert "location ↑, p < 0.0001" in out
     assert "at most 1 in 100 quiet windows alarm" in out
+
+
+# What a review found ------------------------------------------------------------------------------
+
+
+def test_a_day_with_quiet_hours_is_compared_with_days_and_not_with_other_hours():
+    table = days(60, rows=240)
+    hour = table["t"].dt.hour
+    table["x"] += (hour - 13) / 4
+    open_ = table[(hour >= 9) & (hour < 18)]
+    ref = ud.profile(open_, time="t")
+    today = open_[open_["t"].dt.date == open_["t"].dt.date.iloc[-1]]
+    assert ud.profile(today, like=ref).history.extent[1] < 24 * 3_600_000_000 // ref.history.width
+    result = ud.compare(ref, today.assign(x=today["x"] + 1.0), **QUIET)
+    assert "58 windows" in result.record.assumes, "all days but the first and the last, which are cut off"
+    assert result.features["x"].verdict == "drift"
+
+
+def test_a_season_that_the_reference_has_not_seen_whole_is_not_taken_out():
+    table = days(120, rows=60)
+    weekdays = table[table["t"].dt.day_of_week < 5]
+    ref = ud.profile(weekdays, time="t", window="1d")
+    saturday = days(1, rows=60, seed=1, start="2024-06-01")
+    assert "fewer than 3 full weeks" in ud.compare(ref, saturday, season="week").record.assumes
+    year = ud.profile(days(366, rows=40), time="t", window="1d")
+    assert "fewer than 3 full years" in ud.compare(year, saturday, season="year").record.assumes
+
+
+def test_a_tail_that_is_cut_off_went_down_and_one_that_grew_went_up():
+    from undrift.calibration import Evidence
+    from undrift.calibration.history import _in_words
+
+    random = np.random.default_rng(7)
+    ref = numbers(random.normal(size=50_000))
+    values = random.normal(size=5000)
+    moved = {"down": np.minimum(values, 2.0), "up": np.where(np.arange(5000) % 50 == 0, 6.0, values)}
+    for direction, rows in moved.items():
+        for component, side in (("high tail", rows), ("low tail", -rows)):
+            found = _in_words(Evidence({"values": 0.0}, component), ref, numbers(side, ref))
+            assert found.direction == direction
+
+
+def test_columns_that_are_all_constant_leave_nothing_to_judge():
+    table = days(60)[["t"]].assign(k=1.0, j="same")
+    result = ud.compare(ud.profile(table, time="t", window="1d"), table[:100])
+    assert (result.verdict, result.features) == ("stable", {})
+
+
+def test_the_record_says_which_calibration_was_used():
+    ref = ud.profile(days(60), time="t", window="1d")
+    assert ud.compare(ref, days(1).drop(columns="t")).record.calibration == "asymptotic"
+
+
+def test_profiles_over_unlike_blocks_are_refused():
+    from undrift.errors import MergeError
+
+    labels_ = days(60)[["t", "c"]].dropna()
+    ref = ud.profile(labels_, time="t", window="1d")
+    alone = ud.profile(labels_[:100], time="t")
+    with pytest.raises(MergeError, match="unlike blocks"):
+        ud.compare(ref, alone)
+
+
+def test_a_stray_zero_among_nanoseconds_is_a_time_like_others():
+    stamps = np.append(0, 1_700_000_000_000_000_000 + np.arange(500) * 86_400_000_000_000)
+    found = ud.profile({"t": stamps, "x": np.arange(501.0)}, time="t")
+    assert found.history.rows.sum() == 501

@@ -598,3 +598,20 @@ def test_without_times_rows_are_taken_for_independent() -> None:
     report = untimed.step(inputs.read(frame[HISTORY * 120 : (HISTORY + 1) * 120]))
     assert report.comparison is not None
     assert report.comparison.calibration == "asymptotic"
+
+
+def test_a_model_without_any_skill_does_not_silence_its_features() -> None:
+    from undrift.watching import _relevance
+
+    loop, _ = started({"use": "never"})
+    assert _relevance(replace(loop.live(), importance={"x": 0.0, "z": 0.0})) is None
+    known = _relevance(replace(loop.live(), importance={"x": 1.0, "z": 0.0}))
+    assert known == {"x": 1.0, "z": 0.0, OUTPUT: 1.0}
+
+
+def test_the_last_change_is_remembered_once_windows_are_quiet_again(loop: Loop) -> None:
+    verdicts = [c.verdict for c in loop.store.all(Comparison)]
+    assert verdicts[-1] != "drift"
+    changed = loop.watch.changed()
+    assert changed is not None
+    assert f"{changed:%Y-%m-%dT%H}" == "2024-01-04T00"

@@ -96,3 +96,11 @@ def test_the_command_takes_the_live_model_of_a_workspace(demo_weeks):
     code, out, err = ask("-C", demo_weeks, "calibrate", "--window", "1d")
     assert (code, err) == (0, "")
     assert "Windows of 1 day" in out
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"season": "wek"}, {"alarm_rate": 7.0}, {"threshold": -1.0}, {"size": "0"}]
+)
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ConfigError):
+        variation(ud.profile(days(120), time="t", window="1d"), **{"size": "1d", **wrong})

@@ -70,16 +70,9 @@ def judge(
     }
     together = moved(ref, cur, limits.multivariate if calibration == "history" else (), limits.season)
     believed = _believed(judged, together, limits.alarm_rate, _weights(relevance, names))
+    used = {label: (found.instead or calibration, found.assumes) for label, found in judged.items()}
     records = {
-        label: _record(
-            pair,
-            limits,
-            (judged[label].instead or calibration, judged[label].assumes),
-            aside,
-            believed,
-            label,
-            relevance,
-        )
+        label: _record(pair, limits, used[label], aside, believed, label, relevance)
         for label, pair in sides.items()
     }
     whole = _with_together(records.pop(None), together, believed, relevance)

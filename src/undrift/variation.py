@@ -107,10 +107,11 @@ def variation(
     names = [name for name in reference.features if name in past.counts]
     ordered = is_ordered(reference, names)
     counts = windows.counts(reference, names)
-    p_values = _backtested(counts, ordered, windows.phases)
+    folds = _folds(counts, ordered, windows.phases)
+    p_values = _backtested(folds, counts, windows.phases)
     alarmed = [_alarms(row, names, alarm_rate) for row in p_values]
     level = alarm_rate / len(names)
-    least = _least(counts, ordered, windows.phases, level)
+    least = _least(folds, counts, ordered, windows.phases, level)
     between = _between(counts, ordered, windows.phases)
     rows = int(np.median(windows.past.rows))
     persistence = windows.fitted(reference, tuple(names)).persistence[:, 0]
@@ -166,13 +167,23 @@ def _shown(past: History, span: int, size: str | None) -> str:
     return step(span * past.width, calendar=past.calendar)
 
 
-def _backtested(counts: Counts, ordered: NDArray[np.bool_], phases: Ints | None, move: float = 0.0) -> Floats:
-    """p-values (W, F) of every window, moved, by a monitor that has not seen its part of the history."""
-    moved = replace(counts, bins=_moved(counts.bins, ordered, move)) if move else counts
+def _folds(
+    counts: Counts, ordered: NDArray[np.bool_], phases: Ints | None
+) -> list[tuple[NDArray[np.bool_], Monitor]]:
+    """Each part of a history, and a monitor that learnt from the other parts."""
+    return [
+        (held, Monitor.of(_chosen(counts, ~held), ordered, None if phases is None else phases[~held]))
+        for held in _parts(len(counts.null))
+    ]
+
+
+def _backtested(
+    folds: list[tuple[NDArray[np.bool_], Monitor]], counts: Counts, phases: Ints | None
+) -> Floats:
+    """p-values (W, F) of every window by the monitor that has not seen its part of the history."""
     found = np.ones(counts.null.shape)
-    for held in _parts(len(found)):
-        monitor = Monitor.of(_chosen(counts, ~held), ordered, None if phases is None else phases[~held])
-        judged = monitor.judge(_chosen(moved, held), None if phases is None else phases[held])
+    for held, monitor in folds:
+        judged = monitor.judge(_chosen(counts, held), None if phases is None else phases[held])
         found[held] = judged.p_value
     return found
 
@@ -195,11 +206,15 @@ def _alarms(p_values: Floats, names: Sequence[str], rate: float) -> bool:
 
 
 def _least(
-    counts: Counts, ordered: NDArray[np.bool_], phases: Ints | None, level: float
+    folds: list[tuple[NDArray[np.bool_], Monitor]],
+    counts: Counts,
+    ordered: NDArray[np.bool_],
+    phases: Ints | None,
+    level: float,
 ) -> list[float | None]:
     """The smallest move of each feature, as a root of PSI, that is found at this level often enough."""
-    tried = [_backtested(counts, ordered, phases, move) <= level for move in MOVES]
-    found = np.array(tried).mean(axis=1)
+    moved = (replace(counts, bins=_moved(counts.bins, ordered, move)) for move in MOVES)
+    found = np.array([_backtested(folds, one, phases) <= level for one in moved]).mean(axis=1)
     least: list[float | None] = []
     for feature in found.T:
         enough = np.flatnonzero(feature >= POWER)

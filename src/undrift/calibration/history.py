@@ -172,8 +172,19 @@ def _usable(ref: TableProfile, cur: TableProfile) -> tuple[Past | None, int, int
         return None, 0, 0, "the reference has no time column"
     if cur.history is None or not cur.history.rows.sum():
         return None, 0, 0, f"the window has no times in {ref.history.time}"
-    anchor, span = cur.history.extent
+    anchor, span = _in_whole_days(ref.history, *cur.history.extent)
     return ref.history, span, anchor, ""
+
+
+def _in_whole_days(past: Past, anchor: int, span: int) -> tuple[int, int]:
+    """The same stretch in whole days, where it lacks only hours in which the reference never has rows."""
+    day = MICROSECONDS["day"] // past.width
+    if not past.calendar or MICROSECONDS["day"] % past.width or day == 1:
+        return anchor, span
+    first, end = anchor // day * day, -(-(anchor + span) // day) * day
+    busy = np.unique(past.blocks % day)
+    added = np.concatenate([np.arange(first, anchor), np.arange(anchor + span, end)]) % day
+    return (anchor, span) if np.isin(added, busy).any() else (first, end - first)
 
 
 def _comparable(earlier: TableProfile, names: Sequence[str]) -> bool:
@@ -220,7 +231,7 @@ def _full_cycles(past: Past, span: int, places: Ints, phases: Ints, season: str)
     cycle = MICROSECONDS[season]
     possible = PHASES if season == "year" else cycle // (span * past.width)
     seen = {*zip(phases.tolist(), (places * past.width // cycle).tolist(), strict=True)}
-    return min(sum(phase == one for one, _ in seen) for phase in range(int(possible)))
+    return min(len([one for one, _ in seen if one == phase]) for phase in range(int(possible)))
 
 
 def _phase(past: Past, span: int, places: Ints, season: str) -> Ints:

@@ -77,7 +77,8 @@ class History:
     ``width`` is the length of a block: microseconds where ``calendar``, else in units of the time column.
     ``blocks`` are the places of the B blocks that have rows, rising; ``counts`` maps a feature to an array
     of shape (B, K + 2): its K bins, rows with a label the reference never had, rows without a value.
-    ``stays`` maps a feature of labels to the first and last block of each label of its vocabulary, (2, L).
+    ``shortest`` is the length in blocks of the shortest window to be judged. ``stays`` maps a feature of
+    labels to the first and last block of each label of its vocabulary, (2, L).
     ``joint`` holds sums over features together for the same blocks, ``note`` says what should be known
     about the choice of blocks.
     """
@@ -88,6 +89,7 @@ class History:
     cells: Mapping[str, Cells] = field(default_factory=dict)
     blocks: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     counts: Mapping[str, Ints] = field(default_factory=dict)
+    shortest: int = 1
     stays: Mapping[str, Ints] = field(default_factory=dict)
     joint: Joint | None = None
     note: str = ""
@@ -112,7 +114,10 @@ class History:
         cells = {n: _cells(f) for n, f in features.items()}
         labels = {n: len(f.counts) for n, f in features.items() if isinstance(f, CategoricalProfile)}
         stays = {n: np.empty((2, count), np.int64) for n, count in labels.items()}
-        return cls(name, width, calendar, cells, stays=stays, joint=Joint.over(features)).empty()
+        named = shortest // timedelta(microseconds=width) if shortest and calendar else 1
+        return cls(
+            name, width, calendar, cells, shortest=max(named, 1), stays=stays, joint=Joint.over(features)
+        ).empty()
 
     def empty(self) -> History:
         """The history of no rows over the same blocks and bins: the neutral element of ``merge``."""
@@ -238,14 +243,21 @@ class History:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """The first block and how many blocks it spans, but for stray rows at either end; (0, 0) if empty."""
+        """The first block and how many blocks it spans, in whole windows of the shortest length.
+
+        Stray rows at either end, with a gap before the others, do not count. (0, 0) if there are no rows.
+        """
         rows = self.rows
         if not rows.sum():
             return 0, 0
         below = np.cumsum(rows) / rows.sum()
-        first = int(np.argmax(below > STRAY))
-        last = int(np.argmax(below >= 1 - STRAY))
-        return int(self.blocks[first]), int(self.blocks[last] - self.blocks[first]) + 1
+        first, last = int(np.argmax(below > STRAY)), int(np.argmax(below >= 1 - STRAY))
+        while first > 0 and self.blocks[first] - self.blocks[first - 1] == 1:
+            first -= 1
+        while last < len(rows) - 1 and self.blocks[last + 1] - self.blocks[last] == 1:
+            last += 1
+        begin = int(self.blocks[first]) // self.shortest
+        return begin * self.shortest, (int(self.blocks[last]) // self.shortest - begin + 1) * self.shortest
 
     def start(self, place: int) -> datetime | int:
         """When a block begins: a moment in UTC, or a value of the time column."""

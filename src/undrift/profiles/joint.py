@@ -22,7 +22,7 @@ from undrift.schema import as_numpy
 FEATURES = 20
 """Numeric features that are looked at together, the first ones: the sums grow with the square."""
 
-ROWS = 200_000
+ROWS = 2_000_000
 """Rows of a reference that are summed; of more, each has the same chance, by a hash of its values."""
 
 UNIT = 1024
