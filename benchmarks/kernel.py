@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from undrift.profiles.buckets import Buckets
 from undrift.profiles.grid import Grid
 
 ROWS, TURNS = 131_072, 40
@@ -27,7 +28,7 @@ def main() -> None:
         grid, edges = Grid.of(values), Grid.of(values).edges
         timed = _in_turns(
             {
-                "buckets": partial(grid.count, values),
+                "buckets": partial(Buckets.of(edges, grid.centre, values).below, values),
                 "sort, search edges": partial(_sorted_then_searched, values, edges),
                 "search values": partial(np.searchsorted, edges, values),
             }

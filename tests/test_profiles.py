@@ -21,6 +21,7 @@ from undrift import inputs
 from undrift.errors import DataError, MergeError
 from undrift.profiles import codec
 from undrift.profiles import sample as samples
+from undrift.profiles.buckets import faster_than_sorting
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.grid import MONITORED, SHORT, Grid, following
 from undrift.profiles.numeric import NumericProfile
@@ -48,6 +49,23 @@ def test_grid_counts_equal_a_naive_count_over_block_boundaries(rows):
     assert grid.count(reference).tolist() == naive_count(grid, reference)
     assert grid.count(current).tolist() == naive_count(grid, current)
     assert grid.count(current).sum() == rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _always_by_buckets():
+    """Whatever this processor does faster, buckets are what may go wrong."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("undrift.profiles.grid.faster_than_sorting", lambda: True)
+        yield
+
+
+@pytest.mark.parametrize("buckets", [True, False])
+def test_either_way_of_counting_gives_the_same(buckets, monkeypatch):
+    monkeypatch.setattr("undrift.profiles.grid.faster_than_sorting", lambda: buckets)
+    values = np.random.default_rng(5).normal(0, 1, 2 * SHORT)
+    grid = Grid.of(values[:1000])
+    assert grid.count(values).tolist() == naive_count(grid, values)
+    assert isinstance(faster_than_sorting(), bool)
 
 
 DISTRIBUTIONS = {

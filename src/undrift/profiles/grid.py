@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.profiles.buckets import Buckets
+from undrift.profiles.buckets import Buckets, faster_than_sorting
 
 BINS = 256
 """Quantile bins of the fine grid; the coarser bins of PSI and others are merged from them."""
@@ -70,7 +70,8 @@ class Grid:
 
     def count(self, values: Numbers) -> Counts:
         """Exact counts of finite values per cell, shape (len(edges) + 1,)."""
-        buckets = self._buckets(values) if len(values) > SHORT and len(self.edges) else None
+        many = len(values) > SHORT and len(self.edges) and faster_than_sorting()
+        buckets = self._buckets(values) if many else None
         below = buckets.below(values) if buckets else np.searchsorted(np.sort(values), self.edges)
         return np.diff(below, prepend=0, append=len(values))
 
