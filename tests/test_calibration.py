@@ -118,6 +118,10 @@ def test_history_is_the_default_where_there_is_time_else_asymptotic():
     assert bare.record.calibration == "asymptotic"
     assert "independent" in bare.record.assumes
     assert bare.record.alarm_rate == 0.01
+    before = ud.compare(
+        table.drop(columns="t"), days(1).drop(columns="t"), earlier=[days(1).drop(columns="t")]
+    )
+    assert before.record.assumes.endswith("the windows before are not used")
     plain = ud.compare(table, days(1, seed=9), calibration="threshold")
     assert plain.record.alarm_rate is None
     assert all(f.p_value is None for f in plain.features.values())

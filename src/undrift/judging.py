@@ -70,7 +70,10 @@ def judge(
     }
     together = moved(ref, cur, limits.multivariate if calibration == "history" else (), limits.season)
     believed = _believed(judged, together, limits.alarm_rate, _weights(relevance, names))
-    used = {label: (found.instead or calibration, found.assumes) for label, found in judged.items()}
+    used = {
+        label: (found.instead or calibration, found.assumes + _unused(found, calibration, earlier))
+        for label, found in judged.items()
+    }
     records = {
         label: _record(pair, limits, used[label], aside, believed, label, relevance)
         for label, pair in sides.items()
@@ -78,6 +81,12 @@ def judge(
     whole = _with_together(records.pop(None), together, believed, relevance)
     segments = {label: record for label, record in records.items() if label is not None}
     return _with_segments(whole, ref, segments)
+
+
+def _unused(found: Judgement, calibration: str, earlier: Sequence[TableProfile]) -> str:
+    """What is said where the windows before were given to a calibration that makes nothing of them."""
+    ignored = bool(earlier) and (found.instead or calibration) != "history"
+    return "; the windows before are not used" if ignored else ""
 
 
 def constants(ref: TableProfile, cur: TableProfile) -> dict[str, str]:
