@@ -810,3 +810,35 @@ def test_features_are_ranked_by_the_metric_that_is_shown():
     result = ud.compare(rows(4000), rows(4000, seed=5), calibration="threshold")
     shown = [f.findings[0].value for f in result.record.features if f.verdict == "stable"]
     assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.parametrize("before", [[np.inf] * 2000, [np.inf, -np.inf] * 1000])
+def test_a_reference_of_infinities_is_not_the_same_as_numbers(before):
+    now = np.random.default_rng(0).normal(size=500)
+    for how in ({}, {"calibration": "threshold"}):
+        result = ud.compare({"z": before, "x": [0.0, 1.0] * 1000}, {"z": now, "x": [0.0, 1.0] * 250}, **how)
+        assert result.features["z"].verdict == "drift"
+
+
+def test_a_profile_that_lost_a_column_to_another_type_is_stable_against_itself(tmp_path):
+    ref = ud.profile({"x": np.arange(500.0), "y": [0.0, 1.0] * 250})
+    odd = ud.profile({"x": ["a", "b"] * 250, "y": [0.0, 1.0] * 250}, like=ref)
+    assert odd.retyped == ("x",)
+    assert ud.compare(odd, odd).verdict == "stable"
+    assert ud.compare(ref, odd).verdict == "drift"
+
+
+def test_features_with_too_few_rows_are_counted_in_the_sentence():
+    result = ud.compare(rows(2000), rows(35, seed=3))
+    few = sum(f.verdict == "insufficient" for f in result.features.values())
+    if result.verdict == "stable":
+        assert (f"{few} with too few rows" in result.sentence) == bool(few)
+
+
+def test_windows_before_are_a_list():
+    with pytest.raises(ConfigError, match="no list of windows"):
+        ud.compare(rows(100), rows(100), earlier=rows(100))
+
+
+def test_an_empty_name_of_a_time_column_is_refused(files):
+    assert ask("compare", "a.csv", "b.csv", "--time", "")[0] == 2

@@ -31,7 +31,7 @@ def tables(tmp_path, monkeypatch):
 def test_the_snippet_of_the_guide_runs(tables):
     train, today = tables
     snippet = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    names = {"train": train, "today": today, "last_week": [today]}
+    names = {"train": train, "today": today, "days_before": [today]}
     exec(snippet[1], names)
     feature = names["feature"]
     assert (feature.verdict, feature.component, feature.direction) == ("drift", "location", "up")

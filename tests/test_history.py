@@ -204,3 +204,9 @@ def test_a_label_of_one_window_is_new_to_the_others():
     counts = windows.counts(ref, ["c"])
     assert counts.unseen[:, 0].tolist() == [100 if day == 7 else 0 for day in range(60)]
     assert counts.bins.sum() + counts.unseen.sum() + counts.null.sum() == len(table)
+
+
+def test_a_window_without_any_time_falls_back_and_says_so():
+    ref = ud.profile(days(60), time="t", window="1d")
+    empty = pa.table({"t": pa.nulls(500), "x": np.zeros(500), "y": np.ones(500), "c": ["a"] * 500})
+    assert "has no times in t" in ud.compare(ref, empty).record.assumes

@@ -18,7 +18,6 @@ from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFound
 from undrift.gate import Gate
 from undrift.limits import Limits
 from undrift.loop import LEASE, Loop
-from undrift.models import OUTPUT
 from undrift.plugins import build
 from undrift.records import (
     Comparison,
@@ -33,7 +32,7 @@ from undrift.records import (
     encode,
 )
 from undrift.replay import Recording, play, totals
-from undrift.schema import infer
+from undrift.schema import OUTPUT, infer
 from undrift.stores.sql import Sql, holder
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut

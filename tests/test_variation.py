@@ -104,3 +104,10 @@ def test_the_command_takes_the_live_model_of_a_workspace(demo_weeks):
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ConfigError):
         variation(ud.profile(days(120), time="t", window="1d"), **{"size": "1d", **wrong})
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("constant", [0.0, 1.0, 7.0])
+def test_a_constant_feature_is_no_trouble(constant):
+    _, features = found(days(120).assign(k=constant))
+    assert features["k"].least is None

@@ -154,6 +154,8 @@ def compare(
         raise ConfigError(f"limits and {min(settings)} are both given", "Put all into the limits.")
     columns = [columns] if isinstance(columns, str) else columns
     chosen = limits or _limits(settings)
+    if not isinstance(earlier, list | tuple):
+        raise ConfigError("earlier is no list of windows", "Give the windows before in a list, oldest first.")
     ref = _reference(reference, columns, kinds, by, time)
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
@@ -265,6 +267,7 @@ def _alike(cur: TableProfile, like: TableProfile) -> TableProfile:
             "the histories of the two profiles have unlike blocks",
             "Make the second one with undrift profile --like FIRST, or give the rows themselves.",
         )
+    cur = replace(cur, retyped=tuple(name for name in cur.retyped if name in like.features))
     known = {*like.features, *like.left_out, *like.columns}
     return replace(cur, new=tuple(sorted({*cur.new, *(n for n in cur.features if n not in known)})))
 

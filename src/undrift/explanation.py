@@ -34,6 +34,9 @@ Floats = NDArray[np.float64]
 ROWS = 5_000
 """Rows of each side, at most."""
 
+FAR = 1e150
+"""Numbers beyond are taken for this, so that differences of two of them are numbers."""
+
 RUNS = 12
 """Runs of rows that each side is cut into."""
 
@@ -110,7 +113,9 @@ def _codes(column: pd.Series) -> Floats:
     if column.dtype == object:
         return pd.factorize(column, sort=True)[0].astype(np.float64)
     least = column.min() if column.notna().any() else 0.0
-    return column.fillna(least - abs(least) - 1).to_numpy(dtype=np.float64)
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    below = max(float(least), -FAR) - abs(max(float(least), -FAR)) - 1
+    return np.where(np.isnan(values), below, np.clip(values, -FAR, FAR))
 
 
 def _told_apart(

@@ -21,12 +21,10 @@ from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import Column, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
+from undrift.schema import OUTPUT
 from undrift.stores import WITH_OUTPUT, Store, keep, reference_profile
 from undrift.trainers import Trainer
 from undrift.windows import spanning
-
-OUTPUT = "(prediction)"
-"""What the model's own output is called among the features that are compared."""
 
 HALVES = 2
 """Parts of the training rows, by turns of windows, whose outputs come from a model fitted on the others."""

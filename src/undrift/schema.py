@@ -19,6 +19,9 @@ from undrift.records import Column, Kind, Schema, Task
 MOMENT = pa.timestamp("us", tz="UTC")
 """The type of every time that undrift keeps."""
 
+OUTPUT = "(prediction)"
+"""What a model's own output is called among the features that are compared."""
+
 PREFIX = "_undrift_"
 """Names that begin like this belong to the lake's own columns."""
 
@@ -95,6 +98,8 @@ def infer(
     for name in filter(None, (target, time, id, prediction, *ignore, *told)):
         require(table.column_names, name, source)
     _apart(target, id, prediction, ignore, source)
+    if time is not None and time == target:
+        raise DataError(f"column {time!r} of {source} is both target and time", "Name another one.")
     ignored = {*ignore, *(name for name, kind in told.items() if kind in LEFT_OUT)}
     _flat(table, set() if stored else ignored, source)
     if stored:
@@ -338,6 +343,8 @@ def moments(values: pa.Array | pa.ChunkedArray, missing: int) -> tuple[bool, NDA
     Raises ArrowInvalid for what is neither.
     """
     column = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
+    if pa.types.is_null(column.type):
+        return True, np.full(len(column), missing, dtype=np.int64)
     column = plain(column)
     counted = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if counted:
@@ -427,6 +434,10 @@ def _storable(table: pa.Table, source: str) -> None:
     for name in table.schema.names:
         if name.startswith(PREFIX):
             raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
+        if name == OUTPUT:
+            raise DataError(
+                f"{source} has a column {OUTPUT!r}: so the model's output is called", "Rename it."
+            )
         if seen.setdefault(name.lower(), name) != name:
             raise DataError(
                 f"{source} has the columns {seen[name.lower()]!r} and {name!r}, which differ only in case",

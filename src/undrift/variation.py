@@ -27,6 +27,9 @@ POWER = 0.8
 MOVES = np.geomspace(0.02, 3.0, 26)
 """Moves that are tried, as square roots of PSI: for numbers about standard deviations of the mean."""
 
+FLAT = 1e-3
+"""Scores that vary by less are those of a feature with one value."""
+
 DAY = 86_400_000_000
 """Microseconds of the window that is looked at when nobody says which."""
 
@@ -92,7 +95,9 @@ def variation(
     """
     Limits(season=season, alarm_rate=alarm_rate, threshold=threshold)  # refuses what makes no sense
     past = reference.history
-    if past is None or not len(past.blocks):
+    if past is not None and not len(past.blocks):
+        raise TooFewError(f"no row of the reference has a time in {past.time}", "Fill the time column.")
+    if past is None:
         raise ConfigError(
             "the reference keeps no history of windows",
             "Name its time column: undrift calibrate --time COLUMN.",
@@ -232,7 +237,8 @@ def _moved(bins: Ints, ordered: NDArray[np.bool_], move: float) -> Ints:
     most = (np.arange(shares.shape[1]) == shares.argmax(axis=1)[:, None]).astype(float)
     scores = np.where(ordered[:, None], ndtri(middle), most)
     scores = scores - (shares * scores).sum(axis=1, keepdims=True)
-    scores = scores / np.sqrt(np.maximum((shares * scores**2).sum(axis=1, keepdims=True), 1e-12))
+    size = np.sqrt((shares * scores**2).sum(axis=1, keepdims=True))
+    scores = np.where(size > FLAT, scores / np.maximum(size, FLAT), 0.0)  # a constant cannot be tilted
     tilted = bins * np.exp(move * scores)
     rows = bins.sum(axis=2, keepdims=True)
     scale = rows / np.maximum(tilted.sum(axis=2, keepdims=True), 1e-12)

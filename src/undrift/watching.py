@@ -19,11 +19,12 @@ from undrift.explanation import explain
 from undrift.judging import judge
 from undrift.lakes import ID
 from undrift.limits import Limits
-from undrift.models import OUTPUT, Models
+from undrift.models import Models
 from undrift.overview import overview
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema, profile
 from undrift.records import Comparison, Explanation, Schema, Version, Window
+from undrift.schema import OUTPUT
 from undrift.stores import Store
 
 EARLIER = 60

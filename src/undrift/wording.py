@@ -110,7 +110,14 @@ def comparison(record: Comparison) -> str:
         return f"Drift: {none} in all rows together, but {_apart(record, apart)}."
     watched = sum(f.verdict == "watch" for f in record.features)
     parts = sum(s.verdict == "watch" for s in record.segments.values())
-    tails = ((watched, f", {watched} to watch"), (parts, f", {count(parts, 'segment')} to watch"))
+    few = sum(f.verdict == "insufficient" for f in record.features)
+    moved_together = [one.effect for one in record.together if one.verdict == "watch"]
+    tails = (
+        (watched, f", {watched} to watch"),
+        (parts, f", {count(parts, 'segment')} to watch"),
+        (len(moved_together), f", together to watch: {''.join(moved_together[:1])}"),
+        (few, f", {few} with too few rows to judge"),
+    )
     return f"{record.verdict.capitalize()}: {none}{''.join(tail for n, tail in tails if n)}."
 
 

@@ -153,6 +153,11 @@ def _advice(found: Variation) -> str:
             f"in {never} not: quiet windows differ by more ({wide.name} most). Look at larger moves, "
             "or try a longer --window or a --season"
         )
+    if found.backtested > 2 * found.alarm_rate and found.alarms > 1:
+        parts.append(
+            "quiet windows alarm more often than asked for: levels move from one part of the history to "
+            "the next, as with seasons; a longer history or a --season would tell better"
+        )
     return "; ".join(parts) + "."
 
 

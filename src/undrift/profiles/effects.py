@@ -40,6 +40,8 @@ def outside(ref: AnyProfile, cur: AnyProfile) -> str:
     """What share of the numbers lies outside all that the reference had; empty where none does."""
     if not (isinstance(ref, NumericProfile) and isinstance(cur, NumericProfile) and cur.ordered.sum()):
         return ""
+    if ref.minimum is None:
+        return ""
     below, above = (float(cur.ordered[i] / cur.ordered.sum()) for i in (0, -1))
     found = (
         (below, "below the reference's lowest", ref.minimum),

@@ -129,7 +129,7 @@ class History:
     def places(self, times: pa.Array | pa.ChunkedArray) -> Ints:
         """The block of each row; UNTIMED for rows without a time."""
         calendar, moments = _moments(times, self.time)
-        if calendar != self.calendar:
+        if calendar != self.calendar and (moments != UNTIMED).any():
             raise DataError(
                 f"time column {self.time!r} is {times.type}", "It was otherwise in the reference."
             )

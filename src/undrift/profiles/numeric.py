@@ -130,7 +130,12 @@ class NumericProfile:
 
     @property
     def ordered(self) -> NDArray[np.int64]:
-        """Counts from lowest to highest cell; -inf counts as underflow, +inf as overflow."""
+        """Counts from lowest to highest cell; -inf counts as underflow, +inf as overflow.
+
+        Over a grid without edges, of a reference without a finite value, there are three: -inf, finite, +inf.
+        """
+        if not len(self.grid.edges):
+            return np.array([self.negative_infinite, self.finite, self.positive_infinite], dtype=np.int64)
         counts = self.counts.copy()
         counts[0] += self.negative_infinite
         counts[-1] += self.positive_infinite

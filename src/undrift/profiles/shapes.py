@@ -168,6 +168,10 @@ def _trimmed(drawn: Steps) -> Steps:
     )
 
 
+UNCUT = ("minus infinity", "finite", "infinity")
+"""The cells of a reference without a finite value."""
+
+
 def ranges(reference: NumericProfile, window: NumericProfile) -> list[Share]:
     """The reference's tenths of rows, and what share of the window lies in each, lowest first.
 
@@ -192,6 +196,8 @@ def ranges(reference: NumericProfile, window: NumericProfile) -> list[Share]:
 def _range(edges: Numbers, cells: NDArray[np.intp]) -> str:
     """What a run of cells is called: cell i lies below edge i and not below edge i - 1."""
     first, last = int(cells[0]), int(cells[-1])
+    if not len(edges):
+        return " or ".join(UNCUT[cell] for cell in cells.tolist())
     if first == 0 and last == len(edges):
         return "all values"
     values = _values(edges, first, last) if _discrete(edges) else np.empty(0)

@@ -208,7 +208,7 @@ def _with_past(frame: TableProfile, table: pa.Table, time: str, window: timedelt
 
 def _chosen(rows: Rows, columns: Sequence[str] | None, by: str | None, time: str | None) -> Rows:
     """The rows with these columns only."""
-    for name in filter(None, (*(columns or ()), by, time)):
+    for name in (name for name in (*(columns or ()), by, time) if name is not None):
         schema.require(rows.schema.names, name, rows.name)
     if columns is None:
         return rows
