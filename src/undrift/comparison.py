@@ -9,15 +9,18 @@ from typing import Any
 
 from undrift import wording
 from undrift.errors import ConfigError, DataError, MergeError, suggest
-from undrift.judging import constants, judge
+from undrift.judging import compared, constants
+from undrift.lakes import ORDER
 from undrift.limits import Limits
 from undrift.profiles import codec
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
+from undrift.profiles.history import History
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile, profile
 from undrift.records import Comparison, FeatureComparison, Verdict, encode
 from undrift.report.html import fragment, html
+from undrift.schema import ROW_ORDER
 
 FORMAT = 1
 """Version of the JSON form of a result."""
@@ -141,8 +144,8 @@ def compare(
     All are anything that ``profile`` takes, profiles, or files of profiles. ``columns`` names the only
     ones to compare, ``kinds`` tells the kind of a column, ``by`` compares within each segment too. With
     the ``time`` column (here or when the reference was profiled) what is normal from one window to the next
-    is learnt from the reference; ``earlier`` are the windows before this one, oldest first, so that
-    slow drift is found and dated. ``settings`` are those of Limits (``metric="ks"``, ``threshold=0.2``,
+    is learnt from the reference; "order" takes the order of its rows for time. ``earlier`` are the windows
+    before this one, oldest first, so that slow drift is found and dated. ``settings`` are those of Limits (``metric="ks"``, ``threshold=0.2``,
     ``alarm_rate=0.05``). Columns that hold one and the same value in both are left out by name. Raises
     DataError when no column is common.
 
@@ -159,7 +162,7 @@ def compare(
     ref = _reference(reference, columns, kinds, by, time)
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
-    return Result(judge(ref, cur, chosen, constants(ref, cur), before), ref, cur)
+    return Result(compared(ref, cur, chosen, constants(ref, cur), before), ref, cur)
 
 
 def _limits(settings: Mapping[str, Any]) -> Limits:
@@ -221,7 +224,7 @@ def _reference(
     time: str | None,
 ) -> TableProfile:
     ref = read_profile(source, columns=columns, kinds=kinds, by=by, time=time)
-    if time is not None and (ref.history is None or ref.history.time != time):
+    if time is not None and (ref.history is None or not _is_by(ref.history, time)):
         raise ConfigError(
             f"the reference's profile keeps no history by {time!r}",
             f"Make it again with undrift profile --time {time}.",
@@ -235,6 +238,11 @@ def _reference(
         if name not in ref.features and name not in ref.left_out:
             raise DataError(f"the reference has no column {name!r}", suggest(name, list(ref.features)))
     return ref if columns is None else _chosen(ref, columns)
+
+
+def _is_by(past: History, time: str) -> bool:
+    """Whether a history is one by this column; the order of rows has a column of its own."""
+    return past.time == time or (time == ROW_ORDER and past.time == ORDER)
 
 
 def _chosen(ref: TableProfile, columns: Sequence[str]) -> TableProfile:

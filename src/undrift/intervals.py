@@ -29,17 +29,27 @@ def block_t(values: NDArray[np.float64], blocks: NDArray[np.int64], confidence: 
     >>> block_t(np.array([1.0, 3.0]), np.array([0, 1]), 0.95).mean
     2.0
     """
-    names, inverse = np.unique(blocks, return_inverse=True)
-    count = len(names)
-    if count == 0:
+    if not len(values):
         return Interval(float("nan"), -np.inf, np.inf, 0)
-    mean = float(values.mean())
+    _, inverse = np.unique(blocks, return_inverse=True)
+    return ratio_t(
+        np.bincount(inverse, values).astype(np.float64), np.bincount(inverse).astype(np.int64), confidence
+    )
+
+
+def ratio_t(totals: NDArray[np.float64], sizes: NDArray[np.int64], confidence: float) -> Interval:
+    """The same from each block's total and size, both of shape (blocks,), with at least one row.
+
+    >>> ratio_t(np.array([1.0, 3.0]), np.array([1, 1]), 0.95).mean
+    2.0
+    """
+    count, rows = len(totals), float(sizes.sum())
+    mean = float(totals.sum()) / rows
     if count == 1:
         return Interval(mean, -np.inf, np.inf, 1)
     from scipy.special import stdtrit
 
-    sizes = np.bincount(inverse)
-    residuals = np.bincount(inverse, values) - mean * sizes
-    error = float(np.sqrt(count / (count - 1) * np.sum(residuals**2))) / len(values)
+    residuals = totals - mean * sizes
+    error = float(np.sqrt(count / (count - 1) * np.sum(residuals**2))) / rows
     reach = float(stdtrit(count - 1, confidence)) * error
     return Interval(mean, mean - reach, mean + reach, count)

@@ -1,30 +1,77 @@
-"""Two profiles and a calibration make a Comparison: what moved, how far, and is it to be believed."""
+"""A window makes a Comparison: what moved, how far, is that ordinary, and does the model know such rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from undrift import discoveries
-from undrift.calibration import Evidence, Judgement
+from undrift.calibration import Evidence, Judgement, Reading
 from undrift.errors import DataError
+from undrift.ground import ground
 from undrift.limits import Limits
 from undrift.metrics import Metric
 from undrift.multivariate import Moved, moved
+from undrift.plugins import find
 from undrift.profiles.effects import constant, effect
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.table import TableProfile
 from undrift.quality import faults
-from undrift.records import Comparison, Fault, FeatureComparison, Finding, Together
+from undrift.records import Comparison, Fault, FeatureComparison, Finding, Ground, Together, Verdict
 from undrift.verdicts import MINIMUM_ROWS, WORST_FIRST, verdict, worst
 from undrift.wording import deciding
 
 Key = tuple[str | None, str, bool]
 """A segment (None for all rows), a feature of it, or what looks at all features together (True)."""
 
+NOVELTY = "novelty"
+"""The metric that asks for new ground."""
+
 EVEN = 0.5
 """Part of the alarm rate that is shared evenly among all features; the rest goes by importance."""
+
+Relevance = Mapping[str, float | None]
+"""Importance of features to the model, as shares; None where nobody knows, which counts as much as any."""
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """What is ordinary for some features: windows of a history, and the one to be judged over the same grids.
+
+    ``earlier`` are windows before it that the history does not hold, oldest first; a ``reading`` says how
+    the history's own windows are read. Without ``names`` it speaks of every feature.
+    """
+
+    ref: TableProfile
+    cur: TableProfile
+    earlier: Sequence[TableProfile] = ()
+    reading: Reading | None = None
+    names: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A window beside what its model was trained on, and beside what is ordinary for its stream.
+
+    Whether the model stands on ground it knows, and how large an effect is, is asked of ``ref``; whether that
+    is out of the ordinary of each of ``ordinary``. ``aside`` are features that are not compared, with
+    the reason; of those in ``known`` ground is not asked, for they are no input of the model.
+    """
+
+    ref: TableProfile
+    cur: TableProfile
+    limits: Limits
+    ordinary: tuple[Ordinary, ...]
+    aside: Mapping[str, str] = field(default_factory=dict)
+    relevance: Relevance | None = None
+    known: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> list[str]:
+        """The features to compare."""
+        common = [name for name in self.ref.features if name in self.cur.features]
+        return [name for name in common if name not in self.aside]
 
 
 @dataclass(frozen=True)
@@ -42,51 +89,82 @@ class Belief:
         return by_now or (self.slowly and metric.watches == "values")
 
 
-def judge(
+def compared(
     ref: TableProfile,
     cur: TableProfile,
     limits: Limits,
     constants: Mapping[str, str] | None = None,
     earlier: Sequence[TableProfile] = (),
-    relevance: Mapping[str, float] | None = None,
 ) -> Comparison:
-    """The comparison record of two table profiles, without the features that are called constant.
+    """The comparison record of two tables: what is ordinary is learnt from the reference's own windows.
 
-    ``earlier`` are the windows before, oldest first; ``relevance`` is each feature's importance to the
-    model, as shares: the alarm rate is spent where it matters, and a feature that the model does not use is
-    never worse than ``watch``. The false discovery rate is held over all features, and over all segments
-    with them. Raises DataError when they have no feature in common.
+    Features called constant are left out; ``earlier`` are the windows before, oldest first. Raises
+    DataError when they have no feature in common.
     """
-    aside = dict(constants or {})
-    common = [name for name in ref.features if name in cur.features]
-    if not common and not cur.retyped:
+    return judge(Question(ref, cur, limits, (Ordinary(ref, cur, earlier),), dict(constants or {})))
+
+
+def judge(question: Question) -> Comparison:
+    """The comparison record of a window.
+
+    The alarm rate is spent where it matters, and a feature that the model does not use is never worse than
+    ``watch``. The false discovery rate is held over all features, and over all segments with them. Raises
+    DataError when the two sides have no feature in common.
+    """
+    ref, cur, limits = question.ref, question.cur, question.limits
+    names = question.names
+    if not (names or question.aside) and not cur.retyped:
         raise DataError("the two tables have no column in common", "Compare tables of the same kind.")
-    names = [name for name in common if name not in aside]
-    calibration, part = limits.calibrated(ref)
-    sides = _sides(ref, cur)
-    judged = {
-        label: part.judge(*pair, names, [_segment(e, label) for e in earlier])
-        for label, pair in sides.items()
-    }
-    together = moved(ref, cur, limits.multivariate if calibration == "history" else (), limits.season)
-    believed = _believed(judged, together, limits.alarm_rate, _weights(relevance, names))
-    used = {
-        label: (found.instead or calibration, found.assumes + _unused(found, calibration, earlier))
-        for label, found in judged.items()
-    }
+    found = [_judged(one, names, limits) for one in question.ordinary]
+    judged = {label: [each[label] for each in found if label in each] for label in _sides(ref, cur)}
+    whole = question.ordinary[0]
+    together = moved(
+        whole.ref, whole.cur, limits.multivariate if _learns(found) else (), limits.season, whole.reading
+    )
+    believed = _believed(judged, together, limits.alarm_rate, _weights(question.relevance, names))
     records = {
-        label: _record(pair, limits, used[label], aside, believed, label, relevance)
-        for label, pair in sides.items()
+        label: _record(pair, question, judged[label], believed, label)
+        for label, pair in _sides(ref, cur).items()
     }
-    whole = _with_together(records.pop(None), together, believed, relevance)
     segments = {label: record for label, record in records.items() if label is not None}
-    return _with_segments(whole, ref, segments)
+    record = _with_together(records[None], together, believed, question.relevance)
+    record = _with_segments(record, ref, segments)
+    return replace(record, unusual=_unusual(record))
 
 
-def _unused(found: Judgement, calibration: str, earlier: Sequence[TableProfile]) -> str:
-    """What is said where the windows before were given to a calibration that makes nothing of them."""
-    ignored = bool(earlier) and (found.instead or calibration) != "history"
-    return "; the windows before are not used" if ignored else ""
+def _unusual(record: Comparison) -> bool:
+    """Whether anything is large and out of the ordinary, new ground apart."""
+    alone = any(
+        one.verdict == "drift" and one.metric != NOVELTY for f in record.features for one in f.findings
+    )
+    together = any(one.verdict == "drift" for one in record.together)
+    return alone or together or any(map(_unusual, record.segments.values()))
+
+
+def _judged(one: Ordinary, names: Sequence[str], limits: Limits) -> dict[str | None, Judgement]:
+    """What a calibration says of all rows, and of each segment."""
+    calibration, part = limits.calibrated(one.ref)
+    chosen = [n for n in names if one.names is None or n in one.names]
+    return {
+        label: _named(
+            part.judge(*pair, chosen, [_segment(e, label) for e in one.earlier], one.reading),
+            calibration,
+            one.earlier,
+        )
+        for label, pair in _sides(one.ref, one.cur).items()
+    }
+
+
+def _named(found: Judgement, calibration: str, earlier: Sequence[TableProfile]) -> Judgement:
+    """A judgement with the name of its calibration, and what it made nothing of."""
+    used = found.instead or calibration
+    unused = "; the windows before are not used" if earlier and used != "history" else ""
+    return replace(found, instead=used, assumes=found.assumes + unused)
+
+
+def _learns(found: Sequence[Mapping[str | None, Judgement]]) -> bool:
+    """Whether what is ordinary is learnt from windows."""
+    return bool(found) and found[0][None].instead == "history"
 
 
 def constants(ref: TableProfile, cur: TableProfile) -> dict[str, str]:
@@ -115,65 +193,77 @@ def _segment(table: TableProfile, label: str | None) -> TableProfile:
 
 
 def _believed(
-    judged: Mapping[str | None, Judgement],
+    judged: Mapping[str | None, Sequence[Judgement]],
     together: Mapping[str, Moved],
     rate: float,
     weights: Mapping[str, float],
 ) -> dict[Key, Belief]:
     """What to believe of everything with evidence, the false discovery rate held over all of it."""
-    sure = {label: found.sure for label, found in judged.items()}
-    evidence: dict[Key, Evidence] = {
-        (label, name, False): e for label, found in judged.items() for name, e in found.evidence.items()
-    }
+    sure: dict[Key, bool] = {}
+    evidence: dict[Key, Evidence] = {}
+    for label, several in judged.items():
+        for found in several:
+            evidence.update({(label, name, False): e for name, e in found.evidence.items()})
+            sure.update(dict.fromkeys(((label, name, False) for name in found.evidence), found.sure))
     evidence.update({(None, n, True): Evidence({"values": m.p_value}) for n, m in together.items()})
+    sure.update(
+        dict.fromkeys(((None, n, True) for n in together), judged[None][0].sure if judged[None] else True)
+    )
     weight = {key: 1.0 if key[2] else weights[key[1]] for key in evidence}
     p_limits = discoveries.limits({key: e.p_value for key, e in evidence.items()}, rate, weight)
     slow = discoveries.slowly({key: e.e_value for key, e in evidence.items() if not key[2]}, rate)
-    return {key: Belief(e, p_limits[key], key in slow, sure[key[0]]) for key, e in evidence.items()}
+    return {key: Belief(e, p_limits[key], key in slow, sure[key]) for key, e in evidence.items()}
 
 
-def _weights(relevance: Mapping[str, float] | None, names: Sequence[str]) -> dict[str, float]:
+def _weights(relevance: Relevance | None, names: Sequence[str]) -> dict[str, float]:
     """How the alarm rate is shared out, 1 in the mean; evenly where nothing is known of importance.
 
     Features without importance keep an even share: they are shown, but page nobody.
     """
-    found = {name: max(0.0, (relevance or {}).get(name, 0.0)) for name in names}
+    known = relevance or {}
+    most = max((value for value in known.values() if value is not None), default=0.0)
+    found = {n: max(0.0, most if (value := known.get(n, 0.0)) is None else value) for n in names}
     total = sum(found.values())
     if not total:
         return dict.fromkeys(names, 1.0)
     return {name: EVEN + (1 - EVEN) * len(names) * share / total for name, share in found.items()}
 
 
+def _unused(name: str, relevance: Relevance | None) -> bool:
+    """Whether the model is known not to use a feature, and to use others."""
+    importance = (relevance or {}).get(name, 0.0)
+    return relevance is not None and importance is not None and importance <= 0 and _uses_any(relevance)
+
+
+def _uses_any(relevance: Relevance) -> bool:
+    return any(value is None or value > 0 for value in relevance.values())
+
+
 def _record(
     pair: tuple[TableProfile, TableProfile],
-    limits: Limits,
-    calibration: tuple[str, str],
-    aside: Mapping[str, str],
+    question: Question,
+    judged: Sequence[Judgement],
     believed: Mapping[Key, Belief],
     label: str | None,
-    relevance: Mapping[str, float] | None,
 ) -> Comparison:
     """The record of all rows or of one segment."""
     ref, cur = pair
     lost = tuple(n for n in ref.features if n not in cur.features and n not in cur.retyped)
-    names = [name for name in ref.features if name in cur.features and name not in aside]
-    found = [
-        _feature(n, ref.features[n], cur.features[n], limits, believed.get((label, n, False)), relevance)
-        for n in names
-    ]
+    names = [name for name in ref.features if name in cur.features and name not in question.aside]
+    found = [_feature(n, pair, question, believed.get((label, n, False))) for n in names]
     features = tuple(sorted(found, key=_worst_first))
     return Comparison(
         verdict="drift" if lost or cur.retyped else worst(f.verdict for f in features),
         rows_reference=ref.rows,
         rows_current=cur.rows,
         features=features,
-        calibration=calibration[0],
-        assumes=calibration[1],
-        alarm_rate=limits.alarm_rate if believed else None,
+        calibration=judged[0].instead if judged else "",
+        assumes=judged[0].assumes if judged else "",
+        alarm_rate=question.limits.alarm_rate if believed else None,
         lost=lost,
         new=cur.new,
         retyped=cur.retyped,
-        left_out=ref.left_out | dict(aside),
+        left_out=ref.left_out | dict(question.aside),
         reordered=_order(ref, cur) != _order(cur, ref),
         faults=_faults(ref, cur, [f.name for f in features]),
     )
@@ -183,23 +273,22 @@ def _with_together(
     record: Comparison,
     together: Mapping[str, Moved],
     believed: Mapping[Key, Belief],
-    relevance: Mapping[str, float] | None,
+    relevance: Relevance | None,
 ) -> Comparison:
     """The record with what moved over several features, which is drift like that of one."""
     rows = min(record.rows_reference, record.rows_current)
     found = tuple(_together(name, one, believed[None, name, True], rows) for name, one in together.items())
-    if relevance is not None:
-        found = tuple(
-            replace(one, verdict="watch") if one.verdict == "drift" and not _used(one, relevance) else one
-            for one in found
-        )
+    found = tuple(
+        replace(one, verdict="watch") if one.verdict == "drift" and _all_unused(one, relevance) else one
+        for one in found
+    )
     verdicts = [record.verdict, *(one.verdict for one in found if one.verdict in ("drift", "watch"))]
     return replace(record, verdict=worst(verdicts), together=found)
 
 
-def _used(found: Together, relevance: Mapping[str, float]) -> bool:
-    """Whether the model uses any of the features that moved together."""
-    return any(relevance.get(name, 0.0) > 0 for name in found.features) or not any(relevance.values())
+def _all_unused(found: Together, relevance: Relevance | None) -> bool:
+    """Whether the model is known to use none of the features that moved together."""
+    return bool(found.features) and all(_unused(name, relevance) for name in found.features)
 
 
 def _together(name: str, found: Moved, belief: Belief, rows: int) -> Together:
@@ -227,30 +316,45 @@ def _with_segments(whole: Comparison, ref: TableProfile, segments: dict[str, Com
 
 def _feature(
     name: str,
-    ref: AnyProfile,
-    cur: AnyProfile,
-    limits: Limits,
+    pair: tuple[TableProfile, TableProfile],
+    question: Question,
     belief: Belief | None,
-    relevance: Mapping[str, float] | None,
 ) -> FeatureComparison:
-    findings = tuple(_finding(m, ref, cur, t, belief) for m, t in limits.watch(name, ref.kind))
-    found = worst(f.verdict for f in findings)
-    if findings[0].verdict == "insufficient" and found != "drift":
-        found = "insufficient"
-    importance = None if relevance is None else relevance.get(name, 0.0)
-    if found == "drift" and importance is not None and importance <= 0 and any(relevance.values()):  # type: ignore[union-attr]
+    ref, cur, limits = pair[0].features[name], pair[1].features[name], question.limits
+    watched = limits.watch(name, ref.kind)
+    asked = 0.0 if name in question.known else limits.ground(name, watched[0][1])
+    stands = ground(name, ref, cur, pair[1].history, asked) if asked else None
+    findings = [_finding(m, ref, cur, t, belief, stands) for m, t in watched]
+    if stands is not None and all(m.watches != "ground" for m, _ in watched):
+        findings.append(_finding(find("metrics", NOVELTY), ref, cur, asked, belief, stands))
+    found = _worst_of(findings)
+    if found == "drift" and _unused(name, question.relevance):
         found = "watch"
+    capped = tuple(_at_most(one, found) for one in findings)
     beside = limits.values(ref.kind, ref, cur, [f.metric for f in findings])
     told = {} if belief is None else _told(belief, findings)
+    importance = None if question.relevance is None else question.relevance.get(name, 0.0)
     return FeatureComparison(
-        name, ref.kind, found, effect(ref, cur), findings, beside, relevance=importance, **told
+        name, ref.kind, found, effect(ref, cur), capped, beside, relevance=importance, ground=stands, **told
     )
+
+
+def _worst_of(findings: Sequence[Finding]) -> Verdict:
+    """The verdict of a feature; where the deciding metric cannot judge, another must have found something."""
+    found = worst(f.verdict for f in findings)
+    return "insufficient" if findings[0].verdict == "insufficient" and found == "stable" else found
+
+
+def _at_most(finding: Finding, most: Verdict) -> Finding:
+    """The finding, no worse than its feature."""
+    worse = WORST_FIRST.index(finding.verdict) < WORST_FIRST.index(most)
+    return replace(finding, verdict=most) if worse else finding
 
 
 def _told(belief: Belief, findings: Sequence[Finding]) -> dict[str, Any]:
     """What the evidence says of a feature, as the record keeps it."""
     evidence = belief.evidence
-    significant = any(f.significant for f in findings)
+    significant = any(f.significant for f in findings if f.metric != NOVELTY)
     return {
         "p_value": evidence.p_value,
         "p_limit": belief.limit,
@@ -267,14 +371,30 @@ def _when(since: object) -> str:
 
 
 def _finding(
-    metric: Metric, ref: AnyProfile, cur: AnyProfile, threshold: float, belief: Belief | None
+    metric: Metric,
+    ref: AnyProfile,
+    cur: AnyProfile,
+    threshold: float,
+    belief: Belief | None,
+    stands: Ground | None,
 ) -> Finding:
     value, noise = metric(ref, cur), metric.noise(ref, cur)
+    if metric.watches == "ground":
+        return _on_ground(metric, value, threshold, noise, stands)
     significant = None if belief is None else belief.significant(metric)
     p_value = None if belief is None else belief.evidence.parts.get(metric.watches)
     sure = belief is None or belief.sure
     found = verdict(value, threshold, noise, min(ref.rows, cur.rows), significant=significant, sure=sure)
     return Finding(metric.name, value, threshold, noise, found, p_value, significant)
+
+
+def _on_ground(
+    metric: Metric, value: float, threshold: float, noise: float, stands: Ground | None
+) -> Finding:
+    """New ground is drift; without it nothing is said, whatever the share of novel rows."""
+    new = stands is not None and stands.new
+    shown = max(value, stands.lower) if stands is not None and stands.part == "missing" else value
+    return Finding(metric.name, shown, threshold, noise, "drift" if new else "stable", None, new)
 
 
 def _faults(ref: TableProfile, cur: TableProfile, names: Iterable[str]) -> tuple[Fault, ...]:

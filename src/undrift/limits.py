@@ -30,7 +30,9 @@ class Limits:
     threshold by feature name. ``alarm_rate`` is how often a quiet window may raise a false alarm, over
     all features; ``calibration`` None means ``history`` where the reference has one, else ``asymptotic``.
     A ``season`` ("day", "week", "year") compares windows with those of the same phase. ``multivariate``
-    parts look at features together.
+    parts look at features together. ``novelty`` is the share of a window's rows on ground that the
+    reference hardly knows from which on that alone is drift; 0 does not ask, nor do a threshold of 0 and the
+    calibration ``threshold``.
     """
 
     metric: str = "psi"
@@ -41,6 +43,7 @@ class Limits:
     alarm_rate: float = 0.01
     season: str | None = None
     multivariate: tuple[str, ...] = ("rank_correlation",)
+    novelty: float = 0.1
     features: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +61,7 @@ class Limits:
         if self.season is not None and self.season not in SEASONS:
             raise ConfigError(f"no season is called {self.season!r}", suggest(self.season, list(SEASONS)))
         _positive(self.threshold, "drift.threshold")
+        _share(self.novelty, "drift.novelty")
         for name, table in self.features.items():
             _check_feature(name, table)
 
@@ -78,6 +82,12 @@ class Limits:
         first = (chosen, chosen.threshold if limit is None else float(limit))
         return [first, *((m, m.threshold) for m in beside if m.understands(kind))]
 
+    def ground(self, name: str, threshold: float) -> float:
+        """The share of rows on new ground from which on a feature has drifted; 0 where nobody asks."""
+        if self.calibration == "threshold" or threshold == 0:
+            return 0.0
+        return float(self.features.get(name, {}).get("novelty", self.novelty))
+
     def values(self, kind: Kind, ref: AnyProfile, cur: AnyProfile, judged: Iterable[str]) -> dict[str, float]:
         """Values of the metrics beside, but for those that were judged."""
         shown = [find("metrics", name) for name in self.beside if name not in judged]
@@ -87,14 +97,20 @@ class Limits:
 def _check_feature(name: str, table: Any) -> None:
     where = f"drift.features.{name}"
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where} = {table!r} is not a table", "Write metric and threshold in it.")
-    known = {"metric": str, "threshold": float}
+        raise ConfigError(f"{where} = {table!r} is not a table", "Write metric, threshold or novelty in it.")
+    known = {"metric": str, "threshold": float, "novelty": float}
     for key, value in table.items():
         if key not in known:
             raise ConfigError(f"unknown key {where}.{key}", suggest(key, list(known)))
         checked(value, known[key], f"{where}.{key}")
     find("metrics", table.get("metric", FALLBACK))
     _positive(table.get("threshold"), f"{where}.threshold")
+    _share(table.get("novelty", 0.0), f"{where}.novelty")
+
+
+def _share(value: float, where: str) -> None:
+    if not 0 <= checked(value, float, where) < 1:
+        raise ConfigError(f"{where} = {value}", "Give a share of rows, 0 or more and less than 1.")
 
 
 def _positive(threshold: float | None, where: str) -> None:

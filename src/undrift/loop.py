@@ -208,6 +208,7 @@ class Loop:
         ]
         for service in ready:
             self._score_window(service, windows)
+            self.watch.compare_target(service)
 
     def _decide(self, window: Window, now: datetime | None) -> Decision:
         """Ask the policy; without a trainer or unseen held-out rows, say what is lacking instead."""
@@ -244,16 +245,13 @@ class Loop:
         chosen = {name: merge.select(available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
         unseen = self.archive.labelled_in(held_out)
-        since = self.watch.changed()
         trained, self._failed = [], []
         for name, selection in chosen.items():
             if distinct[selection] != name:
                 continue
             self._renew()
             try:
-                trained.append(
-                    done.get(name) or self.models.train(window.key, name, selection, unseen, since=since)
-                )
+                trained.append(done.get(name) or self.models.train(window.key, name, selection, unseen))
             except ModelError as error:
                 self._failed.append(f"{name}: {error}")
                 tell("failure", Rule(name, holds=False, text=str(error)))
@@ -308,7 +306,6 @@ class Loop:
         """Make the winner champion, in one transaction with its ledger entry."""
         if outcome.promoted is None or self._entered("promote", outcome.promoted, outcome.window):
             return
-        self.models.watch_output(outcome.promoted)
         self._crown(Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why))
 
     # What a person or a program asks of it ------------------------------------------------------
@@ -327,7 +324,6 @@ class Loop:
             self.archive.add(table, source or inputs.label_of(history), history=True)
             version = self._first_version(model)
             reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
-            self.models.watch_output(version.number)
             self._crown(Promotion("start", version.number, None, version.window, reason))
             return version
 

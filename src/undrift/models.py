@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,20 +14,15 @@ from numpy.typing import NDArray
 
 from undrift import artifacts, importance, losses
 from undrift.archive import FOREIGN, Archive, Labelled
-from undrift.calibration.history import FEW
 from undrift.errors import BusyError, ModelError, NotFoundError
-from undrift.lakes import ID, WINDOW
+from undrift.lakes import ORDER
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
-from undrift.records import Column, Schema, Selection, Task, Version, Window
+from undrift.records import Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
-from undrift.schema import OUTPUT
-from undrift.stores import WITH_OUTPUT, Store, keep, reference_profile
+from undrift.stores import Store, keep
 from undrift.trainers import Trainer
 from undrift.windows import spanning
-
-HALVES = 2
-"""Parts of the training rows, by turns of windows, whose outputs come from a model fitted on the others."""
 
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
@@ -88,7 +83,7 @@ class Models:
 
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
-        data = reference_profile(self.store, number)
+        data = self.store.get_profile(f"v{number}")
         if data is None:
             raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
         return loads(data)
@@ -99,12 +94,8 @@ class Models:
         merge: str,
         selection: Selection,
         unseen: Labelled,
-        since: datetime | None = None,
     ) -> Version:
-        """Train one model, keep its artifact, its reference profile and its record, in this order.
-
-        The reference's history begins at the last change, ``since``, where enough windows are left.
-        """
+        """Train one model, keep its artifact, its reference profile and its record, in this order."""
         if self.trainer is None:
             raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
         data = self.archive.labelled(selection)
@@ -131,7 +122,7 @@ class Models:
             libraries=artifacts.libraries(),
             importance=weights,
         )
-        return self._keep(version, self._profiled(data.rows, since), model)
+        return self._keep(version, self._profiled(data.rows), model)
 
     def adopt(self, windows: list[Window], fitted: Fitted | None) -> Version:
         """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none."""
@@ -139,7 +130,7 @@ class Models:
         data = self.archive.labelled(spanning(windows))
         if fitted is None:
             number, name, model, artifact, form = FOREIGN, "prediction column", None, b"", ""
-            score = self._mean(data, self.logged(data, windows)) if self.schema.task else None
+            score = self._mean(data, self.logged(data.ids.tolist(), windows)) if self.schema.task else None
             weights: dict[str, float] = {}
         else:
             model, artifact, form = fitted
@@ -165,25 +156,37 @@ class Models:
     def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
         """What a version says about labelled rows; a foreign one is looked up in what was logged."""
         if number == FOREIGN:
-            return self.logged(data, windows)
+            return self.logged(data.ids.tolist(), windows)
         return self.ask(number, data.rows)
 
     def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
         """One prediction per row of a table."""
         return artifacts.predict(self.load(number), artifacts.frame(rows, self.schema), self.schema)
 
-    def logged(self, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
-        """The foreign model's predictions that came with labelled rows."""
+    def logged(self, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
+        """The foreign model's predictions that came with rows; raises ModelError where one has none."""
         logged: dict[str, float] = {}
         for window in windows:
             logged |= self.archive.predictions(window.index).get(FOREIGN, {})
-        return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
+        lacking = [id_ for id_ in ids if id_ not in logged]
+        if lacking:
+            raise ModelError(
+                f"{len(lacking)} rows came without a prediction, {lacking[0]!r} among them",
+                "Deliver them with the prediction column.",
+            )
+        return np.array([logged[id_] for id_ in ids], dtype=np.float64)
+
+    def trained_on(self, number: int) -> Labelled:
+        """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
+        snapshot = self.version(number).snapshot
+        if snapshot is not None:
+            return self.archive.labelled(snapshot.selection)
+        return self.archive.labelled(spanning(self.archive.windows(history=True)))
 
     def trained_rows(self, number: int) -> pa.Table:
         """The rows that a version was trained on; for one from elsewhere, the history it came with."""
-        snapshot = self.version(number).snapshot
-        if snapshot is not None:
-            return self.archive.labelled(snapshot.selection).rows
+        if self.version(number).snapshot is not None:
+            return self.trained_on(number).rows
         history = spanning(self.archive.windows(history=True))
         return self.archive.rows(history.first, history.last)
 
@@ -221,66 +224,9 @@ class Models:
     def _mean(self, data: Labelled, values: NDArray[np.float64]) -> float | None:
         return self._cost(data.labels, values) if len(data) else None
 
-    def watch_output(self, number: int) -> None:
-        """Add what a version predicts to its reference, so that its output is compared as features are.
-
-        A model knows the rows it was fitted on too well. So for one that was trained here, rows are
-        predicted by a model that was fitted on the other half of the windows. Without such predictions
-        nothing is added.
-        """
-        reference = self.reference(number)
-        if OUTPUT in reference.features:
-            return
-        try:
-            rows, values = self._honest_output(self.version(number))
-        except (ModelError, KeyError):
-            return
-        found = self.with_output(rows, values, window=self.archive.cut.length)
-        if found.history is not None and reference.history is not None:
-            begun = found.history.after(int(reference.history.blocks[0]))
-            found = replace(found, history=replace(begun, note=reference.history.note))
-        self.store.put_profile(f"v{number}{WITH_OUTPUT}", dumps(found))
-
-    def with_output(
-        self,
-        rows: pa.Table,
-        values: NDArray[np.float64],
-        like: TableProfile | None = None,
-        window: timedelta | None = None,
-    ) -> TableProfile:
-        """The profile of rows together with what a model says about them."""
-        watched = replace(self.schema, columns=(*self.schema.columns, Column(OUTPUT, "double", "numeric")))
-        return of_schema(rows.append_column(OUTPUT, pa.array(values)), watched, like, window)
-
-    def _honest_output(self, version: Version) -> tuple[pa.Table, NDArray[np.float64]]:
-        """Rows of a version's reference, and predictions by a model that did not see them, if it can be."""
-        if version.snapshot is None or self.trainer is None:
-            rows = self.trained_rows(version.number)
-            if version.number != FOREIGN:
-                return rows, self.ask(version.number, rows)
-            windows = self.archive.windows(history=True)
-            logged = {i: p for w in windows for i, p in self.archive.predictions(w.index)[FOREIGN].items()}
-            return rows, np.array([logged[i] for i in rows[ID].to_pylist()], dtype=np.float64)
-        data = self.archive.labelled(version.snapshot.selection)
-        features = artifacts.frame(data.rows, self.schema)
-        turns = np.asarray(data.rows[WINDOW].to_numpy()) % HALVES
-        values = np.empty(len(data))
-        for turn in np.unique(turns).tolist():
-            mine, others = turns == turn, turns != turn
-            fitted = others if others.any() else mine
-            model = self.trainer.fit(
-                features[fitted], data.labels[fitted], self.schema, self.load(version.number)
-            )
-            values[mine] = artifacts.predict(model, features[mine], self.schema)
-        return data.rows, values
-
-    def _profiled(self, rows: Any, since: datetime | None = None) -> TableProfile:
-        """The reference profile of some rows; its history begins at the last change."""
-        length = self.archive.cut.length
-        found = of_schema(rows, self.schema, window=length)
-        if since is None or found.history is None:
-            return found
-        return replace(found, history=found.history.newest(since, length, FEW))
+    def _profiled(self, rows: pa.Table) -> TableProfile:
+        """The reference profile of some rows, with short blocks of them in the order of time or of rows."""
+        return of_schema(rows, self.schema, window=self.archive.cut.length, time=self.schema.time or ORDER)
 
     def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
         self.store.put_profile(f"v{version.number}", dumps(reference))

@@ -93,12 +93,33 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """How many of a window's rows lie where the rows that the model was trained on were rarest.
+
+    ``part`` says what was looked at: the values, or the missing ones. ``share`` is that of all rows,
+    ``lower`` the one-sided 95 % lower bound of novelty (the share beyond what is due) and ``threshold`` from
+    where on it is ``new``. Numbers outside ``below`` and ``above`` had the share ``trained`` of the training
+    rows; both are None for labels and missing values.
+    """
+
+    part: Literal["values", "missing"]
+    share: float
+    lower: float
+    threshold: float
+    trained: float
+    new: bool
+    below: float | None = None
+    above: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureComparison:
     """All findings of one feature; the worst of their verdicts is the feature's.
 
     ``beside`` holds values of metrics that were asked for but decide nothing. ``p_value`` is believed up
     to ``p_limit``; ``component`` and ``direction`` say what moved most and where to, ``since`` when it
-    began, ``relevance`` what share of the model's skill rests on the feature.
+    began, ``relevance`` what share of the model's skill rests on the feature, None where nobody knows.
+    ``ground`` says how much of the window the model hardly knows; None where nobody asks.
     """
 
     name: str
@@ -114,6 +135,7 @@ class FeatureComparison:
     direction: str = ""
     since: str | None = None
     relevance: float | None = None
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +168,8 @@ class Comparison:
 
     ``alarm_rate`` is how often a quiet window alarms at most, if what ``calibration`` ``assumes`` holds;
     None where that is not asked. ``together`` is what moved over several features. ``segments`` holds the
-    same by the values of the column ``by``, where that was asked for.
+    same by the values of the column ``by``, where that was asked for. ``unusual`` says whether anything was
+    large and out of the ordinary; None in records of undrift 0.1.0.
     """
 
     verdict: Verdict
@@ -167,6 +190,18 @@ class Comparison:
     assumes: str = ""
     alarm_rate: float | None = None
     together: tuple[Together, ...] = ()
+    unusual: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetComparison:
+    """The labels of one window, once they are known, beside those that version ``reference`` learnt from."""
+
+    window: str
+    index: int
+    reference: int
+    feature: FeatureComparison
+    unusual: bool
 
 
 @dataclass(frozen=True, slots=True)

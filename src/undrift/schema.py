@@ -22,6 +22,12 @@ MOMENT = pa.timestamp("us", tz="UTC")
 OUTPUT = "(prediction)"
 """What a model's own output is called among the features that are compared."""
 
+ROW_ORDER = "order"
+"""The name of a time column that stands for the order of the rows, where no column is called so."""
+
+TARGET = "(target)"
+"""What the labels are called among the features that are compared."""
+
 PREFIX = "_undrift_"
 """Names that begin like this belong to the lake's own columns."""
 
@@ -434,10 +440,9 @@ def _storable(table: pa.Table, source: str) -> None:
     for name in table.schema.names:
         if name.startswith(PREFIX):
             raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
-        if name == OUTPUT:
-            raise DataError(
-                f"{source} has a column {OUTPUT!r}: so the model's output is called", "Rename it."
-            )
+        if name in (OUTPUT, TARGET):
+            kept = "the model's output is" if name == OUTPUT else "the labels are"
+            raise DataError(f"{source} has a column {name!r}: so {kept} called", "Rename it.")
         if seen.setdefault(name.lower(), name) != name:
             raise DataError(
                 f"{source} has the columns {seen[name.lower()]!r} and {name!r}, which differ only in case",

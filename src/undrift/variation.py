@@ -177,7 +177,7 @@ def _folds(
 ) -> list[tuple[NDArray[np.bool_], Monitor]]:
     """Each part of a history, and a monitor that learnt from the other parts."""
     return [
-        (held, Monitor.of(_chosen(counts, ~held), ordered, None if phases is None else phases[~held]))
+        (held, Monitor.of(counts.of(~held), ordered, None if phases is None else phases[~held]))
         for held in _parts(len(counts.null))
     ]
 
@@ -188,7 +188,7 @@ def _backtested(
     """p-values (W, F) of every window by the monitor that has not seen its part of the history."""
     found = np.ones(counts.null.shape)
     for held, monitor in folds:
-        judged = monitor.judge(_chosen(counts, held), None if phases is None else phases[held])
+        judged = monitor.judge(counts.of(held), None if phases is None else phases[held])
         found[held] = judged.p_value
     return found
 
@@ -197,10 +197,6 @@ def _parts(windows: int) -> list[NDArray[np.bool_]]:
     """Consecutive parts of a history."""
     part = np.arange(windows) * FOLDS // windows
     return [part == i for i in range(FOLDS)]
-
-
-def _chosen(counts: Counts, rows: NDArray[np.bool_]) -> Counts:
-    return Counts(counts.bins[rows], counts.null[rows], counts.unseen[rows])
 
 
 def _alarms(p_values: Floats, names: Sequence[str], rate: float) -> bool:

@@ -1,46 +1,61 @@
-"""Windows beside the reference of the live model: what moved, since when, and what tells them apart."""
+"""Windows beside what the live model was trained on, and beside the stream's own past."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
 from undrift import inputs
 from undrift import schema as agreed
-from undrift.archive import FOREIGN, Archive
+from undrift.archive import FOREIGN, Archive, Labelled
 from undrift.comparison import Result
 from undrift.errors import DataError, ModelError
 from undrift.explanation import explain
-from undrift.judging import judge
-from undrift.lakes import ID
+from undrift.judging import Ordinary, Question, Relevance, judge
+from undrift.lakes import ID, ORDER, TIME, WINDOW
 from undrift.limits import Limits
 from undrift.models import Models
 from undrift.overview import overview
+from undrift.past import Changes, Past, Remembered, Rows, changes, like
 from undrift.profiles.codec import dumps, loads
+from undrift.profiles.effects import constant
 from undrift.profiles.table import TableProfile, of_schema, profile
-from undrift.records import Comparison, Explanation, Schema, Version, Window
-from undrift.schema import OUTPUT
-from undrift.stores import Store
+from undrift.records import (
+    Column,
+    Comparison,
+    Explanation,
+    Schema,
+    Service,
+    TargetComparison,
+    Version,
+    Window,
+)
+from undrift.schema import OUTPUT, TARGET
+from undrift.stores import Store, keep
+from undrift.windows import MONDAY
 
-EARLIER = 60
-"""Windows before the present one in which a slow drift may have begun."""
+ENOUGH = 5
+"""Windows that a model must have said something about, unseen in training, before its output is compared."""
+
+TARGET_SHARE = 0.1
+"""Part of the alarm rate at which the labels of a window are asked for, beside all features at the whole."""
 
 
 @dataclass
 class Watch:
-    """Compares rows of a workspace with what its live model was trained on."""
+    """Compares rows of a workspace with what its live model was trained on, and with the stream's past."""
 
     archive: Archive
     store: Store
     models: Models
     limits: Limits
     _references: dict[int, TableProfile] = field(default_factory=dict, repr=False)
-    _compared: dict[str, TableProfile] = field(default_factory=dict, repr=False)
+    _pasts: dict[str, Past] = field(default_factory=dict, repr=False)
 
     @property
     def schema(self) -> Schema:
@@ -56,30 +71,101 @@ class Watch:
     def compare(self, window: Window, live: Version) -> Comparison:
         """Profile a window, keep the profile, and compare every feature with the reference."""
         rows = self.archive.rows(window.index, window.index)
-        reference, current = self._sides(rows, window, live)
-        self.store.put_profile(_key(window.key), dumps(current))
-        found = judge(
+        known = self._known(window)
+        history = self._changes(known)
+        reference = self.reference(live)
+        current = of_schema(rows, self.schema, reference)
+        past = self._features()
+        before = past.before(known, history.cuts)
+        names = frozenset(reference.features)
+        ordinary = [Ordinary(reference, current, names=names)]
+        if before is not None:
+            now = past.keep(before, rows, window)
+            reading = history.reading(served=live.through + 1)
+            ordinary = [Ordinary(before.profile, now, reading=reading, names=names)]
+        output = self._output(rows, window, live, known)
+        if output is not None:
+            said, now = output
+            ordinary.append(Ordinary(said.profile, now, (), history.reading(), frozenset((OUTPUT,))))
+            reference = _with(reference, said.profile, OUTPUT)
+            current = _with(current, now, OUTPUT)
+            self.store.put_profile(f"window/{window.key}/output", dumps(replace(said.profile, history=None)))
+        self.store.put_profile(f"window/{window.key}", dumps(current))
+        question = Question(
             reference,
             current,
             self.limits,
-            earlier=self._before(window, live),
-            relevance=_relevance(live),
+            tuple(ordinary),
+            relevance=_relevance(live, reference),
+            known=frozenset((OUTPUT,)),
         )
-        return replace(found, window=window, reference=live.number)
+        return replace(judge(question), window=window, reference=live.number)
+
+    def compare_target(self, service: Service) -> TargetComparison | None:
+        """Compare the labels of a window with those that its model learnt from, and keep what was found.
+
+        None where nothing is predicted, or where the labels are on record as compared.
+        """
+        windows = [w for w in self._known() if w.index == service.index]
+        if (
+            self.schema.task is None
+            or not windows
+            or self.store.get(TargetComparison, service.window) is not None
+        ):
+            return None
+        past = self._past("target", _only(self._target_column()), self._labelled, 1)
+        compared = {t.index: t for t in self.store.all(TargetComparison)}
+        known = [w for w in self._known(windows[0]) if w.index in compared or self._in_history(w)]
+        rows = self._labelled(windows)
+        trained = self._trained_target(service.live)
+        history = self._changes(self._known(windows[0]))
+        odd = frozenset(index for index, one in compared.items() if one.unusual)
+        before = past.before(known, history.cuts)
+        if before is None:
+            return None
+        reading = replace(history, aside=odd).reading()
+        current = like(trained, rows, past.schema)
+        self.store.put_profile(f"window/{service.window}/target", dumps(current))
+        question = Question(
+            trained,
+            current,
+            replace(self.limits, alarm_rate=self.limits.alarm_rate * TARGET_SHARE),
+            (Ordinary(before.profile, past.keep(before, rows, windows[0]), reading=reading),),
+            known=frozenset((TARGET,)),
+        )
+        found = judge(question)
+        record = TargetComparison(
+            service.window, service.index, service.live, found.features[0], bool(found.unusual)
+        )
+        keep(self.store, service.window, record)
+        return record
 
     def check(self, rows: Any, live: Version) -> Result:
         """Compare rows that are not kept; raises DataError when they have none of the features."""
-        reference = self.reference(live).without(OUTPUT)
+        reference = self.reference(live)
         table = agreed.conform_where_possible(inputs.read(rows), self.schema)
         wanted = [c.name for c in agreed.features(self.schema)]
         if not set(wanted) & set(table.column_names):
             problem = f"{inputs.label_of(rows)} has none of the model's features"
             raise DataError(problem, f"It should have {', '.join(wanted[:5])} …")
+        table = self._placed(table)
         current = profile(table, like=reference)
         own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
-        current = replace(current, new=tuple(n for n in current.new if n not in own))
-        found = judge(reference, current, self.limits, relevance=_relevance(live))
-        return Result(found, reference, current)
+        current = replace(
+            current,
+            new=tuple(n for n in current.new if n not in own and not n.startswith(agreed.PREFIX)),
+            columns=tuple(n for n in current.columns if not n.startswith(agreed.PREFIX)),
+        )
+        known = self._known()
+        history = self._changes(known)
+        before = self._features().before(known, history.cuts)
+        ordinary = (
+            (Ordinary(before.profile, profile(table, like=before.profile), reading=history.reading()),)
+            if before is not None
+            else ()
+        )
+        question = Question(reference, current, self.limits, ordinary, relevance=_relevance(live, reference))
+        return Result(judge(question), reference, current)
 
     def explain(self, window: str, live: Version) -> Explanation:
         """What tells a window's rows from those of the version that it was compared with."""
@@ -89,56 +175,141 @@ class Watch:
         found = explain(rows, self.models.trained_rows(number), self.schema)
         return replace(found, window=line.window.key, reference=number)
 
-    def changed(self) -> datetime | None:
-        """When windows began to drift for the last time: the last change on record."""
-        begun, drifting = None, False
-        for comparison in self.store.all(Comparison):
-            drifts = comparison.verdict == "drift" and comparison.window is not None
-            if drifts and not drifting and comparison.window is not None:
-                begun = comparison.window.start
-            drifting = drifts
-        return begun
-
     def forget(self) -> None:
         """Read references anew: another model is live."""
         self._references.clear()
-        self._compared.clear()
+        self._pasts = {name: past for name, past in self._pasts.items() if not name.startswith("output")}
 
-    def _sides(self, rows: pa.Table, window: Window, live: Version) -> tuple[TableProfile, TableProfile]:
-        """The reference and a window's profile, with the model's output where both have it."""
-        reference = self.reference(live)
-        if OUTPUT in reference.features:
-            try:
-                return reference, self.models.with_output(rows, self._output(rows, window, live), reference)
-            except (ModelError, KeyError):
-                reference = reference.without(OUTPUT)
-        return reference, of_schema(rows, self.schema, reference)
-
-    def _output(self, rows: pa.Table, window: Window, live: Version) -> NDArray[np.float64]:
-        """What the live model says about a window's rows; a foreign one has said so with them."""
-        if live.number != FOREIGN:
-            return self.models.ask(live.number, rows)
-        logged = self.archive.predictions(window.index)[FOREIGN]
-        return np.array([logged[id_] for id_ in rows[ID].to_pylist()], dtype=np.float64)
-
-    def _before(self, window: Window, live: Version) -> list[TableProfile]:
-        """The newest windows before this one that were compared with the same reference."""
-        before = [
-            c.window.key
-            for c in self.store.all(Comparison, EARLIER)
-            if c.reference == live.number and c.window is not None and c.window.index < window.index
+    def _known(self, before: Window | None = None) -> list[Window]:
+        """The history's windows and those compared since, oldest first, up to one of them."""
+        compared = {c.window.index for c in self.store.all(Comparison) if c.window is not None}
+        found = [
+            *self.archive.windows(history=True),
+            *(w for w in self.archive.windows() if w.index in compared),
         ]
-        for key in before:
-            if key not in self._compared and (data := self.store.get_profile(_key(key))) is not None:
-                self._compared[key] = loads(data)
-        self._compared = {key: self._compared[key] for key in before if key in self._compared}
-        return list(self._compared.values())
+        return [w for w in found if before is None or w.index < before.index]
+
+    def _in_history(self, window: Window) -> bool:
+        return window.index <= max((w.index for w in self.archive.windows(history=True)), default=-1)
+
+    def _changes(self, known: Sequence[Window]) -> Changes:
+        """What the stream has been through, up to the last of some windows."""
+        unusual = {c.window.index for c in self.store.all(Comparison) if c.window is not None and c.unusual}
+        at = {window.key: window.index for window in known}
+        versions = {v.number: v for v in self.store.all(Version)}
+        learnt = [
+            (snapshot.selection, at[p.window])
+            for p in (entry.promotion for entry in self.store.ledger())
+            if p.action == "promote" and p.window in at
+            for snapshot in (versions[p.version].snapshot,)
+            if snapshot is not None
+        ]
+        return changes([w.index for w in known], unusual & set(at.values()), learnt)
+
+    def _features(self) -> Past:
+        history = len(self.archive.windows(history=True))
+        return self._past("features", self.schema, self._rows, max(1, history))
+
+    def _past(self, name: str, schema: Schema, rows: Rows, least: int) -> Past:
+        if name not in self._pasts:
+            self._pasts[name] = Past(self.store, name, schema, rows, self.archive.cut.length, least)
+        return self._pasts[name]
+
+    def _rows(self, windows: Sequence[Window]) -> pa.Table:
+        """All rows of some windows."""
+        wanted = {w.index for w in windows}
+        found = self.archive.rows(min(wanted), max(wanted))
+        return found.filter(pc.is_in(found[WINDOW], pa.array(sorted(wanted), pa.int64())))
+
+    def _output(
+        self, rows: pa.Table, window: Window, live: Version, known: Sequence[Window]
+    ) -> tuple[Remembered, TableProfile] | None:
+        """What the live model says about a window, and what it said about those it was not trained on.
+
+        None while there are too few of these, or where it cannot say anything.
+        """
+        unseen = [w for w in known if w.index > live.through or live.number == FOREIGN]
+        past = self._past(
+            f"output/v{live.number}",
+            _only(Column(OUTPUT, "double", "numeric")),
+            lambda windows: self._said(self._rows(windows), windows, live),
+            ENOUGH,
+        )
+        try:
+            before = past.before(unseen)
+            if before is None:
+                return None
+            return before, past.keep(before, self._said(rows, [window], live), window)
+        except ModelError:
+            return None
+
+    def _said(self, rows: pa.Table, windows: Sequence[Window], live: Version) -> pa.Table:
+        """Rows with what the live model says about them; a foreign one has said so with them."""
+        if live.number == FOREIGN:
+            values = self.models.logged(rows[ID].to_pylist(), windows)
+        else:
+            values = self.models.ask(live.number, rows)
+        return rows.append_column(OUTPUT, pa.array(values))
+
+    def _labelled(self, windows: Sequence[Window]) -> pa.Table:
+        """Rows that have a label, with it as a column."""
+        return self._with_target(self.archive.labelled_in(windows))
+
+    def _with_target(self, data: Labelled) -> pa.Table:
+        classes = self.schema.classes
+        if self.schema.task == "binary":
+            values = pa.array([classes[int(value)] for value in data.labels], pa.string())
+        else:
+            values = pa.array(data.labels, pa.float64())
+        return data.rows.append_column(TARGET, values)
+
+    def _target_column(self) -> Column:
+        if self.schema.task == "binary":
+            return Column(TARGET, "string", "categorical")
+        return Column(TARGET, "double", "numeric")
+
+    def _trained_target(self, number: int) -> TableProfile:
+        """The labels that a version was trained on; for one from elsewhere, those of the history."""
+        key = f"v{number}/target"
+        data = self.store.get_profile(key)
+        if data is not None:
+            return loads(data)
+        found = of_schema(self._with_target(self.models.trained_on(number)), _only(self._target_column()))
+        self.store.put_profile(key, dumps(found))
+        return found
+
+    def _placed(self, table: pa.Table) -> pa.Table:
+        """A table with the lake's columns of place, as the window that comes next."""
+        last = max((w.index for w in self._known()), default=-1) + 1
+        length = self.archive.cut.length
+        moment = MONDAY + last * length if length else MONDAY
+        own = {
+            TIME: pa.array([moment] * table.num_rows, agreed.MOMENT),
+            WINDOW: pa.array(np.full(table.num_rows, last)),
+            ORDER: pa.array(np.arange(table.num_rows)),
+        }
+        for name, values in own.items():
+            table = table.append_column(name, values)
+        return table
 
 
-def _relevance(live: Version) -> dict[str, float] | None:
-    """The importance of every feature and of the output; None where nothing is known of any."""
-    return {**live.importance, OUTPUT: 1.0} if any(live.importance.values()) else None
+def _only(column: Column) -> Schema:
+    """A schema of one column."""
+    return Schema(columns=(column,))
 
 
-def _key(window: str) -> str:
-    return f"window/{window}"
+def _with(table: TableProfile, other: TableProfile, name: str) -> TableProfile:
+    """A profile with a feature of another one."""
+    return replace(table, features=table.features | {name: other.features[name]})
+
+
+def _relevance(live: Version, reference: TableProfile) -> Relevance | None:
+    """The importance of every feature and of the output; None where nothing is known of any.
+
+    A feature that was constant in training could not be important then: nobody knows what it is now.
+    """
+    if not any(live.importance.values()):
+        return None
+    found: dict[str, float | None] = {**live.importance, OUTPUT: 1.0}
+    dull = (name for name, f in reference.features.items() if constant(f) is not None or f.missing == f.rows)
+    return found | dict.fromkeys((name for name in dull if not found.get(name)), None)

@@ -52,10 +52,32 @@ class Judgement:
     instead: str = ""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the windows of a stream's past are read, each by the place of its block.
+
+    Windows ``aside`` were out of the ordinary and are no part of it. From ``era`` on the stream is another
+    one: its level is that of the windows since, how far windows differ is learnt from all. Windows from
+    ``served`` on are those in which a slow drift may have begun.
+    """
+
+    aside: frozenset[int] = frozenset()
+    era: int | None = None
+    served: int | None = None
+
+
 class Calibration(Protocol):
     """Judges a window against a reference."""
 
     def judge(
-        self, ref: TableProfile, cur: TableProfile, names: Sequence[str], earlier: Sequence[TableProfile] = ()
+        self,
+        ref: TableProfile,
+        cur: TableProfile,
+        names: Sequence[str],
+        earlier: Sequence[TableProfile] = (),
+        reading: Reading | None = None,
     ) -> Judgement:
-        """The evidence for each of the named features, which both profiles have; ``earlier`` oldest first."""
+        """The evidence for each of the named features, which both profiles have; ``earlier`` oldest first.
+
+        A ``reading`` says how the windows of the reference's own history are to be read.
+        """

@@ -64,6 +64,19 @@ class Counts:
     null: NDArray[np.int64]
     unseen: NDArray[np.int64]
 
+    def of(self, windows: Bools) -> Counts:
+        """The counts of some windows (W,)."""
+        return Counts(self.bins[windows], self.null[windows], self.unseen[windows])
+
+    @classmethod
+    def joined(cls, first: Counts, then: Counts) -> Counts:
+        """The windows of both, one after the other."""
+        return cls(
+            np.concatenate([first.bins, then.bins]),
+            np.concatenate([first.null, then.null]),
+            np.concatenate([first.unseen, then.unseen]),
+        )
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -121,10 +134,16 @@ class Monitor:
     absent: Floats
 
     @classmethod
-    def of(cls, history: Counts, ordered: Bools, phase: NDArray[np.int64] | None = None) -> Monitor:
+    def of(
+        cls,
+        history: Counts,
+        ordered: Bools,
+        phase: NDArray[np.int64] | None = None,
+        cycles: int = CYCLES,
+    ) -> Monitor:
         """Fit to a history in time order; ``phase`` (W,) is each window's place in a season, if any.
 
-        A season of fewer than ``CYCLES`` windows in any phase is not taken out. Raises ValueError for a
+        A season of fewer than ``cycles`` windows in any phase is not taken out. Raises ValueError for a
         history of fewer than 2 windows.
         """
         windows = len(history.bins)
@@ -132,7 +151,7 @@ class Monitor:
             raise ValueError(f"a history of {windows} windows: at least {FEWEST} show how windows differ")
         ordered = np.asarray(ordered, dtype=np.bool_)
         counts = _features_first(history.bins)
-        where = _phases(phase, windows)
+        where = _phases(phase, windows, cycles)
         base = basis(counts.sum(1), ordered)
         seen = _seen(counts, np.zeros((2, *counts.shape[:2])), history, ordered, base)
         tails = rare(seen.tails, seen.hoped)
@@ -175,8 +194,8 @@ class Monitor:
         tails = self._tailed(seen, p[SCORES:], moved[SCORES:])
         p = np.where(self.basis.exists[:, :, None], p[:SCORES], 1.0)
         null, expected = _rarer(seen, self.absent, where)
-        gone = np.minimum(self.gone.more(null, expected), self.gone.fewer(null, expected))
-        new = self.strange.more(seen.strange, seen.valid)
+        gone = np.minimum(self.gone.more(null, expected, seen.rows), self.gone.fewer(null, expected))
+        new = self.strange.more(seen.strange, seen.valid, seen.valid)
         each = [p, rest[None], tails, np.minimum(2 * gone, 1.0), new]
         return self._judged(np.concatenate(each), moved[:SCORES])
 
@@ -218,7 +237,9 @@ class Monitor:
         """
         scored = (seen.hoped > EXPECTED) | self.tails.clumped[:, :, None]
         above, below = np.where(moved > 0, p / 2, 1 - p / 2), np.where(moved < 0, p / 2, 1 - p / 2)
-        many, few = self.tails.more(seen.tails, seen.hoped), self.tails.fewer(seen.tails, seen.hoped)
+        rows = np.broadcast_to(seen.bins.rows, seen.tails.shape)
+        many = self.tails.more(seen.tails, seen.hoped, rows)
+        few = self.tails.fewer(seen.tails, seen.hoped)
         many = np.where(scored, np.maximum(many, above), many)
         few = np.where(scored, np.maximum(few, below), few)
         p = np.minimum(np.minimum(many / HEAVIER, few / (1 - HEAVIER)), 1.0)
@@ -250,21 +271,21 @@ def _features_first(bins: NDArray[np.int64]) -> Floats:
     return np.ascontiguousarray(bins.transpose(1, 0, 2), dtype=np.float64)
 
 
-def _phases(phase: NDArray[np.int64] | None, windows: int) -> Places:
+def _phases(phase: NDArray[np.int64] | None, windows: int, cycles: int) -> Places:
     """Phases as indices (W,), all 0 where there are too few cycles to know a season."""
-    if phase is None or np.bincount(phase).min() < CYCLES:
+    if phase is None or np.bincount(phase).min() < cycles:
         return np.zeros(windows, np.intp)
     return np.asarray(phase, dtype=np.intp)
 
 
 def _seen(bins: Floats, lost: Floats, counts: Counts, ordered: Bools, basis: Basis) -> _Seen:
     """Windows measured; rows in bins that the history never hit are tails of numbers, unseen labels else."""
-    measured = measure(bins, basis)
     numbers = ordered[:, None]
     null, strange = counts.null.T.astype(np.float64), counts.unseen.T.astype(np.float64)
     homeless = lost.sum(0) * ~(numbers & np.any(basis.live, axis=1)[:, None])
     strange = strange + np.where(numbers, 0.0, homeless)
-    valid = measured.rows + np.maximum(strange, homeless)
+    measured = measure(bins, basis, np.where(numbers, 0.0, strange))
+    valid = measured.rows + np.where(numbers, np.maximum(strange, homeless), 0.0)
     tails = measured.tails + np.where(numbers, lost, 0.0)
     hoped = measured.rows * (measured.expected + basis.floor[:, None])
     return _Seen(measured, tails, hoped, null[None], (null + valid)[None], strange[None], valid[None])

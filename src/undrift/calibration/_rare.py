@@ -1,4 +1,8 @@
-"""Counts of rare rows (tails, nulls, unseen labels): how many too many, or too few, are surprising."""
+"""Counts of rare rows (tails, nulls, unseen labels): how many too many, or too few, are surprising.
+
+A window cannot hold more of them than it has rows, so their prediction is beta-binomial; where they are a
+small part of the rows that is the negative binomial of an unbounded count, which is cheaper.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +13,40 @@ import numpy as np
 from undrift.calibration._predictive import NOTICED, within
 from undrift.calibration._scores import PRIOR, TINY, Bools, Floats, Places
 
+NOTABLE = 0.3
+"""p-values of the negative binomial below which the bound by the window's rows is asked for as well."""
+
+NODES = np.linspace(0.0, 60.0, 481)
+"""Where the mixture over shares is summed, as minus the logarithm of what lies above in it."""
+
+SCARCE = 0.05
+"""A share of rows up to which the bound makes no difference."""
+
 
 @dataclass(frozen=True)
 class Rare:
     """Counts against expectations.
 
-    Their ``ratio`` (J, F), the negative binomial's ``dispersion`` (J, F), and whether they noticeably come
-    in clumps (J, F).
+    Their ``ratio`` (J, F), the ``dispersion`` (J, F) beyond a Poisson count, and whether they noticeably
+    come in clumps (J, F).
     """
 
     ratio: Floats
     dispersion: Floats
     clumped: Bools
 
-    def more(self, found: Floats, expected: Floats) -> Floats:
-        """P(as many or more), shape (J, F, W)."""
+    def more(self, found: Floats, expected: Floats, rows: Floats) -> Floats:
+        """P(as many or more), shape (J, F, W), of so many rows (J, F, W)."""
         from scipy.special import betainc
 
         k, mean = self._at(expected)
-        return np.where(found > 0, betainc(np.maximum(found, 1.0), 1 / k, k * mean / (1 + k * mean)), 1.0)
+        p = np.where(found > 0, betainc(np.maximum(found, 1.0), 1 / k, k * mean / (1 + k * mean)), 1.0)
+        bounded = (p < NOTABLE) & (found > SCARCE * rows)
+        if bounded.any():
+            share = np.clip(mean / np.maximum(rows, 1.0), TINY, 1 - SCARCE)[bounded]
+            spread = np.broadcast_to(k, p.shape)[bounded]
+            p[bounded] = np.minimum(p[bounded], _bounded(found[bounded], rows[bounded], share, spread))
+        return p
 
     def fewer(self, found: Floats, expected: Floats) -> Floats:
         """P(as many or fewer), shape (J, F, W)."""
@@ -45,6 +64,22 @@ class Rare:
 
     def _at(self, expected: Floats) -> tuple[Floats, Floats]:
         return self.dispersion[:, :, None], expected * self.ratio[:, :, None]
+
+
+def _bounded(found: Floats, rows: Floats, share: Floats, dispersion: Floats) -> Floats:
+    """P(as many or more) of beta-binomial counts, all (N,), with a mean share and the variance of ``Rare``.
+
+    The binomial's tail is averaged over the beta distribution of the share, from the top down.
+    """
+    from scipy.special import bdtrc, betaincinv
+
+    correlation = np.clip(dispersion * share / (1 - share), TINY, 1 - 1e-9)
+    total = np.minimum(1 / correlation - 1, 1e12)
+    a, b = share * total, (1 - share) * total
+    above = np.exp(-NODES)
+    odds = 1 - betaincinv(b[:, None], a[:, None], above)
+    tail = np.where(found[:, None] <= rows[:, None], bdtrc(found[:, None] - 1, rows[:, None], odds), 0.0)
+    return np.asarray(np.trapezoid(tail * above, NODES, axis=1))
 
 
 def rare(found: Floats, expected: Floats) -> Rare:

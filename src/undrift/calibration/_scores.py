@@ -121,8 +121,11 @@ def _tails(p: Floats, ordered: Bools) -> Floats:
     return np.asarray(np.stack([up <= TAIL, down <= TAIL], 1) * ordered[:, None, None].astype(np.float64))
 
 
-def measure(counts: Floats, basis: Basis) -> Measured:
+def measure(counts: Floats, basis: Basis, beside: Floats | None = None) -> Measured:
     """Scores, residuals and tails of windows (F, W, K), all but location taken beyond the window's own.
+
+    Rows ``beside`` (F, W) lie in no bin and count all the same: shares are of all rows, so that labels
+    which vanish are seen whatever takes their place.
 
     The reference is tilted, p exp(θ ψ₁), to the window's mean of ψ₁, and everything else is held against
     that: in an exponential family a pure move of location leaves nothing there. Each score is the
@@ -130,7 +133,8 @@ def measure(counts: Floats, basis: Basis) -> Measured:
     """
     ones = np.ones_like(basis.psi[:, :1])
     sums = _sums(counts, ones, basis.tails, basis.psi)
-    rows, tails, means = sums[0], sums[1:3], sums[3:] / np.maximum(sums[0], 1.0)
+    rows = sums[0] if beside is None else sums[0] + beside
+    tails, means = sums[1:3], sums[3:] / np.maximum(rows, 1.0)
     tilted = _tilt(means[0], np.maximum(rows, 1.0), basis)
     first, second, low_high = _moments(tilted, np.maximum(rows, 1.0), basis)
     excess, left, slopes = _eliminate(means - first, first, second, basis)

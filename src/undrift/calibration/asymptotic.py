@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.calibration import Calibration, Judgement
+from undrift.calibration import Calibration, Judgement, Reading
 from undrift.calibration._independent import Tested, deviations, enough, independent, pearson
 from undrift.calibration._tails import chi_square
 from undrift.profiles.feature import AnyProfile
@@ -38,6 +38,7 @@ class Asymptotic:
         cur: TableProfile,
         names: Sequence[str],
         earlier: Sequence[TableProfile] = (),  # noqa: ARG002
+        reading: Reading | None = None,  # noqa: ARG002
     ) -> Judgement:
         """The evidence from sampling theory."""
         return independent(ref, cur, names, components)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undrift.calibration import Calibration, Judgement
+from undrift.calibration import Calibration, Judgement, Reading
 from undrift.calibration._independent import independent, pearson
 from undrift.profiles.table import TableProfile
 
@@ -18,6 +18,7 @@ class ChiSquareTest:
         cur: TableProfile,
         names: Sequence[str],
         earlier: Sequence[TableProfile] = (),  # noqa: ARG002
+        reading: Reading | None = None,  # noqa: ARG002
     ) -> Judgement:
         """The evidence of the test."""
         return independent(ref, cur, names, pearson)

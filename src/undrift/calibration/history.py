@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.calibration import Calibration, Evidence, Judgement
-from undrift.calibration._monitor import COMPONENTS, Counts, Judged, Monitor
+from undrift.calibration import Calibration, Evidence, Judgement, Reading
+from undrift.calibration._monitor import COMPONENTS, CYCLES, Counts, Judged, Monitor
 from undrift.calibration._slow import Slow, slow
 from undrift.calibration.asymptotic import Asymptotic
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.history import History as Past
 from undrift.profiles.numeric import NumericProfile
+from undrift.profiles.ordering import sorted_by
 from undrift.profiles.table import TableProfile
-from undrift.wording import count
+from undrift.wording import count, cut
 
 FEW = 30
 """Windows from which on their variation is known well enough; with fewer, p-values are wider and say so."""
@@ -25,8 +26,8 @@ FEW = 30
 FEWEST = 2
 """Windows under which nothing can be learnt from how they differ."""
 
-CYCLES = 3
-"""Full cycles of a season that a history must hold before the season is taken out."""
+EARLIER = 60
+"""Windows before the present one in which a slow drift may have begun."""
 
 MICROSECONDS = {"day": 86_400_000_000, "week": 604_800_000_000, "year": 31_556_952_000_000}
 """Lengths of the seasons; the year is the mean Gregorian one."""
@@ -118,6 +119,43 @@ class Windows:
             kept[names] = Monitor.of(self.counts(ref, names), is_ordered(ref, names), self.phases)
         return kept[names]
 
+    @property
+    def places(self) -> Ints:
+        """The block in which each window begins."""
+        return np.asarray(self.past.blocks * self.span + self.anchor)
+
+    def read(self, reading: Reading) -> _Read | None:
+        """The windows that a reading learns from; None while too few have followed its change."""
+        learnt = ~np.isin(self.places, list(reading.aside))
+        if reading.era is None:
+            return _Read(learnt, self.phases)
+        since = self.places >= reading.era
+        known = int((learnt & since).sum())
+        if known < FEWEST:
+            return None
+        if known >= FEW or not (learnt & ~since).any():
+            return _Read(learnt & since, self.phases)
+        return _Read(learnt, since.astype(np.int64), era=True)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Which windows are learnt from (W,), and their phases (W,): of a season, or 0 and 1 in a new ``era``."""
+
+    learnt: NDArray[np.bool_]
+    phases: Ints | None
+    era: bool = False
+
+    def monitor(self, counts: Counts, ordered: NDArray[np.bool_], among: NDArray[np.bool_]) -> Monitor:
+        """What the windows that are learnt from, among some, say of those to come."""
+        chosen = self.learnt & among
+        phases = None if self.phases is None else self.phases[chosen]
+        return Monitor.of(counts.of(chosen), ordered, phases, FEWEST if self.era else CYCLES)
+
+    def now(self, phases: Ints | None, windows: int) -> Ints | None:
+        """The phases of windows to be judged: in a new era all belong to it."""
+        return np.ones(windows, np.int64) if self.era else phases
+
 
 class History:
     """Learns from the reference's own windows how much quiet ones differ; what goes beyond is surprising.
@@ -132,7 +170,12 @@ class History:
         self.season = season
 
     def judge(
-        self, ref: TableProfile, cur: TableProfile, names: Sequence[str], earlier: Sequence[TableProfile] = ()
+        self,
+        ref: TableProfile,
+        cur: TableProfile,
+        names: Sequence[str],
+        earlier: Sequence[TableProfile] = (),
+        reading: Reading | None = None,
     ) -> Judgement:
         """The evidence for each feature, from a history of windows as long as the current one."""
         past, span, anchor, lacking = _usable(ref, cur)
@@ -143,16 +186,74 @@ class History:
             return Judgement(f"{found.assumes} ({lacking})", found.evidence, instead="asymptotic")
         known = tuple(name for name in names if name in windows.past.counts)
         if not known:
-            return Judgement(_assumes(windows))
+            return Judgement(_assumes(windows, len(windows)))
+        if reading is not None:
+            return self._in_stream(ref, cur, known, windows, reading)
         monitor = windows.fitted(ref, known)
         tables = [*(table for table in earlier if _comparable(table, known)), cur]
         judged = monitor.judge(_counts(windows, tables, known), _phases_of(windows, tables, self.season))
         moving = slow(judged.z, monitor.effective, monitor.persistence) if len(tables) > 1 else None
         starts = [windows.past.start(t.history.extent[0]) for t in tables if t.history is not None]
-        evidence = {n: _evidence(judged, moving, starts, i) for i, n in enumerate(known)}
-        evidence = {n: _in_words(e, ref.features[n], cur.features[n]) for n, e in evidence.items()}
-        assumes = _assumes(windows) + (SLOWLY if moving is not None else "")
-        return Judgement(assumes, evidence, sure=len(windows) >= FEW)
+        return _judgement(
+            ref, cur, known, judged, moving, starts, _assumes(windows, len(windows)), len(windows)
+        )
+
+    def _in_stream(
+        self, ref: TableProfile, cur: TableProfile, names: tuple[str, ...], windows: Windows, reading: Reading
+    ) -> Judgement:
+        """The evidence beside a stream's past: what is ordinary, and what drifts slowly."""
+        read = windows.read(reading)
+        if read is None or read.learnt.sum() < FEWEST:
+            few = f"fewer than {FEWEST} windows are known since the stream changed"
+            return Judgement(
+                f"{few}: nothing is called out of the ordinary",
+                {name: Evidence({"values": 1.0}) for name in names},
+                sure=False,
+            )
+        counts, ordered = windows.counts(ref, names), is_ordered(ref, names)
+        now = _counts(windows, [cur], names)
+        phases = read.now(_phases_of(windows, [cur], self.season), 1)
+        every = np.ones(len(windows), dtype=np.bool_)
+        monitor = read.monitor(counts, ordered, every)
+        judged = monitor.judge(now, phases)
+        assumes = _assumes(windows, int(read.learnt.sum()))
+        moving, starts = None, [windows.past.start(windows.anchor)]
+        later = _later(windows, reading)
+        before = ~later & (windows.places < windows.places[later].min(initial=windows.anchor))
+        if later.any() and (read.learnt & before).sum() >= FEWEST and not read.era:
+            base = read.monitor(counts, ordered, before)
+            places = np.append(windows.places[later], windows.anchor)
+            tables = Counts.joined(counts.of(later), now)
+            seasons = None if windows.phases is None else _phase(windows.past, 1, places, self.season or "")
+            moving = slow(base.judge(tables, seasons).z, base.effective, base.persistence)
+            starts = [windows.past.start(int(place)) for place in places]
+        return _judgement(ref, cur, names, judged, moving, starts, assumes, int(read.learnt.sum()))
+
+
+def _later(windows: Windows, reading: Reading) -> NDArray[np.bool_]:
+    """The newest windows in which a slow drift may have begun (W,)."""
+    if reading.served is None:
+        return np.zeros(len(windows), dtype=np.bool_)
+    first = max(reading.served, reading.era or reading.served)
+    later = windows.places >= first
+    return np.asarray(later & (np.arange(len(windows)) >= len(windows) - EARLIER))
+
+
+def _judgement(
+    ref: TableProfile,
+    cur: TableProfile,
+    names: tuple[str, ...],
+    judged: Judged,
+    moving: Slow | None,
+    starts: Sequence[object],
+    assumes: str,
+    known: int,
+) -> Judgement:
+    """What was found, feature by feature, in words."""
+    evidence = {n: _evidence(judged, moving, starts, i) for i, n in enumerate(names)}
+    evidence = {n: _in_words(e, ref.features[n], cur.features[n]) for n, e in evidence.items()}
+    assumes += SLOWLY if moving is not None else ""
+    return Judgement(assumes, evidence, sure=known >= FEW)
 
 
 def stacked(each: Sequence[Ints]) -> Counts:
@@ -172,6 +273,14 @@ def _usable(ref: TableProfile, cur: TableProfile) -> tuple[Past | None, int, int
         return None, 0, 0, "the reference has no time column"
     if cur.history is None or not cur.history.rows.sum():
         return None, 0, 0, f"the window has no times in {ref.history.time}"
+    by = sorted_by(ref.history)
+    if by:
+        return (
+            None,
+            0,
+            0,
+            f"the rows are sorted by {cut(by)}, so their order is not time: name the time column",
+        )
     anchor, span = _in_whole_days(ref.history, *cur.history.extent)
     return ref.history, span, anchor, ""
 
@@ -241,10 +350,10 @@ def _phase(past: Past, span: int, places: Ints, season: str) -> Ints:
     return np.asarray(np.minimum(((places * past.width) % cycle) // part, cycle // part - 1))
 
 
-def _assumes(windows: Windows) -> str:
+def _assumes(windows: Windows, known: int) -> str:
     """What the monitor takes for granted, and how much it has seen."""
-    seen = f"windows go on differing as the {count(len(windows), 'window')} of the reference did"
-    few = f"; {FEW} or more would tell better" if len(windows) < FEW else ""
+    seen = f"windows go on differing as the {count(known, 'window')} of the reference did"
+    few = f"; {FEW} or more would tell better" if known < FEW else ""
     notes = (note for note in (windows.past.note, windows.note) if note)
     return "; ".join([seen + few, *notes])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undrift.calibration import Calibration, Judgement
+from undrift.calibration import Calibration, Judgement, Reading
 from undrift.calibration._independent import Tested, independent, pearson
 from undrift.calibration._tails import kolmogorov
 from undrift.profiles.bins import effective, fine, gaps
@@ -22,6 +22,7 @@ class KsTest:
         cur: TableProfile,
         names: Sequence[str],
         earlier: Sequence[TableProfile] = (),  # noqa: ARG002
+        reading: Reading | None = None,  # noqa: ARG002
     ) -> Judgement:
         """The evidence of the tests."""
         return independent(ref, cur, names, largest_gap)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from undrift.calibration import Calibration, Judgement
+from undrift.calibration import Calibration, Judgement, Reading
 from undrift.profiles.table import TableProfile
 
 
@@ -17,6 +17,7 @@ class Threshold:
         cur: TableProfile,  # noqa: ARG002
         names: Sequence[str],  # noqa: ARG002
         earlier: Sequence[TableProfile] = (),  # noqa: ARG002
+        reading: Reading | None = None,  # noqa: ARG002
     ) -> Judgement:
         """No evidence: every effect counts as significant."""
         return Judgement("over the limit is drift; how often chance gets there is not asked")

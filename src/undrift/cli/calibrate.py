@@ -20,7 +20,12 @@ def calibrate(
         str | None,
         typer.Argument(metavar="[SOURCE]", help=f"{SOURCE} By default the live model's reference."),
     ] = None,
-    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The time column of the source.")] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="The time column of the source; by default the order of its rows."
+        ),
+    ] = None,
     windows: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,6 +44,8 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Show from one's own history how windows differ, how often quiet ones alarm, and what would be found."""
+    from undrift.schema import ROW_ORDER
+
     asked: dict[str, Any] = {"season": season, "alarm_rate": alarm_rate, "threshold": threshold}
     sizes: list[str | None] = [*(windows or ())]
     if source is None:
@@ -46,7 +53,7 @@ def calibrate(
         asked = {key: own[key] if value is None else value for key, value in asked.items()}
         sizes = sizes or [own["size"]]
     else:
-        reference = _profiled(source, time, named(columns), told(kinds), _shortest(sizes))
+        reference = _profiled(source, time or ROW_ORDER, named(columns), told(kinds), _shortest(sizes))
     given = {key: value for key, value in asked.items() if value is not None}
     found = _tried(reference, sizes or [None], given)
     if json:

@@ -33,7 +33,9 @@ Kinds = Annotated[
 ]
 Time = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="The time column: learns from A what windows quietly do."),
+    typer.Option(
+        metavar="COLUMN", help='The time column, or "order" of rows: learns what windows quietly do.'
+    ),
 ]
 By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each value of this column too.")]
 

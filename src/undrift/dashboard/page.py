@@ -13,13 +13,13 @@ from undrift.dashboard.names import inert
 from undrift.errors import NotFoundError, UndriftError
 from undrift.overview import Line, Overview, overview
 from undrift.palette import Palette, of_theme
+from undrift.past import pictured
 from undrift.profiles import shapes
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.codec import loads
+from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.profiles.table import TableProfile
 from undrift.records import Decision, Outcome, Score, Step, Verdict
-from undrift.stores import Store, reference_profile
+from undrift.stores import Store
 
 FEATURES = 30
 """Features that the heatmap has room for."""
@@ -263,14 +263,11 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
     st.caption(inert(f"{findings}. {captions.reference(comparison.reference)}"))
     told = [wording.moved(found), *map(wording.together, comparison.together), wording.promise(comparison)]
     st.caption("  \n".join(inert(line) for line in told if line))
-    before, now = (
-        loads(data) if data is not None else None
-        for data in (reference_profile(store, comparison.reference or 0), store.get_profile(f"window/{key}"))
-    )
-    if before is None or now is None or feature not in before.features or feature not in now.features:
+    sides = pictured(store, key, comparison.reference or 0, feature)
+    if sides is None:
         st.info("No profile of this feature is kept for this window.", icon=":material/help:")
         return
-    _shapes(before, now, feature, colours)
+    _shapes(*sides, feature, colours)
 
 
 def _worst(line: Line, features: list[str]) -> str:
@@ -278,8 +275,7 @@ def _worst(line: Line, features: list[str]) -> str:
     return next((f.name for f in line.comparison.features if f.verdict == "drift"), features[0])
 
 
-def _shapes(before: TableProfile, now: TableProfile, feature: str, colours: Palette) -> None:
-    reference, window = before.features[feature], now.features[feature]
+def _shapes(reference: AnyProfile, window: AnyProfile, feature: str, colours: Palette) -> None:
     beyond = captions.beyond(reference, window)
     if isinstance(reference, CategoricalProfile) and isinstance(window, CategoricalProfile):
         shares = shapes.labels(reference, window)

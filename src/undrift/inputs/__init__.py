@@ -17,6 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from undrift.errors import DataError
@@ -118,6 +119,21 @@ def in_memory(table: pa.Table, name: str = "the table") -> Rows:
         return iter(chosen.to_batches(max_chunksize=batch_rows(chosen.num_columns)))
 
     return Rows(name, table.schema, scan)
+
+
+def numbered(found: Rows, name: str) -> Rows:
+    """The same rows with one more column: the place of each, from 0."""
+
+    def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        begun = 0
+        wanted = found.schema.names if columns is None else [n for n in columns if n != name]
+        asked = wanted or found.schema.names[:1]
+        for batch in found.scan(asked):
+            places = pa.array(np.arange(begun, begun + batch.num_rows, dtype=np.int64))
+            begun += batch.num_rows
+            yield batch.select(wanted).append_column(name, places)
+
+    return Rows(found.name, found.schema.append(pa.field(name, pa.int64())), scan)
 
 
 def sliced(batches: Iterable[pa.RecordBatch], columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from undrift.records import Kind
 
 Function = Callable[[Any, Any], float]
-Part = Literal["values", "missing", "unseen"]
+Part = Literal["values", "missing", "unseen", "ground"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Metric:
     ``kinds`` it understands ("categorical" includes booleans), whether it is ``symmetric``, its
     default ``threshold``, its largest value ``upper``, and ``noise``: the value to expect from
     two samples of the same distribution, given their profiles. ``watches`` says what part of a feature
-    it looks at: its values, or its missing or unseen ones.
+    it looks at: its values, its missing or unseen ones, or the ground it stands on.
     """
 
     name: str

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift.calibration import Reading
 from undrift.calibration.history import FEWEST, Windows
 from undrift.plugins import find
 from undrift.profiles.joint import Joint
@@ -36,9 +37,16 @@ Part = Callable[[Joint, Joint], Moved]
 
 
 def moved(
-    ref: TableProfile, cur: TableProfile, names: Sequence[str], season: str | None = None
+    ref: TableProfile,
+    cur: TableProfile,
+    names: Sequence[str],
+    season: str | None = None,
+    reading: Reading | None = None,
 ) -> dict[str, Moved]:
-    """What each named part finds; nothing without a history of windows with their features summed."""
+    """What each named part finds; nothing without a history of windows with their features summed.
+
+    A ``reading`` says which of the history's windows are learnt from: since a change, only those after it.
+    """
     past, now = ref.history, cur.history
     if past is None or now is None or past.joint is None or now.joint is None or not now.rows.sum():
         return {}
@@ -48,9 +56,19 @@ def moved(
     sums = now.joint.of(now.joint.sums.sum(axis=0, keepdims=True))
     if len(windows) < FEWEST or joint is None or not sums.sums[0, 0]:
         return {}
-    if windows.phases is not None and season is not None:
+    if reading is not None:
+        joint = joint.of(joint.sums[_learnt(windows, reading)])
+        if len(joint.sums) < FEWEST:
+            return {}
+    elif windows.phases is not None and season is not None:
         joint = joint.of(joint.sums[windows.phases == windows.phase_of(anchor, season)])
     return {name: find("multivariate", name)(joint, sums) for name in names}
+
+
+def _learnt(windows: Windows, reading: Reading) -> NDArray[np.bool_]:
+    """The windows that a reading learns from."""
+    kept = ~np.isin(windows.places, list(reading.aside))
+    return np.asarray(kept if reading.era is None else kept & (windows.places >= reading.era))
 
 
 def predictive(history: Floats, now: Floats, own: Floats, sampling: Floats) -> Floats:

@@ -49,6 +49,15 @@ LABELS = 20
 STRAY = 0.005
 """Share of rows at either end of a window that does not stretch it: late rows, or those of a wrong clock."""
 
+RUNS = 7
+"""Parts of a window, as many as a week has days, that show how far its rows hang together."""
+
+FEWEST_RUNS = 4
+"""Days under which a window is cut into runs of rows instead."""
+
+DAY = 86_400_000_000
+"""Microseconds."""
+
 UNTIMED = np.iinfo(np.int64).min
 """The block of rows without a time."""
 
@@ -102,15 +111,16 @@ class History:
         features: Mapping[str, AnyProfile],
         shortest: timedelta | None = None,
         parts: int = 1,
+        width: int | None = None,
     ) -> History:
         """The history of no rows: block length and bins from (sampled) times and filled feature profiles.
 
         ``shortest`` is the length of the shortest window to be judged, ``parts`` how many such histories
-        there will be. Raises DataError for a time column that holds no times.
+        there will be; a ``width`` is taken as it is. Raises DataError for a time column that holds no times.
         """
         calendar, moments = _moments(times, name)
         most = min(BLOCKS, CELLS // (30 * parts * max(len(features), 1)))
-        width = _width(moments, calendar, shortest, max(most, 2))
+        width = width or _width(moments, calendar, shortest, max(most, 2))
         cells = {n: _cells(f) for n, f in features.items()}
         labels = {n: len(f.counts) for n, f in features.items() if isinstance(f, CategoricalProfile)}
         stays = {n: np.empty((2, count), np.int64) for n, count in labels.items()}
@@ -207,21 +217,6 @@ class History:
         """The blocks from this place on."""
         return self._rows(self.blocks >= place)
 
-    def newest(self, since: datetime, length: timedelta | None, least: int) -> History:
-        """The blocks since a change, or further back where these make fewer than ``least`` windows.
-
-        ``length`` is that of a window, a block where it is None; a note says when it had to reach back.
-        """
-        if not self.calendar or not len(self.blocks):
-            return self
-        size = max(1, (length or timedelta(0)) // timedelta(microseconds=self.width))
-        changed = int(_place(np.array([_microseconds(since)]), self.width, self.calendar)[0])
-        first = int(self.blocks[-1]) - least * size + 1
-        if changed <= first:
-            return self.after(changed)
-        note = f"reaches back before the change of {since:%Y-%m-%d}, to hold {least} windows"
-        return replace(self.after(first), note=note)
-
     def windows(self, span: int, anchor: int) -> tuple[History, Ints]:
         """Consecutive windows of ``span`` blocks, one of which begins at block ``anchor``.
 
@@ -240,6 +235,17 @@ class History:
         """Rows of each block, shape (B,)."""
         some = next(iter(self.counts.values()), np.zeros((len(self.blocks), 1), np.int64))
         return np.asarray(some.sum(axis=1))
+
+    @property
+    def runs(self) -> Ints:
+        """The run that each block belongs to: a day where there are a few, else a seventh of the rows."""
+        if self.calendar and self.width <= DAY:
+            days = self.blocks * self.width // DAY
+            if len(np.unique(days)) >= FEWEST_RUNS:
+                return np.asarray(days)
+        rows = self.rows
+        middle = np.cumsum(rows) - rows / 2
+        return np.minimum((middle * RUNS / max(int(rows.sum()), 1)).astype(np.int64), RUNS - 1)
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -337,9 +343,9 @@ def _place(moments: Ints, width: int, calendar: bool) -> Ints:
 def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int) -> int:
     """The length of a block.
 
-    Where the shortest window is named, the longest unit that divides it and makes enough blocks; else the
-    shortest unit that makes at most so many, as long as that makes no difference: times to the day give
-    blocks of a day.
+    Where the shortest window is named, the longest unit that divides it into a few parts and makes enough
+    blocks; else the shortest unit that makes at most so many, as long as that makes no difference: times
+    to the day give blocks of a day.
     """
     known = np.unique(moments[moments != UNTIMED])
     blocks = {unit: len(np.unique(_place(known, unit, calendar))) for unit in _units(known, calendar)}
@@ -349,7 +355,8 @@ def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int)
     asked = shortest // timedelta(microseconds=1)
     dividing = [unit for unit in fit if asked % unit == 0]
     enough = [unit for unit in dividing if blocks[unit] >= ENOUGH]
-    return max(enough, default=min(dividing, default=asked))
+    parts = [unit for unit in enough if asked // unit >= FEWEST_RUNS]
+    return max(parts or enough, default=min(dividing, default=asked))
 
 
 def _units(known: Ints, calendar: bool) -> Iterable[int]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from undrift import inputs, schema
 from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
+from undrift.lakes import ORDER
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.counting import Counted, Plan, numbers
 from undrift.profiles.feature import AnyProfile, merged
@@ -130,7 +131,8 @@ def profile(
     kind of a column (numeric, categorical, boolean, datetime, text, ignored) where it should not be
     inferred, ``by`` a column whose values are profiled apart too. The ``time`` column, of times or of
     whole numbers that rise, makes the profile keep a history of short blocks, from which is learnt what
-    quiet windows do; ``window`` is the length of the shortest window to be judged ("6h"), where that is
+    quiet windows do; "order" takes the order of the rows for it, where no column is called so. ``window`` is
+    the length of the shortest window to be judged ("6h"), where that is
     less than a day. Raises DataError when the data cannot be read or holds no feature.
 
     The grid of a reference comes from all its rows, or, where these are more than a bounded sample
@@ -147,6 +149,11 @@ def profile(
     columns = [columns] if isinstance(columns, str) else columns
     told = dict(kinds or {})
     given = inputs.rows(data, frozenset(name for name, kind in told.items() if kind == "categorical"))
+    names = tuple(given.schema.names)
+    by_order = time == schema.ROW_ORDER and time not in names
+    if by_order:
+        given, time = inputs.numbered(given, ORDER), ORDER
+        columns = None if columns is None else [*columns, ORDER]
     rows = _chosen(given, columns, by, time)
     ignored = {*ignore, *(name for name, kind in told.items() if kind == "ignored")} - {by, time}
     drawn = sample(rows, without=ignored)
@@ -162,11 +169,17 @@ def profile(
         stored=False,
     )
     frame = _frame(drawn.table, agreed, told=told, by=by)
-    frame = replace(frame, columns=tuple(given.schema.names))
+    frame = replace(frame, columns=names)
     if time is not None:
         frame = _with_past(frame, drawn.table, time, _span(window))
+        frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
     found = _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
     return _with_values(found, told)
+
+
+def _noted(frame: TableProfile, note: str) -> TableProfile:
+    """The frame with something that should be known about its history."""
+    return replace(frame, history=replace(frame.history, note=note)) if frame.history and note else frame
 
 
 def _with_values(found: TableProfile, told: Container[str]) -> TableProfile:
@@ -181,14 +194,23 @@ def _with_values(found: TableProfile, told: Container[str]) -> TableProfile:
 
 
 def of_schema(
-    table: pa.Table, agreed: Any, like: TableProfile | None = None, window: timedelta | None = None
+    table: pa.Table,
+    agreed: Any,
+    like: TableProfile | None = None,
+    window: timedelta | None = None,
+    time: str | None = None,
+    width: int | None = None,
 ) -> TableProfile:
-    """Profile the features of a table that already conforms to a schema, with its history by ``window``."""
+    """Profile the features of a table that already conforms to a schema, with its history.
+
+    That is by the column ``time``, the schema's own by default, in blocks that fit into a ``window`` or are
+    of one ``width``.
+    """
     frame = _frame(table, agreed, like=like)
     if like is not None:
         frame = replace(frame, history=like.history.empty() if like.history else None)
-    elif agreed.time:
-        frame = _with_past(frame, table, agreed.time, window)
+    elif time or agreed.time:
+        frame = _with_past(frame, table, time or agreed.time, window, width)
     return _counted(inputs.in_memory(table), frame)
 
 
@@ -198,10 +220,12 @@ def _span(window: str | timedelta | None) -> timedelta | None:
     return span(window) if isinstance(window, str) else window
 
 
-def _with_past(frame: TableProfile, table: pa.Table, time: str, window: timedelta | None) -> TableProfile:
+def _with_past(
+    frame: TableProfile, table: pa.Table, time: str, window: timedelta | None, width: int | None = None
+) -> TableProfile:
     """The frame with the history of no rows: its bins are cut where these rows lie."""
     filled = _counted(inputs.in_memory(table), replace(frame, by=None, segments={}))
-    past = History.over(table[time], time, filled.features, window, len(frame.segments) + 1)
+    past = History.over(table[time], time, filled.features, window, len(frame.segments) + 1, width)
     parts = {label: replace(segment, history=past) for label, segment in frame.segments.items()}
     return replace(frame, history=past, segments=parts)
 
@@ -288,6 +312,9 @@ def _filled(frame: TableProfile, found: Counted, **told: Any) -> TableProfile:
 
 def _like(rows: Rows, like: TableProfile) -> TableProfile:
     """The rows counted like a reference, with what is new in them."""
+    names = tuple(rows.schema.names)
+    if like.history is not None and like.history.time == ORDER and ORDER not in names:
+        rows = inputs.numbered(rows, ORDER)
     if like.by is not None:
         schema.require(rows.schema.names, like.by, rows.name)
         type_ = rows.schema.field(like.by).type
@@ -295,9 +322,9 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
             _check_labels(type_)
     found = Plan(like.features, like.kinds, like.by, tuple(like.segments), like.history).count(rows)
     known = {*like.features, *like.left_out, *like.columns}
-    new = tuple(sorted(name for name in rows.schema.names if name not in known))
+    new = tuple(sorted(name for name in names if name not in known))
     left_out = {n: _retyped(like.features[n].kind, rows.schema.field(n).type) for n in found.retyped}
-    told = {"new": new, "columns": tuple(rows.schema.names), "left_out": like.left_out | left_out}
+    told = {"new": new, "columns": names, "left_out": like.left_out | left_out}
     return _filled(like.empty(), found, **told)
 
 
@@ -308,9 +335,11 @@ def _retyped(before: str, now: pa.DataType) -> str:
 
 
 def _merged_past(mine: History | None, theirs: History | None, retyped: set[str]) -> History | None:
-    """Both histories together; none where one side has rows without a time."""
+    """Both histories together; none where one side has rows without a time, or both are by row order."""
     if mine is None or theirs is None:
         return None
+    if mine.time == ORDER and len(mine.blocks) and len(theirs.blocks):
+        return None  # the rows of both begin at 0: together they have no order
     kept = (mine.cells.keys() & theirs.cells.keys()) - retyped
     return mine.only(kept).merge(theirs.only(kept))
 

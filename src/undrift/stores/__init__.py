@@ -82,15 +82,6 @@ class LedgerEntry(Protocol):
         """sha256 over the previous hash and this entry."""
 
 
-WITH_OUTPUT = "/output"
-"""Behind the name of a version: its reference together with what it predicts."""
-
-
-def reference_profile(store: Store, number: int) -> bytes | None:
-    """The serial form of a version's reference, with the model's output where that is kept."""
-    return store.get_profile(f"v{number}{WITH_OUTPUT}") or store.get_profile(f"v{number}")
-
-
 def keep(store: Store, key: str, record: Any) -> bool:
     """Put a record and, if it is new, tell the log; whether it was new."""
     new = store.put(key, record)

@@ -1,0 +1,196 @@
+"""The stream's own past: its windows one after the other, whoever served them, over grids of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pyarrow as pa
+
+from undrift.calibration import Reading
+from undrift.lakes import TIME, WINDOW
+from undrift.profiles.codec import dumps, loads
+from undrift.profiles.feature import AnyProfile
+from undrift.profiles.table import TableProfile, of_schema
+from undrift.records import Schema, Selection, Window
+from undrift.stores import Store
+
+KEPT = 366
+"""Windows that are remembered, the newest: of days, a year."""
+
+GROWTH = 1.5
+"""Grids are cut anew, from the rows in the lake, whenever so many times the windows are known."""
+
+LASTING = 2
+"""Windows out of the ordinary, one after the other, from which on a drift may be learnt from."""
+
+Rows = Callable[[Sequence[Window]], pa.Table]
+"""Reads the rows of some windows, with the lake's own columns."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Windows as the history of one profile, and the key under which its grids are kept."""
+
+    key: str
+    profile: TableProfile
+
+
+@dataclass
+class Past:
+    """Windows of one kind of rows (features, a model's output, labels), counted and kept one by one.
+
+    ``rows`` reads windows from the lake, ``schema`` says what is counted of them, ``length`` is that of a
+    window of time. Grids are cut from the rows of the first ``least`` windows, and anew as the past grows.
+    """
+
+    store: Store
+    name: str
+    schema: Schema
+    rows: Rows
+    length: timedelta | None = None
+    least: int = 1
+    _held: dict[str, tuple[tuple[str, ...], TableProfile]] = field(default_factory=dict, repr=False)
+
+    def before(self, windows: Sequence[Window], cuts: Iterable[int] = ()) -> Remembered | None:
+        """These windows, oldest first; None while there are fewer than the least.
+
+        At the counts in ``cuts`` the stream became another one: grids are cut anew there.
+        """
+        if len(windows) < self.least:
+            return None
+        size = _cut(len(windows), self.least, cuts)
+        base, later = windows[max(0, size - KEPT) : size], windows[size:]
+        key = f"past/{self.name}/{base[-1].key}"
+        keys = tuple(window.key for window in later)
+        known, found = self._held.get(key, ((), None))
+        if found is None or known != keys[: len(known)]:
+            known, found = (), self._base(key, base)
+        for window in later[len(known) :]:
+            found = found.merge(self._one(key, window, found))
+        self._held = {key: (keys, found)}
+        return Remembered(key, _newest(found))
+
+    def keep(self, past: Remembered, rows: pa.Table, window: Window) -> TableProfile:
+        """The profile of one more window over the grids of a past; kept for the windows to come."""
+        found = like(past.profile, rows, self.schema)
+        self.store.put_profile(f"{past.key}/{window.key}", dumps(found))
+        return found
+
+    def _base(self, key: str, windows: Sequence[Window]) -> TableProfile:
+        data = self.store.get_profile(key)
+        if data is not None:
+            return loads(data)
+        width = self.length // timedelta(microseconds=1) if self.length else 1
+        time = TIME if self.length else WINDOW
+        found = of_schema(self.rows(windows), self.schema, time=time, width=width)
+        self.store.put_profile(key, dumps(found))
+        return found
+
+    def _one(self, key: str, window: Window, over: TableProfile) -> TableProfile:
+        data = self.store.get_profile(f"{key}/{window.key}")
+        if data is not None:
+            return loads(data)
+        return self.keep(Remembered(key, over), self.rows([window]), window)
+
+
+def like(past: TableProfile, rows: pa.Table, schema: Schema) -> TableProfile:
+    """The profile of rows over the grids of a past; nothing is kept."""
+    return of_schema(rows, schema, past)
+
+
+def _newest(found: TableProfile) -> TableProfile:
+    """The profile with the newest windows of its history."""
+    history = found.history
+    if history is None or len(history.blocks) <= KEPT:
+        return found
+    return replace(found, history=history.after(int(history.blocks[-KEPT])))
+
+
+def _cut(windows: int, least: int, cuts: Iterable[int]) -> int:
+    """Of so many windows, how many there were when the grids were last cut.
+
+    >>> _cut(9, 4, ()), _cut(9, 4, (8,))
+    (9, 9)
+    """
+    sizes = [least]
+    while (larger := math.ceil(sizes[-1] * GROWTH)) <= windows:
+        sizes.append(larger)
+    return max(size for size in (*sizes, *cuts) if size <= windows)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the stream has been through: windows ``aside``, when its ``era`` began, and ``cuts`` of grids.
+
+    Windows are named by index; a cut is the count of windows that were known when a change was learnt from.
+    """
+
+    aside: frozenset[int] = frozenset()
+    era: int | None = None
+    cuts: tuple[int, ...] = ()
+
+    def reading(self, served: int | None = None) -> Reading:
+        """How the past is read, for a model that serves since the window ``served``."""
+        return Reading(self.aside, self.era, served)
+
+
+def changes(
+    windows: Sequence[int], unusual: Iterable[int], learnt: Sequence[tuple[Selection, int]]
+) -> Changes:
+    """What the stream has been through, from records alone.
+
+    ``windows`` are all known ones, oldest first, ``unusual`` those that were out of the ordinary, ``learnt``
+    the rows behind each promotion and the window after which it happened. A drift that lasted two windows,
+    both among the rows of a promoted model, is a change of the world: from its first window on the
+    stream is another one. Other windows out of the ordinary stand aside.
+
+    >>> changes(range(9), {5, 6, 7}, [(Selection(0, 6), 7)])
+    Changes(aside=frozenset(), era=5, cuts=(8,))
+    """
+    odd = set(unusual)
+    era, cuts, known = None, [], set[int]()
+    for selection, after in learnt:
+        runs = [run for run in _runs([w for w in windows if w <= after], odd) if era is None or run[0] > era]
+        lasting = [
+            r for r in runs if len([w for w in r if selection.first <= w <= selection.last]) >= LASTING
+        ]
+        if lasting:
+            era = lasting[-1][0]
+            known = {w for w in odd if era <= w <= after}
+            cuts.append(sum(w <= after for w in windows))
+    return Changes(frozenset(odd - known), era, tuple(cuts))
+
+
+def _runs(windows: Sequence[int], odd: set[int]) -> list[list[int]]:
+    """Unusual windows that follow one another, among all windows."""
+    runs: list[list[int]] = [[]]
+    for window in windows:
+        if window in odd:
+            runs[-1].append(window)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def pictured(store: Store, window: str, reference: int, feature: str) -> tuple[AnyProfile, AnyProfile] | None:
+    """What a feature of a window was compared with, and what it was; None where that is not kept.
+
+    A model's output and labels are kept apart from the features; 0.1.0 kept the output with the reference.
+    """
+    before = (f"v{reference}", f"window/{window}/output", f"v{reference}/output", f"v{reference}/target")
+    now = (f"window/{window}", f"window/{window}/target")
+    sides = [_first(store, keys, feature) for keys in (before, now)]
+    return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
+
+
+def _first(store: Store, keys: Iterable[str], feature: str) -> AnyProfile | None:
+    """The feature in the first of some profiles that has it."""
+    for key in keys:
+        data = store.get_profile(key)
+        found = loads(data).features.get(feature) if data is not None else None
+        if found is not None:
+            return found
+    return None
