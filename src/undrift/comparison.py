@@ -145,8 +145,9 @@ def compare(
     ones to compare, ``kinds`` tells the kind of a column, ``by`` compares within each segment too. With
     the ``time`` column (here or when the reference was profiled) what is normal from one window to the next
     is learnt from the reference; "order" takes the order of its rows for time. ``earlier`` are the windows
-    before this one, oldest first, so that slow drift is found and dated. ``settings`` are those of Limits (``metric="ks"``, ``threshold=0.2``,
-    ``alarm_rate=0.05``). Columns that hold one and the same value in both are left out by name. Raises
+    before this one, oldest first, so that slow drift is found and dated. ``settings`` are those of Limits
+    (``metric="ks"``, ``threshold=0.2``, ``alarm_rate=0.05``). Columns that hold one and the same value in
+    both are left out by name. Raises
     DataError when no column is common.
 
     >>> rows = {"x": [float(i % 50) for i in range(5000)]}

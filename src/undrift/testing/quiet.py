@@ -125,9 +125,7 @@ class Cell:
             policy=build("policies", {"use": "never"}),
             merges={},
             holder=holder(),
-            trainer=Estimator(
-                LEARNERS[self.learner][0 if self.classes else 1], dict(LEARNERS[self.learner][2])
-            ),
+            trainer=Estimator(classifier if self.classes else regressor, dict(parameters)),
             limits=Limits(
                 threshold=self.threshold, season="week" if self.world.week and self.by_time else None
             ),
