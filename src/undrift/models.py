@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from undrift import artifacts, importance, losses
 from undrift.archive import FOREIGN, Archive, Labelled
 from undrift.calibration.history import FEW
-from undrift.errors import BusyError, ModelError, NotFoundError
+from undrift.errors import BusyError, DataError, ModelError, NotFoundError
 from undrift.lakes import ID, WINDOW
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
-from undrift.records import Column, Schema, Selection, Task, Version, Window
+from undrift.records import Column, Schema, Selection, Task, Unwatched, Version, Window
 from undrift.registries import Registry
 from undrift.schema import OUTPUT
 from undrift.stores import WITH_OUTPUT, Store, keep, reference_profile
@@ -173,17 +173,14 @@ class Models:
         return artifacts.predict(self.load(number), artifacts.frame(rows, self.schema), self.schema)
 
     def logged(self, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
-        """The foreign model's predictions that came with labelled rows."""
-        logged: dict[str, float] = {}
-        for window in windows:
-            logged |= self.archive.predictions(window.index).get(FOREIGN, {})
-        return np.array([logged[id_] for id_ in data.ids], dtype=np.float64)
+        """What the foreign model said about labelled rows; raises DataError where a prediction is gone."""
+        return self.archive.said(FOREIGN, data.ids, [w.index for w in windows])
 
     def trained_rows(self, number: int) -> pa.Table:
         """The rows that a version was trained on; for one from elsewhere, the history it came with."""
         snapshot = self.version(number).snapshot
         if snapshot is not None:
-            return self.archive.labelled(snapshot.selection).rows
+            return self.archive.as_of(snapshot).rows
         history = spanning(self.archive.windows(history=True))
         return self.archive.rows(history.first, history.last)
 
@@ -226,14 +223,15 @@ class Models:
 
         A model knows the rows it was fitted on too well. So for one that was trained here, rows are
         predicted by a model that was fitted on the other half of the windows. Without such predictions
-        nothing is added.
+        nothing is added, and the reason is put on record.
         """
         reference = self.reference(number)
         if OUTPUT in reference.features:
             return
         try:
             rows, values = self._honest_output(self.version(number))
-        except (ModelError, KeyError):
+        except (ModelError, DataError) as error:
+            keep(self.store, str(number), Unwatched(number, str(error)))
             return
         found = self.with_output(rows, values, window=self.archive.cut.length)
         if found.history is not None and reference.history is not None:
@@ -259,8 +257,7 @@ class Models:
             if version.number != FOREIGN:
                 return rows, self.ask(version.number, rows)
             windows = self.archive.windows(history=True)
-            logged = {i: p for w in windows for i, p in self.archive.predictions(w.index)[FOREIGN].items()}
-            return rows, np.array([logged[i] for i in rows[ID].to_pylist()], dtype=np.float64)
+            return rows, self.archive.said(FOREIGN, rows[ID].to_pylist(), [w.index for w in windows])
         data = self.archive.labelled(version.snapshot.selection)
         features = artifacts.frame(data.rows, self.schema)
         turns = np.asarray(data.rows[WINDOW].to_numpy()) % HALVES

@@ -23,7 +23,7 @@ from undrift.models import Models
 from undrift.overview import overview
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema, profile
-from undrift.records import Comparison, Explanation, Schema, Version, Window
+from undrift.records import Comparison, Explanation, Schema, Unwatched, Version, Window
 from undrift.schema import OUTPUT
 from undrift.stores import Store
 
@@ -56,7 +56,7 @@ class Watch:
     def compare(self, window: Window, live: Version) -> Comparison:
         """Profile a window, keep the profile, and compare every feature with the reference."""
         rows = self.archive.rows(window.index, window.index)
-        reference, current = self._sides(rows, window, live)
+        reference, current, unwatched = self._sides(rows, window, live)
         self.store.put_profile(_key(window.key), dumps(current))
         found = judge(
             reference,
@@ -65,7 +65,8 @@ class Watch:
             earlier=self._before(window, live),
             relevance=_relevance(live),
         )
-        return replace(found, window=window, reference=live.number)
+        left_out = found.left_out | ({OUTPUT: unwatched} if unwatched else {})
+        return replace(found, window=window, reference=live.number, left_out=left_out)
 
     def check(self, rows: Any, live: Version) -> Result:
         """Compare rows that are not kept; raises DataError when they have none of the features."""
@@ -104,22 +105,24 @@ class Watch:
         self._references.clear()
         self._compared.clear()
 
-    def _sides(self, rows: pa.Table, window: Window, live: Version) -> tuple[TableProfile, TableProfile]:
-        """The reference and a window's profile, with the model's output where both have it."""
+    def _sides(self, rows: pa.Table, window: Window, live: Version) -> tuple[TableProfile, TableProfile, str]:
+        """The reference and a window's profile, with the model's output where both have it, or why not."""
         reference = self.reference(live)
-        if OUTPUT in reference.features:
-            try:
-                return reference, self.models.with_output(rows, self._output(rows, window, live), reference)
-            except (ModelError, KeyError):
-                reference = reference.without(OUTPUT)
-        return reference, of_schema(rows, self.schema, reference)
+        if OUTPUT not in reference.features:
+            known = self.store.get(Unwatched, str(live.number))
+            return reference, of_schema(rows, self.schema, reference), known.why if known else ""
+        try:
+            watched = self.models.with_output(rows, self._output(rows, window, live), reference)
+        except (ModelError, DataError) as error:
+            reference = reference.without(OUTPUT)
+            return reference, of_schema(rows, self.schema, reference), str(error)
+        return reference, watched, ""
 
     def _output(self, rows: pa.Table, window: Window, live: Version) -> NDArray[np.float64]:
         """What the live model says about a window's rows; a foreign one has said so with them."""
         if live.number != FOREIGN:
             return self.models.ask(live.number, rows)
-        logged = self.archive.predictions(window.index)[FOREIGN]
-        return np.array([logged[id_] for id_ in rows[ID].to_pylist()], dtype=np.float64)
+        return self.archive.said(FOREIGN, rows[ID].to_pylist(), [window.index])
 
     def _before(self, window: Window, live: Version) -> list[TableProfile]:
         """The newest windows before this one that were compared with the same reference."""

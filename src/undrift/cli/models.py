@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from undrift.cli._shell import Json, emit, store_here, table
+from undrift.cli._shell import Json, emit, say, store_here, table
 
 
 def models(context: typer.Context, json: Json = False) -> None:
@@ -15,7 +15,18 @@ def models(context: typer.Context, json: Json = False) -> None:
 
     found = overview(store_here(context))
     if json:
-        emit({"models": [{"status": found.status_of(v), **encode(v)} for v in found.versions]})
+        emit(
+            {
+                "models": [
+                    {
+                        "status": found.status_of(v),
+                        "unwatched": found.unwatched.get(v.number, ""),
+                        **encode(v),
+                    }
+                    for v in found.versions
+                ]
+            }
+        )
         return
     rows = [
         (
@@ -36,3 +47,5 @@ def models(context: typer.Context, json: Json = False) -> None:
         rows,
         (4, 5),
     )
+    for number_, reason in found.unwatched.items():
+        say(f"The output of v{number_} is not watched: {reason}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from undrift.records import Promotion, Version, encode
+from undrift.records import Promotion, Score, Version, encode
 
 T = TypeVar("T")
 
@@ -89,6 +89,11 @@ WITH_OUTPUT = "/output"
 def reference_profile(store: Store, number: int) -> bytes | None:
     """The serial form of a version's reference, with the model's output where that is kept."""
     return store.get_profile(f"v{number}{WITH_OUTPUT}") or store.get_profile(f"v{number}")
+
+
+def scores(store: Store) -> list[Score]:
+    """The newest revision of every score, in the order in which the windows were scored first."""
+    return list({(s.window, s.version): s for s in store.all(Score)}.values())
 
 
 def keep(store: Store, key: str, record: Any) -> bool:
