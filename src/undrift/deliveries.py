@@ -57,9 +57,11 @@ class Deliveries:
     def windows(self, ids: pa.Array) -> NDArray[np.int64]:
         """The window in which each row id stands, in any window there is; UNKNOWN for a new one."""
         known = self._known()
-        found = pc.index_in(ids, known[ID])
-        places = known[WINDOW].take(found).fill_null(UNKNOWN)
-        return np.array(places.to_numpy(), dtype=np.int64)
+        place = pc.index_in(known[ID], ids)  # the few are hashed, the many are looked up
+        met = place.is_valid()
+        windows = np.full(len(ids), UNKNOWN, dtype=np.int64)
+        windows[place.filter(met).to_numpy()] = known[WINDOW].filter(met).to_numpy()
+        return windows
 
     def record(self, batch: Batch, kept: pa.Table) -> None:
         """Put a delivery of rows on record; the rows that it brought are remembered with the others."""
@@ -92,11 +94,17 @@ class Deliveries:
         """Id and window of every row on record, read once and kept while nothing changes."""
         state = self._state()
         if state not in self._places:
-            found = self.lake.read("rows", None, None, [ID, WINDOW, BATCH])
             self._places.clear()
-            known = PLACE.empty_table() if found is None else self.of(found).select(PLACE.names)
-            self._places[state] = known
+            self._places[state] = self._read_places(rows=state[1]).combine_chunks()
         return self._places[state]
+
+    def _read_places(self, rows: int) -> pa.Table:
+        """Id and window of every row on record; the lake holds more only if a process died."""
+        found = self.lake.read("rows", None, None, PLACE.names)
+        if found is not None and found.num_rows != rows:
+            found = self.lake.read("rows", None, None, [*PLACE.names, BATCH])
+            found = None if found is None else self.of(found).select(PLACE.names)
+        return PLACE.empty_table() if found is None else found
 
     def _holds(self, table: TableName, rows: pa.Table, name: str) -> bool:
         """Whether the lake has exactly these under a name: the same ids in the same windows, and labels."""
