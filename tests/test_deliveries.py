@@ -21,11 +21,13 @@ import pytest
 
 from conftest import ask
 from undrift import inputs
+from undrift.config import load
 from undrift.errors import DataError, ModelError
 from undrift.gate import Gate
 from undrift.lakes.delta import Delta
 from undrift.limits import Limits
 from undrift.loop import Loop
+from undrift.models import Models
 from undrift.overview import overview
 from undrift.plugins import build
 from undrift.records import (
@@ -239,6 +241,18 @@ def test_rows_left_by_a_process_that_died_are_cut_anew_if_others_came_since(tmp_
     assert [(w.index, w.rows) for w in loop.archive.windows()] == [(6, DAY), (7, DAY)]
     ids = [set(loop.archive.rows(i, i)["id"].to_pylist()) for i in (6, 7)]
     assert ids == [set(day(7).id), set(day(6).id)]
+
+
+def test_a_named_batch_that_died_and_comes_with_other_labels_is_taken_as_it_comes(tmp_path: Path) -> None:
+    loop = make(tmp_path)
+    put = loop.store.put
+    loop.store.put = _dying  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        loop.step(day(6), now=end(6), batch="sunday")
+    loop.store.put = put  # type: ignore[method-assign]
+    loop.step(day(6).assign(y=lambda rows: rows.y * 2), now=end(6), batch="sunday")
+    assert [w.rows for w in loop.archive.windows()] == [DAY]
+    assert maes(loop) == [(0, 2.0, DAY)]
 
 
 def _dying(*_: object) -> None:
@@ -470,6 +484,9 @@ def test_a_prediction_that_the_lake_lost_is_named_not_swallowed(tmp_path: Path) 
 # The command line ----------------------------------------------------------------------------
 
 
+CANDIDATES = 'merge.candidates=["everything", {use = "recent", windows = 2}]'
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A workspace of two classes, by the command line: seven days without labels of the last."""
@@ -525,6 +542,28 @@ def test_a_batch_whose_labels_are_all_of_one_class_is_named(workspace: Path) -> 
     rows = pd.read_csv(workspace / "8.csv").assign(y="yes")
     rows.to_csv(workspace / "8.csv", index=False)
     assert "All labels are 'yes'." in ask(*at, "run", workspace / "8.csv")[2]
+
+
+def test_why_and_models_say_what_failed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at, train = ("-C", workspace), Models.train
+
+    def picky(self: Models, window: str, merge: str, *rest: object, **named: object) -> Version:
+        if merge == "recent(windows=2)":
+            raise ModelError("it does not converge", "")
+        return train(self, window, merge, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Models, "train", picky)
+    sets = ("policy.use=schedule", "policy.every=1", "gate.block=1h", CANDIDATES)
+    told = ask(*at, "run", workspace / "8.csv", *(part for s in sets for part in ("--set", s)))
+    assert told[0] == 0, told
+    said = "✗ recent(windows=2): no challenger could be trained: it does not converge"
+    assert said in ask(*at, "why")[1]
+    failed = json.loads(ask(*at, "why", "--json")[1])["outcome"]["failed"]
+    assert failed == {"recent(windows=2)": "it does not converge"}
+    load(workspace).store().put("1", Unwatched(1, "the lake has no prediction"))
+    models = json.loads(ask(*at, "models", "--json")[1])["models"]
+    assert [m["unwatched"] for m in models] == ["the lake has no prediction", ""]
+    assert "The output of v1 is not watched: the lake has no prediction" in ask(*at, "models")[1]
 
 
 def test_run_says_what_came_again_and_what_it_corrected(workspace: Path) -> None:

@@ -116,10 +116,8 @@ class Archive:
         windows[fresh] = cut
         batch = self._free(batch)
         kept = _stamped(own, cut, before)
-        name = self.deliveries.append("rows", kept, batch) if len(own) else batch
         news = self._news(given.ids, given.labels, windows)
-        if news:
-            name = self._append_labels(news, name)
+        name = self.deliveries.append(batch, {"rows": kept, "labels": self._labels(news)})
         if own.predictions is not None and len(own):
             self._append_predictions(own.ids, cut, {FOREIGN: own.predictions}, name)
         now = self.clock()
@@ -180,7 +178,7 @@ class Archive:
             one_class=self._one_class(labels),
         )
         if news or not known:
-            name = self._append_labels(news, record.id) if news else record.id
+            name = self.deliveries.append(record.id, {"labels": self._labels(news)})
             self.store.put(record.id, replace(record, kept_as="" if name == record.id else name))
         return record
 
@@ -354,11 +352,11 @@ class Archive:
         values = [before.get(id_, np.nan) for id_ in ids.to_pylist()]
         return News(ids, labels, windows, np.array(values, dtype=np.float64))
 
-    def _append_labels(self, news: News, batch: str) -> str:
-        """Append labels; the name under which the lake has them."""
+    def _labels(self, news: News) -> pa.Table:
+        """Labels as the lake has them, but for the batch; none where all are on record."""
         order = np.full(len(news.ids), len(self.batches()), dtype=np.int64)
         table = pa.table({ID: news.ids, LABEL: news.labels, WINDOW: news.windows, ORDER: order})
-        return self.deliveries.append("labels", table, batch)
+        return table if news else table.slice(0, 0)
 
     def _append_predictions(
         self, ids: pa.Array, windows: NDArray[np.int64], values: dict[int, NDArray[np.float64]], batch: str

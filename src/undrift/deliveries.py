@@ -43,16 +43,15 @@ class Deliveries:
         """Only the rows of deliveries on record, or of the first ``upto`` of them."""
         return rows.filter(pc.is_in(rows[BATCH], self._names(upto)))
 
-    def append(self, table: TableName, rows: pa.Table, batch: str) -> str:
-        """Append rows under a batch id, and give the name under which the lake has them.
+    def append(self, batch: str, tables: dict[TableName, pa.Table]) -> str:
+        """Append the rows and labels of a batch, and give the name under which the lake has them.
 
-        It is the id itself unless a process that died left other rows under it.
+        It is the batch's id unless a process that died left others under it.
         """
-        for name in _attempts(batch):
-            named = rows.append_column(BATCH, pa.array([name] * rows.num_rows, pa.string()))
-            if self.lake.append(table, named, name) or self._holds(table, named, name):
-                return name
-        raise AssertionError
+        held = {name: rows for name, rows in tables.items() if rows.num_rows}
+        return next(
+            name for name in _attempts(batch) if all(self._put(t, rows, name) for t, rows in held.items())
+        )
 
     def windows(self, ids: pa.Array) -> NDArray[np.int64]:
         """The window in which each row id stands, in any window there is; UNKNOWN for a new one."""
@@ -106,8 +105,11 @@ class Deliveries:
             found = None if found is None else self.of(found).select(PLACE.names)
         return PLACE.empty_table() if found is None else found
 
-    def _holds(self, table: TableName, rows: pa.Table, name: str) -> bool:
-        """Whether the lake has exactly these under a name: the same ids in the same windows, and labels."""
+    def _put(self, table: TableName, rows: pa.Table, name: str) -> bool:
+        """Whether the lake has exactly these under a name now: the same ids, windows and labels."""
+        named = rows.append_column(BATCH, pa.array([name] * rows.num_rows, pa.string()))
+        if self.lake.append(table, named, name):
+            return True
         own = [*PLACE.names, *([LABEL] if table == "labels" else [])]
         found = self.lake.read(table, None, None, [*own, BATCH])
         if found is None:
