@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import schema as agreed
+from undrift.deliveries import UNKNOWN, Deliveries, names, tally
 from undrift.errors import DataError, NotFoundError
 from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake
+from undrift.reading import Given, ids_of, labels_of, later, newest, read
 from undrift.records import Batch, Schema, Selection, Service, Snapshot, Window
 from undrift.stores import Store
 from undrift.windows import Cut, spanning
@@ -24,14 +26,16 @@ from undrift.windows import Cut, spanning
 FOREIGN = 0
 """The version number of a model that undrift does not hold, whose predictions come with the rows."""
 
-UNKNOWN = int(np.iinfo(np.int64).min)
-"""The window of a row that nobody has seen; windows before 1970 have negative indices of their own."""
-
 REMEMBERED = 4
 """Windows whose rows are kept in memory."""
 
-AHEAD = timedelta(days=1)
-"""How far in the future an event time may lie: time zones and clocks differ, calendars do not."""
+MANY = 30
+"""Labels from which on it is said that all of them are of one class."""
+
+
+def utc_now() -> datetime:
+    """What the machine's clock says."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -48,95 +52,134 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class News:
+    """The labels of a delivery beside those on record: what is new, what differs, what is the same."""
+
+    ids: pa.Array
+    labels: pa.Array
+    windows: NDArray[np.int64]
+    before: NDArray[np.float64]
+
+    @property
+    def new(self) -> dict[str, int]:
+        """Labels of rows that had none, by window index."""
+        return tally(self.windows[np.isnan(self.before)])
+
+    @property
+    def corrected(self) -> dict[str, int]:
+        """Labels that differ from those on record, by window index."""
+        return tally(self.windows[~np.isnan(self.before) & (self.before != self.labels.to_numpy())])
+
+    @property
+    def same(self) -> int:
+        """Labels that were on record."""
+        return int(np.sum(self.before == self.labels.to_numpy()))
+
+    def __bool__(self) -> bool:
+        return self.same < len(self.ids)
+
+
+@dataclass(frozen=True)
 class Archive:
-    """Rows, labels and predictions of one stream, by window."""
+    """Rows, labels and predictions of one stream, by window; ``clock`` says what time it is (UTC)."""
 
     schema: Schema
     store: Store
     lake: Lake
     cut: Cut
+    clock: Callable[[], datetime] = utc_now
     _remembered: dict[tuple[int, int, int], pa.Table] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What the lake holds of the deliveries on record."""
+        return Deliveries(self.store, self.lake)
 
     def add(self, table: pa.Table, source: str, batch: str | None = None, *, history: bool = False) -> Batch:
         """Keep a batch of rows, and the labels and predictions that came with them.
 
         The batch id is the content's hash unless given; a batch that is already kept is returned as
-        it was. Raises DataError when the batch does not fit the schema; then nothing is kept.
+        it was, unless its labels contradict those on record. A row whose id is on record stays as it
+        was; its labels are taken in. Raises DataError when the batch does not fit the schema; then
+        nothing is kept.
         """
-        batch = batch or content_hash(table)
+        told, batch = batch, batch or content_hash(table)
         known = self.store.get(Batch, batch)
-        if known:
+        if known and (told or self.schema.id is None or not self._contradicts(table, source)):
             return known
-        rows = agreed.conform(table, self.schema, source)
-        beside = agreed.extra(table, self.schema)
-        times = self._times(rows, source)
-        order = np.argsort(times, kind="stable") if times is not None else np.arange(rows.num_rows)
-        table, rows = table.take(order), rows.take(order)
-        times = times[order] if times is not None else None
+        given = read(table, self.schema, batch, source, self.clock()).in_time_order()
         before = sum(b.rows for b in self.batches())
-        windows = self.cut.indices(times, before, rows.num_rows, self._next_window(), first=history)
-        ids = self._ids(rows, batch, source)
-        labels = self._labels(table, source)
-        predictions = self._predictions(table, source)
-        repeated = self._repeated(ids, windows)
-        fresh = repeated == UNKNOWN
-        windows = np.where(fresh, windows, repeated)
-        kept = _stamped(rows, ids, times, windows, before, batch).filter(pa.array(fresh))
-        if not self.lake.append("rows", kept, batch):
-            windows[fresh] = self._windows_kept(batch)
-        labelled = self._append_labels(ids, labels, windows, batch) if labels is not None else {}
-        if predictions is not None:
-            self._append_predictions(ids, windows, {FOREIGN: predictions}, batch)
-        settled = self._history_end() if (newest := self._settled()) is None else newest
+        windows = self.deliveries.windows(given.ids) if self.schema.id else _unknown(given.ids)
+        fresh = windows == UNKNOWN
+        own = given.only(np.flatnonzero(fresh))
+        cut = self.cut.indices(own.times, before, len(own), self._next_window(), first=history)
+        windows[fresh] = cut
+        batch = self._free(batch)
+        kept = _stamped(own, cut, before)
+        news = self._news(given.ids, given.labels, windows)
+        name = self.deliveries.append(batch, {"rows": kept, "labels": self._labels(news)})
+        if own.predictions is not None and len(own):
+            self._append_predictions(own.ids, cut, {FOREIGN: own.predictions}, name)
+        now = self.clock()
+        ahead = later(own.times, now)
         record = Batch(
             id=batch,
-            rows=int(fresh.sum()),
+            rows=len(own),
             before=before,
-            windows=_tally(windows[fresh]),
-            labels=labelled,
-            latest=_moment(times),
+            windows=tally(cut),
+            labels=news.new,
+            latest=newest(own.times, upto=now),
             history=history,
-            extra=beside,
-            late=0 if history else int(np.sum(windows[fresh] <= settled)),
-            repeated=int((~fresh).sum()),
+            extra=agreed.extra(table, self.schema),
+            late=0 if history else int(np.sum(cut <= self._settled())),
+            repeated=len(given) - len(own),
+            corrected=news.corrected,
+            same=news.same,
+            retimed=self._retimed(given, windows, ~fresh),
+            ahead=ahead,
+            furthest=newest(own.times) if ahead else None,
+            one_class=self._one_class(given.labels),
+            kept_as="" if name == batch else name,
         )
-        self.store.put(batch, record)
+        self.deliveries.record(record, kept)
         return record
 
     def label(self, table: pa.Table, source: str, batch: str | None = None) -> Batch:
         """Keep labels that arrived after their rows, found again by id; the newest label of a row counts.
 
-        Raises DataError without an id column, or when a label fits neither number nor classes.
+        Labels that contradict those on record are corrections. A delivery that says nothing new is not
+        recorded again. Raises DataError without an id column, or when a label fits neither number nor
+        classes.
         """
         id_, target = self.schema.id, self.schema.target
         if id_ is None or target is None:
             raise DataError(
                 "late labels need data.target and data.id in undrift.toml", "Or deliver labels with the rows."
             )
-        batch = batch or "labels-" + content_hash(table)
+        told, batch = batch, batch or "labels-" + content_hash(table)
         known = self.store.get(Batch, batch)
-        if known:
+        if known and told and not known.unknown:
             return known
         for name in (id_, target):
             if name not in table.column_names:
                 raise DataError(f"{source} has no column {name!r}", f"Labels need {id_!r} and {target!r}.")
-        ids = self._ids_of(table, source)
-        labels = self._labels(table, source)
-        windows = self._windows_of(ids)
-        found = windows != UNKNOWN
-        if not found.all():  # those that wait for their rows may be delivered again
-            batch = f"{batch}:{int(found.sum())}"
-            if (known := self.store.get(Batch, batch)) is not None:
-                return known
-        labelled = (
-            self._append_labels(
-                ids.filter(pa.array(found)), labels.filter(pa.array(found)), windows[found], batch
-            )
-            if labels is not None and found.any()
-            else {}
+        ids = ids_of(table, self.schema, source)
+        labels = labels_of(table, self.schema, source)
+        windows = self.deliveries.windows(ids)
+        news = self._news(ids, labels, windows)
+        record = Batch(
+            id=self._free(batch) if news or not known else batch,
+            rows=0,
+            before=0,
+            labels=news.new,
+            unknown=int(np.sum(windows == UNKNOWN)),
+            corrected=news.corrected,
+            same=news.same,
+            one_class=self._one_class(labels),
         )
-        record = Batch(batch, 0, 0, labels=labelled, unknown=int((~found).sum()))
-        self.store.put(batch, record)
+        if news or not known:
+            name = self.deliveries.append(record.id, {"labels": self._labels(news)})
+            self.store.put(record.id, replace(record, kept_as="" if name == record.id else name))
         return record
 
     def batches(self) -> list[Batch]:
@@ -170,8 +213,10 @@ class Archive:
         return {index: min(1.0, labels[index] / count) for index, count in rows.items()}
 
     def watermark(self) -> datetime | None:
-        """The newest event time seen."""
-        return max((b.latest for b in self.batches() if b.latest), default=None)
+        """The newest event time seen; rows ahead of the clock count once it has reached them."""
+        now = self.clock()
+        seen = [moment for b in self.batches() for moment in (b.latest, b.furthest)]
+        return max((moment for moment in seen if moment is not None and moment <= now), default=None)
 
     def rows(self, first: int, last: int) -> pa.Table:
         """All rows of the windows first..last, with the lake's own columns, as they came.
@@ -189,10 +234,12 @@ class Archive:
             self._remembered[key] = self._read_rows(first, last)
         return self._remembered[key]
 
-    def _read_rows(self, first: int, last: int) -> pa.Table:
-        found = self.lake.read("rows", first, last)
+    def _read_rows(
+        self, first: int, last: int, version: int | None = None, upto: int | None = None
+    ) -> pa.Table:
+        found = self.lake.read("rows", first, last, None, version)
         if found is not None:
-            found = self._recorded(found)
+            found = self.deliveries.of(found, upto)
         if found is None or found.num_rows == 0:
             raise NotFoundError(
                 f"the lake holds no rows of the windows {first} to {last}", "Deliver them again."
@@ -208,9 +255,29 @@ class Archive:
         rows = self.rows(selection.first, selection.last)
         if only is not None:
             rows = rows.filter(pc.is_in(rows[WINDOW], pa.array(sorted(only), pa.int64())))
-        labels = self._newest_labels(selection)
-        ids = rows[ID].to_pylist()
-        values = np.array([labels.get(id_, np.nan) for id_ in ids], dtype=np.float64)
+        return self._with_labels(rows, self.deliveries.labels(selection.first, selection.last))
+
+    def as_of(self, snapshot: Snapshot) -> Labelled:
+        """The labelled rows that a version was trained on, as they were then, whatever came since.
+
+        Raises DataError when they are not those that the snapshot's hash names.
+        """
+        first, last = snapshot.selection.first, snapshot.selection.last
+        upto = snapshot.batches or None
+        rows = self._read_rows(first, last, snapshot.tables.get("rows"), upto)
+        found = self._with_labels(
+            rows, self.deliveries.labels(first, last, snapshot.tables.get("labels"), upto)
+        )
+        if self.snapshot(snapshot.selection, found).sha256 != snapshot.sha256:
+            raise DataError(
+                f"the rows of the windows {first} to {last} are not those that were trained on",
+                "Restore the lake from a backup.",
+            )
+        return found
+
+    def _with_labels(self, rows: pa.Table, labels: dict[str, float]) -> Labelled:
+        """Those of some rows that have a label."""
+        values = np.array([labels.get(id_, np.nan) for id_ in rows[ID].to_pylist()], dtype=np.float64)
         have = ~np.isnan(values)
         rows = rows.filter(pa.array(have))
         times = None if self.schema.time is None else rows[TIME].cast(pa.int64()).to_numpy()
@@ -228,7 +295,8 @@ class Archive:
     def snapshot(self, selection: Selection, data: Labelled) -> Snapshot:
         """What the rows of a selection were exactly: table versions, count and hash."""
         body = data.rows.append_column(LABEL, pa.array(data.labels))
-        return Snapshot(selection, self.lake.versions(), len(data), content_hash(body))
+        tables = self.lake.versions()
+        return Snapshot(selection, tables, len(data), content_hash(body), len(self.batches()))
 
     def predictions(self, window: int) -> dict[int, dict[str, float]]:
         """The predictions that were logged for one window: by version, then by row id."""
@@ -240,86 +308,55 @@ class Archive:
                 logged[number][id_] = value
         return logged
 
-    def predicted(self, window: Window, rows: pa.Table, values: dict[int, NDArray[np.float64]]) -> None:
-        """Keep the predictions of one or more versions for all rows of a window."""
+    def said(self, number: int, ids: Iterable[str], windows: Iterable[int]) -> NDArray[np.float64]:
+        """What a version said about each of these rows of some windows, as it was logged.
+
+        Raises DataError when the prediction of any of them is missing.
+        """
+        logged: dict[str, float] = {}
+        for window in windows:
+            logged |= self.predictions(window).get(number, {})
+        ids = list(ids)
+        missing = [id_ for id_ in ids if id_ not in logged]
+        if missing:
+            raise DataError(
+                f"the lake has no prediction of v{number} for {len(missing):,} of {len(ids):,} rows, such as "
+                f"{missing[0]!r}",
+                "Restore the lake from a backup.",
+            )
+        return np.array([logged[id_] for id_ in ids], dtype=np.float64)
+
+    def predicted(
+        self, window: Window, rows: pa.Table, values: dict[int, NDArray[np.float64]], name: str = ""
+    ) -> None:
+        """Keep the predictions of one or more versions for rows of a window; late ones under a ``name``."""
         column = rows[ID].combine_chunks()
         windows = np.full(len(column), window.index, dtype=np.int64)
-        self._append_predictions(column, windows, values, f"predict-{window.key}")
+        self._append_predictions(column, windows, values, f"predict-{window.key}{name}")
 
-    def _times(self, rows: pa.Table, source: str) -> NDArray[np.int64] | None:
-        name = self.schema.time
-        if name is None:
-            return None
-        column = rows[name]
-        if not pa.types.is_timestamp(column.type):
-            raise DataError(f"time column {name!r} of {source} is {column.type}", "Write times in ISO 8601.")
-        if column.null_count:
-            raise DataError(
-                f"time column {name!r} of {source} has {column.null_count} nulls", "Fill or drop them."
-            )
-        times = np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
-        limit = datetime.now(UTC) + AHEAD
-        if times.max() > limit.timestamp() * 1_000_000:
-            raise DataError(
-                f"{source} has rows of the future: {name!r} goes up to {_moment(times):%Y-%m-%d %H:%M} UTC",
-                "Correct the clock or the time zone of whatever wrote it.",
-            )
-        return times
+    def _contradicts(self, table: pa.Table, source: str) -> bool:
+        """Whether a batch that came before has labels that are not those on record now."""
+        labels = labels_of(table, self.schema, source)
+        if labels is None:
+            return False
+        ids = ids_of(table, self.schema, source)
+        return bool(self._news(ids, labels, self.deliveries.windows(ids)))
 
-    def _ids(self, rows: pa.Table, batch: str, source: str) -> pa.Array:
-        if self.schema.id is None:
-            short = hashlib.sha256(batch.encode()).hexdigest()[:16]
-            return pa.array([f"{short}:{i}" for i in range(rows.num_rows)])
-        return self._ids_of(rows, source)
+    def _news(self, ids: pa.Array, labels: pa.Array | None, windows: NDArray[np.int64]) -> News:
+        """The labels of rows that are known, beside those on record."""
+        if labels is None:
+            labels = pa.nulls(len(ids), pa.float64())
+        have = labels.is_valid().to_numpy(zero_copy_only=False) & (windows != UNKNOWN)
+        ids, labels, windows = ids.filter(pa.array(have)), labels.filter(pa.array(have)), windows[have]
+        before = self.deliveries.labels(int(windows.min()), int(windows.max())) if len(ids) else {}
+        values = [before.get(id_, np.nan) for id_ in ids.to_pylist()]
+        return News(ids, labels, windows, np.array(values, dtype=np.float64))
 
-    def _ids_of(self, table: pa.Table, source: str) -> pa.Array:
-        name = self.schema.id or ""
-        ids = _text(table[name])
-        if ids.null_count:
-            raise DataError(
-                f"id column {name!r} of {source} has {ids.null_count} nulls", "Every row needs an id."
-            )
-        twice = [id_ for id_, n in Counter(ids.to_pylist()).items() if n > 1]
-        if twice:
-            raise DataError(
-                f"id column {name!r} of {source} holds {twice[0]!r} more than once",
-                "Ids name rows: drop the duplicates, or leave out data.id.",
-            )
-        return ids
-
-    def _labels(self, table: pa.Table, source: str) -> pa.Array | None:
-        target = self.schema.target
-        if target is None or target not in table.column_names:
-            return None
-        return agreed.labels(table[target], self.schema, source).combine_chunks()
-
-    def _predictions(self, table: pa.Table, source: str) -> NDArray[np.float64] | None:
-        name = self.schema.prediction
-        if name is None:
-            return None
-        if name not in table.column_names:
-            raise DataError(f"{source} has no column {name!r}", "It should hold the model's predictions.")
-        column = agreed.cast(table[name], pa.float64(), name, source)
-        values = column.to_numpy()
-        outside = self.schema.task == "binary" and ((values < 0) | (values > 1)).any()
-        if column.null_count or not np.isfinite(values).all() or outside:
-            wanted = "a probability from 0 to 1" if self.schema.task == "binary" else "a finite number"
-            raise DataError(f"prediction column {name!r} of {source}", f"Every row needs {wanted}.")
-        return np.asarray(values, dtype=np.float64)
-
-    def _append_labels(
-        self, ids: pa.Array, labels: pa.Array, windows: NDArray[np.int64], batch: str
-    ) -> dict[str, int]:
-        have = labels.is_valid().to_numpy(zero_copy_only=False)
-        if not have.any():
-            return {}
-        order = len(self.batches()) * np.ones(int(have.sum()), dtype=np.int64)
-        ids, labels, windows = ids.filter(have), labels.filter(have), windows[have]
-        before = self._newest_labels(Selection(int(windows.min()), int(windows.max())))
-        first = np.array([id_ not in before for id_ in ids.to_pylist()])
-        table = pa.table({ID: ids, LABEL: labels, WINDOW: windows, ORDER: order, BATCH: [batch] * len(ids)})
-        self.lake.append("labels", table, batch)
-        return _tally(windows[first])
+    def _labels(self, news: News) -> pa.Table:
+        """Labels as the lake has them, but for the batch; none where all are on record."""
+        order = np.full(len(news.ids), len(self.batches()), dtype=np.int64)
+        table = pa.table({ID: news.ids, LABEL: news.labels, WINDOW: news.windows, ORDER: order})
+        return table if news else table.slice(0, 0)
 
     def _append_predictions(
         self, ids: pa.Array, windows: NDArray[np.int64], values: dict[int, NDArray[np.float64]], batch: str
@@ -330,55 +367,33 @@ class Archive:
         ]
         self.lake.append("predictions", pa.concat_tables(parts), batch)
 
-    def _newest_labels(self, selection: Selection) -> dict[str, float]:
-        found = self.lake.read("labels", selection.first, selection.last)
-        if found is None:
-            return {}
-        ordered = self._recorded(found).sort_by(ORDER)
-        return dict(zip(ordered[ID].to_pylist(), ordered[LABEL].to_pylist(), strict=True))
+    def _free(self, batch: str) -> str:
+        """The first id for this content that no delivery has yet."""
+        return next(name for name in names(batch) if self.store.get(Batch, name) is None)
 
-    def _windows_of(self, ids: pa.Array) -> NDArray[np.int64]:
-        """The window of each row id, or UNKNOWN; looked for among unlabelled windows first."""
-        pending = [index for index, share in self.coverage().items() if share < 1]
-        wanted = ids.to_pylist()
-        where = self._known_windows(min(pending), None) if pending else {}
-        if any(id_ not in where for id_ in wanted):
-            where = self._known_windows(None, None)
-        return np.array([where.get(id_, UNKNOWN) for id_ in wanted], dtype=np.int64)
+    def _retimed(self, given: Given, windows: NDArray[np.int64], repeated: NDArray[np.bool_]) -> int:
+        """How many repeated rows came with another event time than the one on record."""
+        if given.times is None or not repeated.any():
+            return 0
+        ids = given.ids.filter(pa.array(repeated))
+        kept = self.deliveries.times(ids, windows[repeated])
+        told = given.times[repeated].tolist()
+        return sum(kept.get(id_) != time for id_, time in zip(ids.to_pylist(), told, strict=True))
 
-    def _repeated(self, ids: pa.Array, windows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The window in which a row already stands, UNKNOWN for new ones; without ids all are new."""
-        if self.schema.id is None:
-            return np.full(len(ids), UNKNOWN, dtype=np.int64)
-        around = (int(windows.min()), int(windows.max())) if self.cut.length else (None, None)
-        known = self._known_windows(*around)
-        return np.array([known.get(id_, UNKNOWN) for id_ in ids.to_pylist()], dtype=np.int64)
-
-    def _known_windows(self, first: int | None, last: int | None) -> dict[str, int]:
-        """The window of every recorded row of the windows first..last, by id."""
-        found = self.lake.read("rows", first, last, [ID, WINDOW, BATCH])
-        if found is None:
-            return {}
-        found = self._recorded(found)
-        return dict(zip(found[ID].to_pylist(), found[WINDOW].to_pylist(), strict=True))
-
-    def _recorded(self, rows: pa.Table) -> pa.Table:
-        """Only the rows of batches that were recorded."""
-        recorded = pa.array([b.id for b in self.batches()], pa.string())
-        return rows.filter(pc.is_in(rows[BATCH], recorded))
-
-    def _windows_kept(self, batch: str) -> NDArray[np.int64]:
-        """The windows of the rows of a batch that was appended by a process that died before recording it."""
-        found = self.lake.read("rows", None, None, [WINDOW, ORDER, BATCH])
-        if found is None:
-            raise NotFoundError(f"the lake holds no rows of batch {batch[:12]}", "Restore the lake.")
-        return np.asarray(found.filter(pc.equal(found[BATCH], batch)).sort_by(ORDER)[WINDOW].to_numpy())
+    def _one_class(self, labels: pa.Array | None) -> str:
+        """The class that all labels of a delivery are of; empty where they differ or are few."""
+        if self.schema.task != "binary" or labels is None:
+            return ""
+        codes = pc.unique(labels.drop_null())
+        few = len(labels) - labels.null_count < MANY
+        return "" if few or len(codes) > 1 else self.schema.classes[int(codes[0].as_py())]
 
     def _next_window(self) -> int:
         return max((int(i) for b in self.batches() for i in b.windows), default=-1) + 1
 
-    def _settled(self) -> int | None:
-        return max((s.index for s in self.store.all(Service)), default=None)
+    def _settled(self) -> int:
+        """The last window that was predicted, or else the end of the history."""
+        return max((s.index for s in self.store.all(Service)), default=self._history_end())
 
 
 def content_hash(table: pa.Table) -> str:
@@ -390,35 +405,20 @@ def content_hash(table: pa.Table) -> str:
     return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def _stamped(
-    rows: pa.Table,
-    ids: pa.Array,
-    times: NDArray[np.int64] | None,
-    windows: NDArray[np.int64],
-    before: int,
-    batch: str,
-) -> pa.Table:
-    """Rows with the lake's own columns."""
+def _stamped(given: Given, windows: NDArray[np.int64], before: int) -> pa.Table:
+    """Rows with the lake's own columns, but for the batch; ``before`` rows are on record."""
+    times = pa.nulls(len(given), agreed.MOMENT) if given.times is None else pa.array(given.times)
     own = {
-        ID: ids,
-        TIME: pa.nulls(len(ids), agreed.MOMENT) if times is None else pa.array(times).cast(agreed.MOMENT),
+        ID: given.ids,
+        TIME: times.cast(agreed.MOMENT),
         WINDOW: pa.array(windows),
-        ORDER: pa.array(before + np.arange(len(ids), dtype=np.int64)),
-        BATCH: pa.array([batch] * len(ids), pa.string()),
+        ORDER: pa.array(before + np.arange(len(given), dtype=np.int64)),
     }
+    rows = given.rows
     for name, values in own.items():
         rows = rows.append_column(name, values)
     return rows
 
 
-def _tally(windows: NDArray[np.int64]) -> dict[str, int]:
-    indices, counts = np.unique(windows, return_counts=True)
-    return {str(i): int(n) for i, n in zip(indices, counts, strict=True)}
-
-
-def _moment(times: NDArray[np.int64] | None) -> Any:
-    return None if times is None else datetime.fromtimestamp(int(times.max()) / 1_000_000, UTC)
-
-
-def _text(values: pa.ChunkedArray) -> pa.Array:
-    return agreed.as_text(values).combine_chunks()
+def _unknown(ids: pa.Array) -> NDArray[np.int64]:
+    return np.full(len(ids), UNKNOWN, dtype=np.int64)

@@ -18,7 +18,7 @@ import numpy as np
 
 from undrift import gate as gates
 from undrift import inputs, losses
-from undrift.archive import FOREIGN, Archive
+from undrift.archive import FOREIGN, Archive, utc_now
 from undrift.comparison import Result
 from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
@@ -39,14 +39,14 @@ from undrift.records import (
     Rule,
     Schema,
     Score,
-    Selection,
     Service,
     Step,
     Version,
     Window,
 )
 from undrift.registries import Registry
-from undrift.stores import Store, keep, tell
+from undrift.scoring import Scoring
+from undrift.stores import Store, keep, scores, tell
 from undrift.trainers import Trainer
 from undrift.watching import Watch
 from undrift.windows import Cut, blocks, matured, newest, span, spanning
@@ -120,16 +120,18 @@ class Loop:
     coverage: float = 0.9
     loss: str = "auto"
     trust_pickle: bool = False
+    clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:
         """Wire the archive; nothing is read yet."""
-        self.archive = Archive(self.schema, self.store, self.lake, self.cut)
+        self.archive = Archive(self.schema, self.store, self.lake, self.cut, self.clock)
         self._token = 0
-        self._failed: list[str] = []
+        self._failed: dict[str, str] = {}
         self.models = Models(
             self.archive, self.store, self.registry, self.trainer, self.loss, self.trust_pickle
         )
         self.watch = Watch(self.archive, self.store, self.models, self.limits)
+        self.scoring = Scoring(self.archive, self.store, self.models)
 
     # The six verbs ------------------------------------------------------------------------------
 
@@ -144,12 +146,12 @@ class Loop:
             raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
         with self._lease():
             kept = self._take_in(rows, batch)
-            clock = max(filter(None, (now, self.archive.watermark())), default=None)
-            self._score(clock)
-            due = self._due(clock)
+            reached = max(filter(None, (now, self.archive.watermark())), default=None)
+            self._score(reached)
+            due = self._due(reached)
             for window in due:
                 self._watch(window)
-            return Report(kept, tuple(self._settle(w, clock, newest=w is due[-1]) for w in due))
+            return Report(kept, tuple(self._settle(w, reached, newest=w is due[-1]) for w in due))
 
     def _watch(self, window: Window) -> Comparison:
         """Compare a window and predict on it, before anything is learnt from any window that is due."""
@@ -195,20 +197,9 @@ class Loop:
         keep(self.store, window.key, Service(window.key, window.index, live, shadow, failed))
 
     def _score(self, now: datetime | None) -> None:
-        """Score every version that served a window whose labels have matured since."""
-        coverage = self.archive.coverage()
-        windows = {w.index: w for w in self.archive.windows()}
-        scored = {(s.window, s.version) for s in self.store.all(Score)}
-        ready = [
-            service
-            for service in self.store.all(Service)
-            if any((service.window, n) not in scored for n in _serving(service))
-            and coverage.get(service.index, 0.0) >= self.coverage
-            and matured(windows[service.index], self.label_delay, now)
-        ]
-        for service in ready:
-            self._score_window(service, windows)
-            self.watch.compare_target(service)
+        """Score every version that served a window whose labels have matured, or were corrected, since."""
+        self.scoring.score(now, self.coverage, self.label_delay)
+        self.watch.compare_targets()
 
     def _decide(self, window: Window, now: datetime | None) -> Decision:
         """Ask the policy; without a trainer or unseen held-out rows, say what is lacking instead."""
@@ -245,7 +236,7 @@ class Loop:
         chosen = {name: merge.select(available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
         unseen = self.archive.labelled_in(held_out)
-        trained, self._failed = [], []
+        trained, self._failed = [], {}
         for name, selection in chosen.items():
             if distinct[selection] != name:
                 continue
@@ -253,7 +244,7 @@ class Loop:
             try:
                 trained.append(done.get(name) or self.models.train(window.key, name, selection, unseen))
             except ModelError as error:
-                self._failed.append(f"{name}: {error}")
+                self._failed[name] = str(error)
                 tell("failure", Rule(name, holds=False, text=str(error)))
         return trained
 
@@ -291,15 +282,28 @@ class Loop:
                 str(n): losses.others(data.labels, values, self.models.task)
                 for n, values in predicted.items()
             },
+            failed=self._failed,
         )
         return replace(outcome, why=outcome_sentence(outcome))
 
     def _failure(self, window: Window, _: list[Version], __: datetime | None) -> Outcome:
         """The outcome of a retraining from which no model came: the champion stays."""
         live = self.live()
-        why = f"no challenger could be trained, v{live.number} stays: {'; '.join(self._failed)}"
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in self._failed.items())
         return Outcome(
-            window.key, window.index, live.number, math.nan, self.models.metric, (), None, (), 0, 0, 0.0, why
+            window=window.key,
+            index=window.index,
+            champion=live.number,
+            champion_loss=math.nan,
+            loss=self.models.metric,
+            trials=(),
+            promoted=None,
+            held_out=(),
+            rows=0,
+            blocks=0,
+            confidence=0.0,
+            why=f"no challenger could be trained, v{live.number} stays: {reasons}",
+            failed=self._failed,
         )
 
     def _promote(self, outcome: Outcome) -> None:
@@ -390,6 +394,7 @@ class Loop:
             return None
         self.live()
         kept = self.archive.add(inputs.read(rows), inputs.label_of(rows), batch)
+        self.scoring.catch_up(kept)
         tell("batch", kept)
         return kept
 
@@ -399,39 +404,17 @@ class Loop:
         windows = self.archive.windows()
         return [w for w in windows if w.index not in settled and self.cut.closed(w, now)]
 
-    def _score_window(self, service: Service, windows: dict[int, Window]) -> None:
-        data = self.archive.labelled(Selection(service.index, service.index))
-        by_version = self.archive.predictions(service.index)
-        for number in _serving(service):
-            logged = by_version.get(number, {})
-            have = np.array([id_ in logged for id_ in data.ids])
-            labels = data.labels[have]
-            values = np.array([logged[id_] for id_ in data.ids[have]], dtype=np.float64)
-            if not len(labels):
-                continue
-            score = Score(
-                window=service.window,
-                index=service.index,
-                version=number,
-                metric=self.models.metric,
-                value=float(self.models.per_row(labels, values).mean()),
-                rows=len(labels),
-                coverage=len(labels) / windows[service.index].rows,
-                others=losses.others(labels, values, self.models.task),
-            )
-            keep(self.store, f"{service.window}/v{number}", score)
-
     def _newest_scores(self) -> tuple[Score, ...]:
-        scores = self.store.all(Score)
-        newest = max((s.index for s in scores), default=None)
-        return tuple(s for s in scores if s.index == newest)
+        found = scores(self.store)
+        newest = max((s.index for s in found), default=None)
+        return tuple(s for s in found if s.index == newest)
 
     def _live_scores(self) -> list[Score]:
         """The scores of the live model since it became live, by window."""
         since = self._reign()
         served = {s.window: s.live for s in self.store.all(Service) if s.index > since}
-        scores = [s for s in self.store.all(Score) if served.get(s.window) == s.version]
-        return sorted(scores, key=lambda s: s.index)
+        own = [s for s in scores(self.store) if served.get(s.window) == s.version]
+        return sorted(own, key=lambda s: s.index)
 
     def _reign(self) -> int:
         """The window after which the live model became live, for the last time."""
@@ -557,8 +540,3 @@ class Loop:
                 self.store.acquire(LEASE, self.holder, LEASE_SECONDS)
             except BusyError:
                 return
-
-
-def _serving(service: Service) -> list[int]:
-    """The versions whose predictions were logged for a window."""
-    return [n for n in (service.live, *service.shadow) if str(n) not in service.failed]

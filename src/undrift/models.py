@@ -164,23 +164,14 @@ class Models:
         return artifacts.predict(self.load(number), artifacts.frame(rows, self.schema), self.schema)
 
     def logged(self, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
-        """The foreign model's predictions that came with rows; raises ModelError where one has none."""
-        logged: dict[str, float] = {}
-        for window in windows:
-            logged |= self.archive.predictions(window.index).get(FOREIGN, {})
-        lacking = [id_ for id_ in ids if id_ not in logged]
-        if lacking:
-            raise ModelError(
-                f"{len(lacking)} rows came without a prediction, {lacking[0]!r} among them",
-                "Deliver them with the prediction column.",
-            )
-        return np.array([logged[id_] for id_ in ids], dtype=np.float64)
+        """What the foreign model said about rows; raises DataError where a prediction is gone."""
+        return self.archive.said(FOREIGN, ids, [w.index for w in windows])
 
     def trained_on(self, number: int) -> Labelled:
         """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
         snapshot = self.version(number).snapshot
         if snapshot is not None:
-            return self.archive.labelled(snapshot.selection)
+            return self.archive.as_of(snapshot)
         return self.archive.labelled(spanning(self.archive.windows(history=True)))
 
     def trained_rows(self, number: int) -> pa.Table:

@@ -9,6 +9,7 @@ from datetime import datetime
 from undrift import wording
 from undrift.errors import NotFoundError, suggest
 from undrift.records import (
+    Batch,
     Comparison,
     Decision,
     Outcome,
@@ -16,16 +17,21 @@ from undrift.records import (
     Score,
     Service,
     Step,
+    Unscored,
     Verdict,
     Version,
     Window,
 )
-from undrift.stores import Store
+from undrift.stores import Store, scores
 
 
 @dataclass(frozen=True)
 class Line:
-    """One settled window: what was found and done, and the scores that have matured for it since."""
+    """One settled window: what was found and done, and the scores that have matured for it since.
+
+    ``earlier`` are scores that a later revision replaced, ``unscored`` says why labels were not enough,
+    ``one_class`` is the class that all labels of a delivery for this window were of.
+    """
 
     window: Window
     verdict: Verdict
@@ -35,6 +41,9 @@ class Line:
     live: Score | None
     first: Score | None
     outcome: Outcome | None
+    earlier: tuple[Score, ...] = ()
+    unscored: str = ""
+    one_class: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,12 @@ class Overview:
     @property
     def waiting(self) -> int:
         """Settled windows whose labels have not matured."""
-        return sum(line.live is None for line in self.lines)
+        return sum(line.live is None and not line.unscored for line in self.lines)
+
+    @property
+    def unscored(self) -> Line | None:
+        """The newest window that has no score though its labels are there."""
+        return next((line for line in reversed(self.lines) if line.unscored), None)
 
     @property
     def scored(self) -> Score | None:
@@ -136,7 +150,10 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
     decisions = {d.window: d for d in store.all(Decision)}
     outcomes = {o.window: o for o in store.all(Outcome)}
     served = {s.window: s.live for s in store.all(Service)}
-    scores = {(s.window, s.version): s for s in store.all(Score)}
+    newest = {(s.window, s.version): s for s in scores(store)}
+    revised = _revised(store, newest)
+    refused = {(u.window, u.version): u.why for u in store.all(Unscored)}
+    one_class = {int(i): b.one_class for b in store.all(Batch) if b.one_class for i in b.labels | b.corrected}
     steps = sorted(store.all(Step), key=lambda s: s.window.index)
     return tuple(
         Line(
@@ -145,10 +162,23 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
             comparison=comparisons[key],
             decision=decisions[key],
             step=step,
-            live=scores.get((key, served.get(key, -1))),
-            first=scores.get((key, first)),
+            live=newest.get(served_by),
+            first=newest.get((key, first)),
             outcome=outcomes.get(key),
+            earlier=tuple(revised.get(key, ())),
+            unscored="" if served_by in newest else refused.get(served_by, ""),
+            one_class=one_class.get(step.window.index, ""),
         )
         for step in steps
         for key in [step.window.key]
+        for served_by in [(key, served.get(key, -1))]
     )
+
+
+def _revised(store: Store, newest: dict[tuple[str, int], Score]) -> dict[str, list[Score]]:
+    """The scores that later revisions replaced, oldest first, by window."""
+    found: dict[str, list[Score]] = {}
+    for score in store.all(Score):
+        if score.revision < newest[score.window, score.version].revision:
+            found.setdefault(score.window, []).append(score)
+    return found

@@ -61,7 +61,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One delivery: how many rows came before it, and its rows and labels by window index."""
+    """One delivery: how many rows came before it, and its rows and labels by window index.
+
+    Of rows whose ids were on record, ``repeated`` in number, ``retimed`` came with another event time.
+    ``labels`` are new, ``corrected`` ones differ from those on record, ``same`` is the number that do
+    not. ``ahead`` rows were ahead of the clock, up to ``furthest``. ``one_class`` is the class that all
+    labels are of, where they are many. ``kept_as`` is what the lake calls the delivery, if not by its id.
+    """
 
     id: str
     rows: int
@@ -74,6 +80,13 @@ class Batch:
     late: int = 0
     repeated: int = 0
     unknown: int = 0
+    corrected: dict[str, int] = field(default_factory=dict)
+    same: int = 0
+    retimed: int = 0
+    ahead: int = 0
+    furthest: datetime | None = None
+    one_class: str = ""
+    kept_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +271,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The realised performance of one model version on one window whose labels have matured."""
+    """The realised performance of one model version on one window whose labels have matured.
+
+    A ``revision`` above 0 took the place of an earlier score, when labels were corrected or rows came
+    late. ``seen`` is how many deliveries were on record when it was computed.
+    """
 
     window: str
     index: int
@@ -268,6 +285,20 @@ class Score:
     rows: int
     coverage: float
     others: dict[str, float | None] = field(default_factory=dict)
+    revision: int = 0
+    seen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Why a version has no score on a window with enough labels: ``rows`` of ``total`` have both."""
+
+    window: str
+    index: int
+    version: int
+    rows: int
+    total: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,12 +333,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The exact rows behind a model: selection, table versions, count, and the rows' hash."""
+    """The exact rows behind a model: selection, table versions, count, hash, deliveries then on record."""
 
     selection: Selection
     tables: dict[str, int]
     rows: int
     sha256: str
+    batches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +381,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the gate found: every challenger judged on identical rows, and who goes live."""
+    """What the gate found: every challenger judged on identical rows, and who goes live.
+
+    ``failed`` says of each merge strategy by which no challenger could be trained, why.
+    """
 
     window: str
     index: int
@@ -364,6 +399,7 @@ class Outcome:
     confidence: float
     why: str
     others: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

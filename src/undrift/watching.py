@@ -30,6 +30,7 @@ from undrift.records import (
     Comparison,
     Explanation,
     Schema,
+    Score,
     Service,
     TargetComparison,
     Version,
@@ -38,6 +39,7 @@ from undrift.records import (
 from undrift.schema import OUTPUT, TARGET
 from undrift.stores import Store, keep
 from undrift.windows import MONDAY
+from undrift.wording import count
 
 ENOUGH = 5
 """Windows that a model must have said something about, unseen in training, before its output is compared."""
@@ -84,7 +86,7 @@ class Watch:
             reading = history.reading(served=live.through + 1)
             ordinary = [Ordinary(before.profile, now, reading=reading, names=names)]
         output = self._output(rows, window, live, known)
-        if output is not None:
+        if not isinstance(output, str):
             said, now = output
             ordinary.append(Ordinary(said.profile, now, (), history.reading(), frozenset((OUTPUT,))))
             reference = _with(reference, said.profile, OUTPUT)
@@ -99,20 +101,23 @@ class Watch:
             relevance=_relevance(live, reference),
             known=frozenset((OUTPUT,)),
         )
-        return replace(judge(question), window=window, reference=live.number)
+        found = judge(question)
+        left_out = found.left_out | ({OUTPUT: output} if isinstance(output, str) else {})
+        return replace(found, window=window, reference=live.number, left_out=left_out)
 
-    def compare_target(self, service: Service) -> TargetComparison | None:
-        """Compare the labels of a window with those that its model learnt from, and keep what was found.
+    def compare_targets(self) -> None:
+        """Compare the labels of windows that have been scored since, and keep what was found."""
+        done = {t.window for t in self.store.all(TargetComparison)}
+        scored = {(s.window, s.version) for s in self.store.all(Score)}
+        for service in self.store.all(Service):
+            if service.window not in done and (service.window, service.live) in scored:
+                self._compare_target(service)
 
-        None where nothing is predicted, or where the labels are on record as compared.
-        """
+    def _compare_target(self, service: Service) -> None:
+        """Compare the labels of a window with those that its model learnt from, and with the stream's."""
         windows = [w for w in self._known() if w.index == service.index]
-        if (
-            self.schema.task is None
-            or not windows
-            or self.store.get(TargetComparison, service.window) is not None
-        ):
-            return None
+        if not windows:
+            return
         past = self._past("target", _only(self._target_column()), self._labelled, 1)
         compared = {t.index: t for t in self.store.all(TargetComparison)}
         known = [w for w in self._known(windows[0]) if w.index in compared or self._in_history(w)]
@@ -122,7 +127,7 @@ class Watch:
         odd = frozenset(index for index, one in compared.items() if one.unusual)
         before = past.before(known, history.cuts)
         if before is None:
-            return None
+            return
         reading = replace(history, aside=odd).reading()
         current = like(trained, rows, past.schema)
         self.store.put_profile(f"window/{service.window}/target", dumps(current))
@@ -138,7 +143,6 @@ class Watch:
             service.window, service.index, service.live, found.features[0], bool(found.unusual)
         )
         keep(self.store, service.window, record)
-        return record
 
     def check(self, rows: Any, live: Version) -> Result:
         """Compare rows that are not kept; raises DataError when they have none of the features."""
@@ -223,11 +227,8 @@ class Watch:
 
     def _output(
         self, rows: pa.Table, window: Window, live: Version, known: Sequence[Window]
-    ) -> tuple[Remembered, TableProfile] | None:
-        """What the live model says about a window, and what it said about those it was not trained on.
-
-        None while there are too few of these, or where it cannot say anything.
-        """
+    ) -> tuple[Remembered, TableProfile] | str:
+        """What the live model said about windows unseen in training, and says about this one; or why not."""
         unseen = [w for w in known if w.index > live.through or live.number == FOREIGN]
         past = self._past(
             f"output/v{live.number}",
@@ -238,10 +239,10 @@ class Watch:
         try:
             before = past.before(unseen)
             if before is None:
-                return None
+                return f"{count(len(unseen), 'window')} unseen in training so far, {ENOUGH} are needed"
             return before, past.keep(before, self._said(rows, [window], live), window)
-        except ModelError:
-            return None
+        except (ModelError, DataError) as error:
+            return str(error)
 
     def _said(self, rows: pa.Table, windows: Sequence[Window], live: Version) -> pa.Table:
         """Rows with what the live model says about them; a foreign one has said so with them."""

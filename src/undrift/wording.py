@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from undrift.records import (
+    Batch,
     Comparison,
     Condition,
     Decision,
@@ -270,6 +271,41 @@ def short(effect: str) -> str:
 def score(record: Score) -> str:
     """A realised score: "MAE 61.2 on 168 rows"."""
     return f"{record.metric} {number(record.value)} on {count(record.rows, 'row')}"
+
+
+def scored(live: Score | None, earlier: Sequence[Score], unscored: str, one_class: str) -> list[str]:
+    """How the live model did on a window, what that score replaced, and what is odd about its labels."""
+    out = []
+    if live is not None:
+        before = [number(s.value) for s in earlier if s.version == live.version]
+        revised = f", revised {times(live.revision)}: {' → '.join([*before, number(live.value)])}"
+        out.append(f"Scored: {model(live.version)} {score(live)}{revised if before else ''}.")
+    if unscored:
+        out.append(f"Not scored: {unscored}.")
+    if one_class:
+        out.append(f"All labels of a delivery for this window are {one_class!r}.")
+    return out
+
+
+def times(number_: int) -> str:
+    """How often: "once", "twice", "3 times"."""
+    return {1: "once", 2: "twice"}.get(number_, f"{number_} times")
+
+
+def labels(record: Batch, rescored: int) -> list[str]:
+    """What a delivery of labels brought: "64 new, 32 the same.", and how many corrected what."""
+    out = [f"{sum(record.labels.values()):,} new, {record.same:,} the same."]
+    if record.corrected:
+        anew = f", {count(rescored, 'window')} scored anew" if rescored else ""
+        out.append(f"{differing(sum(record.corrected.values()))}{anew}.")
+    return out
+
+
+def differing(labels: int) -> str:
+    """That labels contradict those on record, and what follows: "1 label differs from …"."""
+    verb, kind = ("differs", "a correction") if labels == 1 else ("differ", "corrections")
+    origin = "the one" if labels == 1 else "those"
+    return f"{count(labels, 'label')} {verb} from {origin} on record: taken as {kind}"
 
 
 def decision(record: Decision) -> str:

@@ -9,7 +9,10 @@ import typer
 from undrift.cli._shell import Json, Set, emit, loop_here, note, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from undrift.loop import Settled
+    from undrift.records import Batch
 
 
 def run(
@@ -52,19 +55,37 @@ def run(
     if again:
         note("This batch was taken in before; nothing was added.")
     elif batch:
-        labelled = sum(batch.labels.values())
-        note(f"{batch.rows:,} rows taken in, {labelled:,} with labels.")
-        if batch.extra:
-            note(f"Unknown columns, not kept: {', '.join(batch.extra)}.")
-        if batch.repeated:
-            note(f"{batch.repeated:,} rows were here already: left as they were, their labels taken in.")
-        if batch.late:
-            note(f"{batch.late:,} rows are late: kept and trained on, but their window is not judged again.")
+        for text in _notes(batch):
+            note(text)
     for settled in report.settled:
         for text in lines(settled, loop.first().number):
             say(text)
     say(report.why if report.why.endswith(".") else f"{report.why}.")
     return _code(report.settled, detailed=detailed)
+
+
+def _notes(batch: Batch) -> Iterator[str]:
+    """What is to be said of a batch that was taken in."""
+    from undrift.wording import count, differing
+
+    yield f"{batch.rows:,} rows taken in, {sum(batch.labels.values()):,} with labels."
+    if batch.extra:
+        yield f"Unknown columns, not kept: {', '.join(batch.extra)}."
+    if batch.repeated:
+        were = "row was" if batch.repeated == 1 else "rows were"
+        yield f"{batch.repeated:,} {were} here already: left as on record, new labels taken in."
+    if batch.retimed:
+        yield f"{batch.retimed:,} of them came with another time than the one on record, which stays."
+    if batch.corrected:
+        yield f"{differing(sum(batch.corrected.values()))}."
+    if batch.one_class:
+        yield f"All labels are {batch.one_class!r}."
+    if batch.late:
+        are = "is" if batch.late == 1 else "are"
+        yield f"{count(batch.late, 'row')} {are} late: kept and trained on; the window is not compared again."
+    if batch.ahead:
+        lie = "lies" if batch.ahead == 1 else "lie"
+        yield f"{count(batch.ahead, 'row')} {lie} ahead of the clock: kept, but no window closes by them yet."
 
 
 def _code(settled: tuple[Settled, ...], *, detailed: bool) -> int:

@@ -27,6 +27,7 @@ def status(context: typer.Context, json: Json = False) -> None:
                 "since": {"at": found.since.at.isoformat(), **encode(found.since.promotion)},
                 "score": encode(found.scored) if found.scored else None,
                 "waiting": found.waiting,
+                "unscored": {line.window.key: line.unscored for line in found.lines if line.unscored},
             }
         )
         return
@@ -36,3 +37,5 @@ def status(context: typer.Context, json: Json = False) -> None:
         say(last.step.why)
         if found.waiting:
             say(f"{wording.count(found.waiting, 'window')} waiting for labels.")
+        if found.unscored:
+            say(f"Window {found.unscored.window.key} has labels but no score: {found.unscored.unscored}.")

@@ -37,6 +37,8 @@ def why(
     say(wording.decision(line.decision))
     for rule in line.decision.rules:
         say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
+    for text in wording.scored(line.live, line.earlier, line.unscored, line.one_class):
+        say(text)
     if line.outcome:
         say("")
         _show_outcome(line.outcome)
@@ -46,6 +48,9 @@ def _show_outcome(outcome: Outcome) -> None:
     from undrift.wording import bounds, number
 
     say(f"{outcome.why}.")
+    if outcome.trials:
+        for name, reason in outcome.failed.items():
+            say(f"  ✗ {name}: no challenger could be trained: {reason}")
     if not outcome.trials:
         return
     say(
@@ -69,6 +74,9 @@ def _emit(line: Line) -> None:
             "scores": {
                 "live": encode(line.live) if line.live else None,
                 "first": encode(line.first) if line.first else None,
+                "revised": [encode(score) for score in line.earlier],
+                "unscored": line.unscored,
+                "one_class": line.one_class,
             },
             "action": line.step.action,
             "why": line.step.why,

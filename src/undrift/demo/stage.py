@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from undrift import config
 from undrift.errors import ConfigError
-from undrift.records import Outcome, Score, Service, Window
+from undrift.records import Outcome, Service, Window
 from undrift.replay import Recording, Totals, play, totals
+from undrift.stores import scores
 
 if TYPE_CHECKING:
     from undrift.loop import Loop, Report
@@ -112,7 +113,7 @@ class Stage:
 
 def summary_of(loop: Loop) -> Totals:
     """Mean scores of the live and the first model on the same rows."""
-    return totals(loop.store.all(Score), loop.store.all(Service), loop.first().number)
+    return totals(scores(loop.store), loop.store.all(Service), loop.first().number)
 
 
 def tally(loop: Loop) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from undrift.records import Promotion, Version, encode
+from undrift.records import Promotion, Score, Version, encode
 
 T = TypeVar("T")
 
@@ -80,6 +80,11 @@ class LedgerEntry(Protocol):
     @property
     def hash(self) -> str:
         """sha256 over the previous hash and this entry."""
+
+
+def scores(store: Store) -> list[Score]:
+    """The newest revision of every score, in the order in which the windows were scored first."""
+    return list({(s.window, s.version): s for s in store.all(Score)}.values())
 
 
 def keep(store: Store, key: str, record: Any) -> bool:

@@ -126,9 +126,7 @@ class Cell:
             merges={},
             holder=holder(),
             trainer=Estimator(classifier if self.classes else regressor, dict(parameters)),
-            limits=Limits(
-                threshold=self.threshold, season="week" if self.world.week and self.by_time else None
-            ),
+            limits=Limits(threshold=self.threshold),
             cut=Cut.of("1d" if self.by_time else self.rows),
             label_delay=timedelta(0),
         )
