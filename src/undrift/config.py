@@ -68,7 +68,10 @@ SETTINGS: dict[str, Setting] = {
     "model.use": Setting(None, str | None, 'what to train, "module:Class" with the scikit-learn API'),
     "model.seed": Setting(0, int, "given to the model as random_state"),
     "model.trust_pickle": Setting(False, bool, "consent to load a pickled model, which can run any code"),
-    "gate.alpha": Setting(0.05, float, "how often, at most, a model that is no better may be promoted"),
+    "gate.alpha": Setting(0.05, float, "how often, at most, a retraining may promote a model no better"),
+    "gate.alpha_life": Setting(
+        None, float | None, "the chance that any retraining ever does so; by default there is no such limit"
+    ),
     "gate.windows": Setting(2, int, "newest labelled windows that challengers are judged on"),
     "gate.block": Setting("1d", str, "rows of one block err together: the interval is over blocks"),
     "gate.margin": Setting(0.0, float, "the mean loss that a challenger must at least save"),

@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from undrift import adoption, inputs, losses, skill
 from undrift import gate as gates
-from undrift import inputs, losses
+from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, utc_now
 from undrift.comparison import Result
-from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
+from undrift.errors import BusyError, ConfigError, DataError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.lakes import Lake
 from undrift.limits import Limits
@@ -49,14 +50,11 @@ from undrift.scoring import Scoring
 from undrift.stores import Store, keep, scores, tell
 from undrift.trainers import Trainer
 from undrift.watching import Watch
-from undrift.windows import Cut, blocks, matured, newest, span, spanning
+from undrift.windows import Cut, matured, newest, span, spanning
 from undrift.wording import decision as decision_sentence
 from undrift.wording import outcome as outcome_sentence
 
 T = TypeVar("T")
-
-MINIMUM_BLOCKS = 4
-"""Blocks under which an interval over blocks says nothing."""
 
 LEASE = "loop"
 LEASE_SECONDS = 600.0
@@ -128,7 +126,10 @@ class Loop:
         self._token = 0
         self._failed: dict[str, str] = {}
         self.models = Models(
-            self.archive, self.store, self.registry, self.trainer, self.loss, self.trust_pickle
+            *(self.archive, self.store, self.registry, self.trainer),
+            loss=self.loss,
+            trust_pickle=self.trust_pickle,
+            block=span(self.gate.block),
         )
         self.watch = Watch(self.archive, self.store, self.models, self.limits)
         self.scoring = Scoring(self.archive, self.store, self.models)
@@ -258,9 +259,13 @@ class Loop:
         gates.assert_unseen(set(data.ids), self.models.trained_ids(contestants))
         predicted = {v.number: self.models.predictions(v.number, data, held_out) for v in contestants}
         per_row = {n: self.models.per_row(data.labels, values) for n, values in predicted.items()}
-        block = blocks(data.times, len(data), span(self.gate.block))
+        block = self.models.blocks(data)
         rivals = [(v, per_row[v.number]) for v in challengers]
-        trials = gates.judge(per_row[live.number], rivals, block, self.gate)
+        attempt = 1 + sum(bool(o.trials) for o in self.store.all(Outcome))
+        judged = gates.judge(per_row[live.number], rivals, block, self.gate, attempt)
+        task = self.models.task
+        ranking = {n: skill.ranking(data.labels, values, block, task) for n, values in predicted.items()}
+        trials = gates.without_constants(judged, ranking, live.number)
         self.models.forget_all_but(
             {live.number, self.first().number, *(t.version for t in trials if t.better)}
         )
@@ -276,13 +281,13 @@ class Loop:
             held_out=tuple(w.key for w in held_out),
             rows=len(data),
             blocks=len(np.unique(block)),
-            confidence=self.gate.confidence(len(trials)),
+            confidence=self.gate.confidence(len(trials), attempt),
             why="",
-            others={
-                str(n): losses.others(data.labels, values, self.models.task)
-                for n, values in predicted.items()
-            },
+            others={str(n): losses.others(data.labels, values, task) for n, values in predicted.items()},
             failed=self._failed,
+            alpha=self.gate.spends(attempt),
+            ranking={str(n): one for n, one in ranking.items() if one},
+            mean_calibration=self.models.mean_calibrations(data, predicted),
         )
         return replace(outcome, why=outcome_sentence(outcome))
 
@@ -314,19 +319,33 @@ class Loop:
 
     # What a person or a program asks of it ------------------------------------------------------
 
-    def start(self, history: Any, model: Fitted | None = None, source: str | None = None) -> Version:
+    def start(
+        self,
+        history: Any,
+        model: Fitted | None = None,
+        source: str | None = None,
+        *,
+        trained_until: datetime | None = None,
+        holdout: Any = None,
+    ) -> Version:
         """Keep the history, train the first model on it (or adopt a fitted one) and make it live.
 
-        ``model`` is what ``artifacts.read_file`` gave. Does nothing where a model is live already.
-        Raises TooFewError when the history is too short to train on and hold rows out.
+        ``model`` is what ``artifacts.read_file`` gave. An adopted one is judged on rows that it has not seen:
+        those of the history after the event time ``trained_until``, or those of ``holdout``, which become
+        part of the history. Does nothing where a model is live already. Raises TooFewError when the history
+        is too short to train on and hold rows out, or nothing of it is unseen.
         """
+        told = trained_until is not None or holdout is not None
+        if told and model is None and self.schema.prediction is None:
+            raise ConfigError("no model is adopted", "For one that it trains, undrift holds rows out itself.")
         with self._lease():
             live = self.store.champion()
             if live is not None:
                 return live
             table = inputs.read(history)
-            self.archive.add(table, source or inputs.label_of(history), history=True)
-            version = self._first_version(model)
+            kept = self.archive.add(table, source or inputs.label_of(history), history=True)
+            unseen = self._unseen(kept, trained_until, holdout)
+            version = self._first_version(model, unseen)
             reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
             self._crown(Promotion("start", version.number, None, version.window, reason))
             return version
@@ -444,34 +463,40 @@ class Loop:
         available, held_out = self._split(now)
         if not held_out or not available:
             return "no labelled window is unseen by the live model: wait for labels"
-        return self._too_few_blocks(held_out)
-
-    def _too_few_blocks(self, held_out: list[Window]) -> str | None:
-        """What to change where the held-out rows make too few blocks for an interval."""
         data = self.archive.labelled_in(held_out)
-        found = len(np.unique(blocks(data.times, len(data), span(self.gate.block))))
-        if found >= MINIMUM_BLOCKS:
-            return None
-        return (
-            f"the held-out rows make {found} blocks of {self.gate.block}, the gate needs {MINIMUM_BLOCKS}: "
-            "raise gate.windows, or lower gate.block"
-        )
+        return gates.lacking(data.labels, self.models.blocks(data), self.schema.classes, self.gate)
 
-    def _first_version(self, fitted: Fitted | None) -> Version:
+    def _unseen(self, history: Batch, trained_until: datetime | None, holdout: Any) -> Unseen | None:
+        """The rows that a model from elsewhere was not trained on, where somebody says which they are."""
+        if trained_until is not None and holdout is not None:
+            raise ConfigError("both --trained-until and --holdout are given", "Give one of them.")
+        if trained_until is not None:
+            return adoption.after(self.archive, trained_until)
+        if holdout is None:
+            return None
+        source = inputs.label_of(holdout)
+        kept = self.archive.add(inputs.read(holdout), source, history=True)
+        if kept.id == history.id:
+            raise DataError(
+                f"{source} holds the same rows as --from", "Name rows that the model has not seen."
+            )
+        return adoption.delivered(self.archive, kept)
+
+    def _first_version(self, fitted: Fitted | None, unseen: Unseen | None) -> Version:
         windows = self.archive.windows(history=True)
         kept = self.store.get(Version, "1") or self.store.get(Version, str(FOREIGN))
         if kept:
             return kept
         if fitted is not None or self.schema.prediction is not None:
-            return self.models.adopt(windows, fitted)
+            return self.models.adopt(windows, fitted, unseen)
         available, held_out = self._split(None)
         if not available or not held_out:
             raise TooFewError(
                 f"the history makes {len(available) + len(held_out)} labelled windows",
                 f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
             )
-        unseen = self.archive.labelled_in(held_out)
-        return self.models.train(windows[-1].key, "everything", spanning(available), unseen)
+        newest_rows = self.archive.labelled_in(held_out)
+        return self.models.train(windows[-1].key, "everything", spanning(available), newest_rows)
 
     def _close(
         self, window: Window, comparison: Comparison, decision: Decision, outcome: Outcome | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -12,25 +13,40 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, importance, losses
+from undrift import adoption, artifacts, importance, losses, skill
+from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, Labelled
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.lakes import ORDER
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
-from undrift.records import Schema, Selection, Task, Version, Window
+from undrift.records import MeanCalibration, Promise, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
 from undrift.stores import Store, keep
 from undrift.trainers import Trainer
-from undrift.windows import spanning
+from undrift.windows import blocks, spanning
 
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a model's predictions on labelled rows were worth; ``promise`` says which rows they were."""
+
+    promise: Promise = ""
+    score: float | None = None
+    mean_calibration: MeanCalibration | None = None
+    heaviest: float | None = None
+    importance: dict[str, float] = field(default_factory=dict)
+
+
 @dataclass
 class Models:
-    """Every model version of one workspace; the artifact's hash is checked before it is loaded."""
+    """Every model version of one workspace; the artifact's hash is checked before it is loaded.
+
+    Rows within a ``block`` of event time err together.
+    """
 
     archive: Archive
     store: Store
@@ -38,6 +54,7 @@ class Models:
     trainer: Trainer | None
     loss: str = "auto"
     trust_pickle: bool = False
+    block: timedelta = timedelta(days=1)
     _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -58,6 +75,10 @@ class Models:
     def per_row(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The deciding loss of every row."""
         return losses.named(self.loss, self.task)[0](labels, values)
+
+    def blocks(self, data: Labelled) -> NDArray[np.int64]:
+        """The block of every row, over which intervals are taken."""
+        return blocks(data.times, len(data), self.block)
 
     def version(self, number: int) -> Version:
         """The record of a version; raises NotFoundError if there is none."""
@@ -105,7 +126,7 @@ class Models:
         model = self.trainer.fit(features, data.labels, self.schema, template)
         pickled = live is not None and live.format == "pickle" and self.trust_pickle
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled)
-        score, weights = self._judged(model, unseen, features)
+        judged = self._judged(model, unseen, "held out", features)
         number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
         version = Version(
             number=number,
@@ -118,25 +139,32 @@ class Models:
             through=selection.last,
             snapshot=self.archive.snapshot(selection, data),
             metric=self.metric,
-            reference_score=score,
+            reference_score=judged.score,
             libraries=artifacts.libraries(),
-            importance=weights,
+            importance=judged.importance,
+            promise=judged.promise,
+            mean_calibration=judged.mean_calibration,
+            heaviest=judged.heaviest,
         )
         return self._keep(version, self._profiled(data.rows), model)
 
-    def adopt(self, windows: list[Window], fitted: Fitted | None) -> Version:
-        """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none."""
-        rows = self.archive.rows(windows[0].index, windows[-1].index)
-        data = self.archive.labelled(spanning(windows))
+    def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
+        """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none.
+
+        Its reference score is that on ``unseen`` rows; without any it is cross-fitted.
+        """
+        through = unseen.through if unseen else windows[-1].index
+        trained = adoption.trained(windows, through)
+        rows = self.archive.rows(trained[0].index, trained[-1].index)
         if fitted is None:
             number, name, model, artifact, form = FOREIGN, "prediction column", None, b"", ""
-            score = self._mean(data, self.logged(data.ids.tolist(), windows)) if self.schema.task else None
-            weights: dict[str, float] = {}
+            judged = self._foreign(windows, unseen)
         else:
             model, artifact, form = fitted
             number, name = FOREIGN + 1, type(model).__name__
-            artifacts.predict(model, artifacts.frame(rows.slice(0, 100), self.schema), self.schema)
-            score, weights = self._judged(model, data) if self.schema.task else (None, {})
+            sample = artifacts.frame(rows.slice(0, 100), self.schema)
+            artifacts.predict(model, sample, self.schema)
+            judged = self._adopted(model, windows, unseen, rows)
         version = Version(
             number=number,
             window=windows[-1].key,
@@ -145,11 +173,14 @@ class Models:
             artifact=self.registry.put(artifact) if artifact else "",
             format=form,
             bytes=len(artifact),
-            through=windows[-1].index,
+            through=through,
             metric=self.metric if self.schema.task else None,
-            reference_score=score,
+            reference_score=judged.score,
             libraries=artifacts.libraries(),
-            importance=weights,
+            importance=judged.importance,
+            promise=judged.promise,
+            mean_calibration=judged.mean_calibration,
+            heaviest=judged.heaviest,
         )
         return self._keep(version, self._profiled(rows), model)
 
@@ -172,29 +203,73 @@ class Models:
         snapshot = self.version(number).snapshot
         if snapshot is not None:
             return self.archive.as_of(snapshot)
-        return self.archive.labelled(spanning(self.archive.windows(history=True)))
+        return self.archive.labelled(self._came_with(number))
 
     def trained_rows(self, number: int) -> pa.Table:
         """The rows that a version was trained on; for one from elsewhere, the history it came with."""
         if self.version(number).snapshot is not None:
             return self.trained_on(number).rows
-        history = spanning(self.archive.windows(history=True))
+        history = self._came_with(number)
         return self.archive.rows(history.first, history.last)
+
+    def mean_calibrations(
+        self, data: Labelled, predicted: Mapping[int, NDArray[np.float64]]
+    ) -> dict[str, MeanCalibration]:
+        """Whether probabilities are right on average, by version; empty for numbers."""
+        if self.task != "binary":
+            return {}
+        found = {n: skill.mean_calibration(data.labels, v, self.blocks(data)) for n, v in predicted.items()}
+        return {str(number): one for number, one in found.items() if one}
 
     def trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
         """Ids of the rows that each version was trained on, where it was trained here."""
         chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
         return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
 
+    def _came_with(self, number: int) -> Selection:
+        """The windows of the history that a model from elsewhere may have been trained on."""
+        through = self.version(number).through
+        return spanning(adoption.trained(self.archive.windows(history=True), through))
+
+    def _adopted(self, model: Any, windows: list[Window], unseen: Unseen | None, rows: pa.Table) -> Judged:
+        """What an adopted model is worth on unseen rows, else by clones of it, if there can be any."""
+        if self.schema.task is None:
+            return Judged()
+        if unseen is not None:
+            return self._judged(model, unseen.data, "held out", artifacts.frame(rows, self.schema))
+        data = self.archive.labelled(spanning(windows))
+        weights = self._judged(model, data, "in sample").importance
+        try:
+            values = adoption.cross_fitted(model, data, self.schema)
+        except ModelError:
+            return Judged("first windows", importance=weights)
+        return replace(self._worth(data, values, "cross-fitted"), importance=weights)
+
+    def _foreign(self, windows: list[Window], unseen: Unseen | None) -> Judged:
+        """What the predictions that came with rows are worth, on unseen rows where there are any."""
+        if self.schema.task is None:
+            return Judged()
+        data = unseen.data if unseen else self.archive.labelled(spanning(windows))
+        return self._worth(data, self.logged(data.ids.tolist(), windows), "held out" if unseen else "logged")
+
     def _judged(
-        self, model: Any, data: Labelled, trained_on: pd.DataFrame | None = None
-    ) -> tuple[float | None, dict[str, float]]:
-        """The mean loss of a model on labelled rows, and the importance of every feature there."""
+        self, model: Any, data: Labelled, promise: Promise, trained_on: pd.DataFrame | None = None
+    ) -> Judged:
+        """What a model is worth on labelled rows, and the importance of every feature there."""
         if not len(data):
-            return None, {}
+            return Judged(promise)
         rows = artifacts.frame(data.rows, self.schema)
         ask = partial(artifacts.predict, model, schema=self.schema)
-        return self._mean(data, ask(rows)), self._importance(ask, rows, data.labels, trained_on)
+        weights = self._importance(ask, rows, data.labels, trained_on)
+        return replace(self._worth(data, ask(rows), promise), importance=weights)
+
+    def _worth(self, data: Labelled, values: NDArray[np.float64], promise: Promise) -> Judged:
+        """What predictions of labelled rows are worth, all of shape (rows,)."""
+        if not len(data):
+            return Judged(promise)
+        per_row = self.per_row(data.labels, values)
+        calibration = self.mean_calibrations(data, {FOREIGN: values}).get(str(FOREIGN))
+        return Judged(promise, float(per_row.mean()), calibration, skill.heaviest(per_row))
 
     def _importance(
         self,
@@ -211,9 +286,6 @@ class Models:
 
     def _cost(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
         return float(self.per_row(labels, values).mean())
-
-    def _mean(self, data: Labelled, values: NDArray[np.float64]) -> float | None:
-        return self._cost(data.labels, values) if len(data) else None
 
     def _profiled(self, rows: pa.Table) -> TableProfile:
         """The reference profile of some rows, with short blocks of them in the order of time or of rows."""

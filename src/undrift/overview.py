@@ -87,10 +87,14 @@ class Overview:
         return found
 
     @property
+    def outcomes(self) -> list[Outcome]:
+        """What the gate found at each retraining, oldest first."""
+        return [line.outcome for line in self.lines if line.outcome]
+
+    @property
     def promoted(self) -> Outcome | None:
         """What the gate found when the live model was promoted; None for the first model."""
-        outcomes = [line.outcome for line in self.lines if line.outcome]
-        return next((o for o in reversed(outcomes) if o.promoted == self.live.number), None)
+        return next((o for o in reversed(self.outcomes) if o.promoted == self.live.number), None)
 
     @property
     def waiting(self) -> int:

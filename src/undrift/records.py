@@ -19,6 +19,7 @@ Kind = Literal["numeric", "categorical", "boolean"]
 Verdict = Literal["drift", "watch", "stable", "insufficient"]
 Task = Literal["regression", "binary"]
 Role = Literal["feature", "left out"]
+Promise = Literal["held out", "cross-fitted", "logged", "first windows", "in sample", ""]
 
 T = TypeVar("T")
 
@@ -343,12 +344,45 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking:
+    """How well a model orders rows: ``name`` (AUC, rank correlation), its value, one-sided 95 % lower bound.
+
+    ``ranks`` says whether that is surely better than a constant, which has an AUC of 0.5 and no correlation.
+    """
+
+    name: str
+    value: float
+    lower: float
+    ranks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeanCalibration:
+    """The mean probability that a model ``said`` beside the share of positives that ``happened``.
+
+    ``ratio`` is that of their odds, with the bounds of its 95 % interval; ``off`` says that it is surely
+    far from 1.
+    """
+
+    said: float
+    happened: float
+    ratio: float
+    lower: float
+    upper: float
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A model that was kept: where its artifact lies and what made it.
 
     ``through`` is the newest window it may have been trained on; number 0 is a foreign model whose
     predictions come with the rows. ``importance`` is the permutation importance of every feature, as
     shares of 1; empty where the model could not be asked.
+
+    ``promise`` says on which rows the reference score was got, "" in records of undrift 0.1.0. There,
+    ``mean_calibration`` says whether probabilities were right on average, and ``heaviest`` which share of the
+    squared deviations of the loss a single row makes up; None where nobody knows.
     """
 
     number: int
@@ -364,11 +398,19 @@ class Version:
     reference_score: float | None = None
     libraries: dict[str, str] = field(default_factory=dict)
     importance: dict[str, float] = field(default_factory=dict)
+    promise: Promise = ""
+    mean_calibration: MeanCalibration | None = None
+    heaviest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One challenger against the champion on the held-out rows: mean loss difference and bounds."""
+    """One challenger against the champion on the held-out rows: mean loss difference and bounds.
+
+    ``better`` needs a saving that is sure, and a challenger that ``ranks`` better than a constant where the
+    champion does; None where nobody can say. ``heaviest`` is the share of the squared deviations of the
+    differences that a single row makes up.
+    """
 
     version: int
     merge: str
@@ -377,13 +419,17 @@ class Trial:
     lower: float
     upper: float
     better: bool
+    ranks: bool | None = None
+    heaviest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the gate found: every challenger judged on identical rows, and who goes live.
 
-    ``failed`` says of each merge strategy by which no challenger could be trained, why.
+    ``failed`` says of each merge strategy by which no challenger could be trained, why. ``alpha`` is what
+    this retraining might spend on a wrong promotion. By version: how it ranks rows, and whether its
+    probabilities are right on average.
     """
 
     window: str
@@ -400,6 +446,9 @@ class Outcome:
     why: str
     others: dict[str, dict[str, float | None]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    alpha: float | None = None
+    ranking: dict[str, Ranking] = field(default_factory=dict)
+    mean_calibration: dict[str, MeanCalibration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

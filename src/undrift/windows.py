@@ -59,7 +59,7 @@ class Cut:
         if self.count is not None:
             return (before + np.arange(rows, dtype=np.int64)) // self.count
         if first:
-            return np.arange(rows, dtype=np.int64) * HISTORY_PARTS // max(rows, 1)
+            return next_window + np.arange(rows, dtype=np.int64) * HISTORY_PARTS // max(rows, 1)
         return np.full(rows, next_window, dtype=np.int64)
 
     def window(self, index: int, rows: int) -> Window:

@@ -321,7 +321,17 @@ def outcome(record: Outcome) -> str:
             f"v{best.version} promoted: {record.loss} {number(record.champion_loss)} → {number(best.loss)}, "
             f"{bounds(best)} on the same {count(record.rows, 'row')}"
         )
-    return f"v{best.version} rejected: {record.loss} {bounds(best)}, not better; v{record.champion} stays"
+    verdict = _constant(record, best) if best.ranks is False and best.upper < 0 else "not better"
+    return f"v{best.version} rejected: {record.loss} {bounds(best)}, {verdict}; v{record.champion} stays"
+
+
+def _constant(record: Outcome, trial: Trial) -> str:
+    """Why a challenger that saves loss is no better all the same."""
+    said = "but it ranks rows no better than a constant"
+    own, live = (record.ranking.get(str(version)) for version in (trial.version, record.champion))
+    if own is None or live is None:
+        return said
+    return f"{said} ({own.name} {number(own.value)}, v{record.champion} {number(live.value)})"
 
 
 def chosen(record: Outcome) -> Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,14 @@ def init(
     trust: Annotated[
         bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")
     ] = False,
+    trained_until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="The model was trained on rows up to TIME; later ones judge it."),
+    ] = None,
+    holdout: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Labelled rows that the model was not trained on, to judge it."),
+    ] = None,
     prediction: Annotated[
         str | None, typer.Option(metavar="COL", help="The column with a foreign model's predictions.")
     ] = None,
@@ -51,6 +60,7 @@ def init(
     from undrift.schema import require_history
 
     root = (context.obj or Path.cwd()).resolve()
+    until = _moment(trained_until) if trained_until else None
     table = inputs.read(source)
     require_history(table, inputs.label_of(source))
     named = {"target": target, "time": time, "id": id, "ignore": ignore, "prediction": prediction}
@@ -68,14 +78,16 @@ def init(
     try:
         loop = created(settings, table, inputs.label_of(source))
         note("taking in the rows …" if fitted or prediction else "training the first model …")
-        version = loop.start(table, fitted, inputs.label_of(source))
+        version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
     except BaseException:
         _remove(root)
         raise
     if json:
+        from undrift.outlook import advice
         from undrift.records import encode
 
-        emit({"workspace": str(root), "version": encode(version)})
+        said = {"judged_by": loop.models.metric if loop.trainer else None, "advice": advice(loop)}
+        emit({"workspace": str(root), "version": encode(version), **said})
         return
     _tell(loop, version, root)
 
@@ -98,6 +110,17 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
         )
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
+
+
+def _moment(text: str) -> datetime:
+    """A moment in ISO 8601; without a zone it is UTC, as event times are."""
+    from undrift.errors import ConfigError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--trained-until {text!r} is no time", "Write it as 2026-03-01T00:00.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _clear(root: Path) -> None:
@@ -151,6 +174,8 @@ def _remove(root: Path) -> None:
 
 def _tell(loop: Any, version: Any, root: Path) -> None:
     from undrift.config import FILE
+    from undrift.outlook import advice
+    from undrift.promise import WORDS, promise
     from undrift.schema import features
     from undrift.wording import count, number
 
@@ -162,9 +187,11 @@ def _tell(loop: Any, version: Any, root: Path) -> None:
     if version.number == 0:
         say(f"The predictions in {loop.schema.prediction!r} are watched; to retrain, set model.use.")
     else:
-        held = (
-            " on held-out rows" if version.snapshot else " on these rows, which it may have been trained on"
-        )
-        score = f", {version.metric} {number(version.reference_score)}{held}" if version.metric else ""
+        value = f" {number(version.reference_score)}" if version.reference_score is not None else ""
+        score = f", {version.metric}{value} {WORDS[promise(version)]}" if version.metric else ""
         say(f"v{version.number} is live: {version.trainer.partition(':')[2] or version.trainer}{score}.")
+    if loop.trainer is not None:
+        say(f"Challengers will be judged by {loop.models.metric}: score.loss.")
+    for sentence in advice(loop):
+        say(f"Note: {sentence}.")
     say("Next: undrift run NEXT_BATCH")

@@ -14,6 +14,7 @@ def status(context: typer.Context, json: Json = False) -> None:
     from undrift.records import encode
 
     found = overview(store_here(context))
+    notes = _advice(context)
     last = found.last
     if json:
         emit(
@@ -28,6 +29,7 @@ def status(context: typer.Context, json: Json = False) -> None:
                 "score": encode(found.scored) if found.scored else None,
                 "waiting": found.waiting,
                 "unscored": {line.window.key: line.unscored for line in found.lines if line.unscored},
+                "advice": notes,
             }
         )
         return
@@ -39,3 +41,17 @@ def status(context: typer.Context, json: Json = False) -> None:
             say(f"{wording.count(found.waiting, 'window')} waiting for labels.")
         if found.unscored:
             say(f"Window {found.unscored.window.key} has labels but no score: {found.unscored.unscored}.")
+    for sentence in notes:
+        say(f"Note: {sentence}.")
+
+
+def _advice(context: typer.Context) -> list[str]:
+    """What the settings cannot do; nothing where the workspace cannot be opened, which run will say."""
+    from undrift.cli._shell import loop_here
+    from undrift.errors import UndriftError
+    from undrift.outlook import advice
+
+    try:
+        return advice(loop_here(context))
+    except UndriftError:
+        return []

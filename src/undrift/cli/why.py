@@ -9,6 +9,8 @@ import typer
 from undrift.cli._shell import Json, emit, say, show_comparison, store_here, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from undrift.overview import Line
     from undrift.records import Outcome
 
@@ -21,11 +23,15 @@ def why(
     json: Json = False,
 ) -> None:
     """Explain one window: what moved, every rule with its numbers, every challenger with its interval."""
+    from undrift.caveats import alphas, retrainings
     from undrift.overview import overview
 
-    line = overview(store_here(context)).line(window)
+    found = overview(store_here(context))
+    line = found.line(window)
+    upto = found.lines[: found.lines.index(line) + 1]
+    spent = alphas(one.outcome for one in upto if one.outcome)
     if json:
-        _emit(line)
+        _emit(line, spent)
         return
     from undrift import wording
 
@@ -42,9 +48,12 @@ def why(
     if line.outcome:
         say("")
         _show_outcome(line.outcome)
+        if spent:
+            say(f"Up to here {retrainings(spent)}.")
 
 
 def _show_outcome(outcome: Outcome) -> None:
+    from undrift.caveats import of_retraining
     from undrift.wording import bounds, number
 
     say(f"{outcome.why}.")
@@ -60,9 +69,11 @@ def _show_outcome(outcome: Outcome) -> None:
     rows = [(f"v{outcome.champion}", "champion", number(outcome.champion_loss), "")]
     rows += [(f"v{t.version}", t.merge, number(t.loss), bounds(t)) for t in outcome.trials]
     table(("version", "trained on", outcome.loss, "against the champion"), rows, right=(2,))
+    for caveat in of_retraining(outcome):
+        say(f"{caveat}.")
 
 
-def _emit(line: Line) -> None:
+def _emit(line: Line, spent: Sequence[float]) -> None:
     from undrift.records import encode
 
     emit(
@@ -71,6 +82,8 @@ def _emit(line: Line) -> None:
             "comparison": encode(line.comparison),
             "decision": encode(line.decision),
             "outcome": encode(line.outcome) if line.outcome else None,
+            "retrainings": len(spent),
+            "expected_wrong_promotions": sum(spent),
             "scores": {
                 "live": encode(line.live) if line.live else None,
                 "first": encode(line.first) if line.first else None,

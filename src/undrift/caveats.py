@@ -1,0 +1,73 @@
+"""What to bear in mind about a model or a retraining: sentences without a full stop, made from records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from undrift.records import MeanCalibration, Outcome, Ranking
+from undrift.wording import count, number, percent
+
+HALF = 0.5
+"""A row that makes up more than this part of all squared deviations decides by itself."""
+
+BOUNDED = {"log loss": ': set score.loss = "brier"', "MSE": ': set score.loss = "absolute"'}
+"""What to do about such a row, by what the mean loss is called."""
+
+
+def of_model(calibration: MeanCalibration | None, heaviest: float | None, loss: str | None) -> Iterator[str]:
+    """What to know about a model that was judged: probabilities on the wrong scale, a row that decides."""
+    if calibration is not None and calibration.off:
+        yield (
+            f"its probabilities are too {'high' if calibration.ratio > 1 else 'low'}: "
+            f"{percent(calibration.said)} on average, where {percent(calibration.happened)} of the rows are "
+            f"positive; {loss} counts that as error: wrap the model in CalibratedClassifierCV, or drop "
+            "class_weight"
+        )
+    if heaviest is not None and heaviest > HALF:
+        yield f"one row makes up {percent(heaviest)} of the spread of its {loss}{BOUNDED.get(loss or '', '')}"
+
+
+def of_retraining(outcome: Outcome) -> Iterator[str]:
+    """What to know about a retraining beside its interval: how each model ranks, and what skews its loss."""
+    for version in map(str, (outcome.champion, *(t.version for t in outcome.trials))):
+        if version in outcome.ranking:
+            yield f"v{version} {ranking(outcome.ranking[version])}"
+        for said in of_model(outcome.mean_calibration.get(version), None, outcome.loss):
+            yield f"v{version}: {said}"
+    yield from dominated(outcome)
+
+
+def dominated(outcome: Outcome) -> Iterator[str]:
+    """The challengers for which a single row decides."""
+    for trial in outcome.trials:
+        if trial.heaviest is not None and trial.heaviest > HALF:
+            share, remedy = percent(trial.heaviest), BOUNDED.get(outcome.loss, "")
+            yield (
+                f"v{trial.version}: one row makes up {share} of the spread of its difference to "
+                f"v{outcome.champion} in {outcome.loss}{remedy}"
+            )
+
+
+def ranking(record: Ranking) -> str:
+    """How well a model orders rows, and whether that is surely better than a constant."""
+    surely = "" if record.ranks else ", which is not surely better than a constant"
+    return f"ranks rows with {record.name} {number(record.value)}, at least {number(record.lower)}{surely}"
+
+
+def alphas(outcomes: Iterable[Outcome]) -> list[float]:
+    """What each retraining that was judged might spend on a wrong promotion: alpha, k bounds at alpha/k."""
+    return [(1 - o.confidence) * len(o.trials) for o in outcomes if o.trials]
+
+
+def retrainings(spent: Sequence[float]) -> str:
+    """How many wrong promotions so many retrainings allow; empty without any.
+
+    >>> retrainings([0.05] * 26)
+    '26 retrainings at gate.alpha = 0.05: at most 1.3 wrong promotions expected, were all challengers equal'
+    """
+    if not spent:
+        return ""
+    rates = {number(alpha) for alpha in spent}
+    at = f"gate.alpha = {rates.pop()}" if len(rates) == 1 else "an alpha of their own"
+    expected = f"at most {number(sum(spent))} wrong promotions expected"
+    return f"{count(len(spent), 'retraining')} at {at}: {expected}, were all challengers equal"
