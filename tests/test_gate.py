@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from undrift.errors import ConfigError, LeakError
-from undrift.gate import Gate, assert_unseen, judge, winner
-from undrift.records import Version
+from undrift.gate import MINIMUM_OF_CLASS, Gate, assert_unseen, judge, lacking, winner, without_constants
+from undrift.records import Ranking, Version
 
 DAYS, ROWS = 14, 40
 BLOCKS = np.repeat(np.arange(DAYS), ROWS)
@@ -103,6 +103,99 @@ def test_more_challengers_need_more_proof():
     assert [Gate(alpha=0.06).confidence(k) for k in (0, 1, 2, 3)] == pytest.approx([0.94, 0.94, 0.97, 0.98])
 
 
+ALPHA_LIFE = 0.1
+
+
+def lives_with_a_wrong_promotion(gate: Gate, lives: int = 200, attempts: int = 30) -> float:
+    """The share of lives of so many retrainings, two equal challengers each, in which any was promoted."""
+    random = np.random.default_rng(30)
+
+    def any_wrong() -> bool:
+        trials = (
+            judge(*paired_losses(random, 2), BLOCKS, gate, attempt) for attempt in range(1, attempts + 1)
+        )
+        return any(winner(found) for found in trials)
+
+    return sum(any_wrong() for _ in range(lives)) / lives
+
+
+def test_over_a_life_of_30_attempts_alpha_life_holds_and_alpha_alone_does_not():
+    """200 lives; the band is four standard errors of a binomial."""
+    error = math.sqrt(ALPHA_LIFE * (1 - ALPHA_LIFE) / 200)
+    assert lives_with_a_wrong_promotion(Gate(alpha_life=ALPHA_LIFE)) <= ALPHA_LIFE + 4 * error
+    assert lives_with_a_wrong_promotion(Gate()) > 0.5, "30 attempts at 0.05 each: 0.79, were bounds exact"
+
+
+def test_what_a_life_spends_adds_up_to_its_budget_and_no_attempt_is_free():
+    gate = Gate(alpha=0.05, alpha_life=0.05)
+    spent = [gate.spends(k) for k in range(1, 10_001)]
+    assert spent == sorted(spent, reverse=True)
+    assert sum(spent) == pytest.approx(0.05, abs=1e-5)
+    assert spent[-1] > 0
+    assert gate.confidence(2, attempt=3) == pytest.approx(1 - gate.spends(3) / 2)
+
+
+def test_alpha_caps_what_an_attempt_may_spend_of_a_large_budget():
+    assert Gate(alpha=0.05, alpha_life=0.5).spends(1) == 0.05
+    assert Gate(alpha=0.05).spends(1) == Gate(alpha=0.05).spends(1_000) == 0.05
+
+
+def ranked(number: int, value: float, lower: float) -> dict[int, Ranking]:
+    return {number: Ranking("AUC", value, lower, ranks=lower > 0.5)}
+
+
+def test_a_constant_is_not_better_than_a_champion_that_ranks_whatever_it_saves():
+    champion, challengers = paired_losses(np.random.default_rng(5), 2, saving=0.5)
+    trials = judge(champion, challengers, BLOCKS, Gate())
+    assert all(t.better for t in trials)
+    found = without_constants(
+        trials, ranked(1, 0.84, 0.8) | ranked(2, 0.5, 0.5) | ranked(3, 0.8, 0.7), champion=1
+    )
+    assert [(t.ranks, t.better) for t in found] == [(False, False), (True, True)]
+    assert winner(found).version == 3
+
+
+def test_a_constant_may_take_the_place_of_a_champion_that_ranks_no_better():
+    champion, challengers = paired_losses(np.random.default_rng(5), 1, saving=0.5)
+    trials = judge(champion, challengers, BLOCKS, Gate())
+    (found,) = without_constants(trials, ranked(1, 0.52, 0.45) | ranked(2, 0.5, 0.5), champion=1)
+    assert (found.ranks, found.better) == (False, True)
+
+
+def test_where_nobody_can_say_how_models_rank_the_loss_decides():
+    champion, challengers = paired_losses(np.random.default_rng(5), 1, saving=0.5)
+    trials = judge(champion, challengers, BLOCKS, Gate())
+    (found,) = without_constants(trials, {1: None, 2: None}, champion=1)
+    assert (found.ranks, found.better) == (None, True)
+
+
+def test_held_out_rows_need_blocks_and_ten_rows_of_each_class():
+    labels = np.zeros(DAYS * ROWS)
+    labels[: MINIMUM_OF_CLASS - 7] = 1
+    few = lacking(labels, BLOCKS, ("no", "yes"), Gate())
+    assert few == "the held-out rows hold 3 rows of the class 'yes', 10 are needed: raise gate.windows"
+    labels[:MINIMUM_OF_CLASS] = 1
+    assert lacking(labels, BLOCKS, ("no", "yes"), Gate()) is None
+    labels = 1 - np.isin(np.arange(len(BLOCKS)), (3, 5, 8))
+    assert "3 rows of the class 'no'" in (lacking(labels, BLOCKS, ("no", "yes"), Gate()) or "")
+    labels[:] = 1
+    assert "0 rows of the class 'no'" in (lacking(labels, BLOCKS, ("no", "yes"), Gate()) or "")
+    assert lacking(labels, BLOCKS, (), Gate()) is None
+    three = lacking(labels, BLOCKS % 3, (), Gate(block="12h"))
+    assert three == (
+        "the held-out rows make 3 blocks of 12h, the gate needs 4: raise gate.windows, or lower gate.block"
+    )
+
+
+def test_one_row_that_decides_is_on_the_trial():
+    champion = np.zeros(len(BLOCKS))
+    losses = np.where(
+        np.arange(len(BLOCKS)) == 7, -9.0, np.random.default_rng(6).normal(0, 0.01, len(BLOCKS))
+    )
+    (trial,) = judge(champion, [(version(2), losses)], BLOCKS, Gate())
+    assert trial.heaviest > 0.99
+
+
 def test_a_held_out_row_that_was_trained_on_is_refused():
     with pytest.raises(LeakError, match="v3 was trained on 1 held-out rows, 'row 2' among them"):
         assert_unseen({"row 1", "row 2"}, {2: {"row 9"}, 3: {"row 2", "row 8"}})
@@ -111,7 +204,8 @@ def test_a_held_out_row_that_was_trained_on_is_refused():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"alpha": 0}, {"alpha": 0.5}, {"alpha": math.nan}, {"windows": 0}, {"margin": -0.1}]
+    "settings",
+    [{"alpha": 0}, {"alpha": 0.5}, {"alpha": math.nan}, {"windows": 0}, {"margin": -0.1}, {"alpha_life": 0}],
 )
 def test_a_gate_that_proves_nothing_is_refused(settings):
     with pytest.raises(ConfigError, match=rf"gate\.{next(iter(settings))}"):

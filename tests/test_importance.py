@@ -138,7 +138,7 @@ def test_a_model_that_cannot_be_asked_again_is_kept_without() -> None:
     model = OnlyX(known=HISTORY * 120)
     version = loop.start(recorded(loop, frame).past, model=(model, b"from elsewhere", "pickle"))
     assert version.importance == {}
-    assert version.reference_score is not None
+    assert version.promise == "first windows"
     with pytest.raises(ModelError):
         loop.models.ask(version.number, inputs.read(pd.concat([frame] * 2)))
 

@@ -489,6 +489,15 @@ def test_a_version_that_was_never_live_cannot_be_rolled_back_to() -> None:
         loop.rollback("no", to=rejected)
 
 
+def test_a_budget_for_life_is_spent_attempt_by_attempt_and_kept_with_each_outcome() -> None:
+    gate = Gate(block="1h", alpha_life=0.1)
+    outcomes = played({"use": "schedule", "every": 5}, gate=gate).store.all(Outcome)
+    assert len(outcomes) > 2
+    assert [o.alpha for o in outcomes] == [gate.spends(k) for k in range(1, len(outcomes) + 1)]
+    assert all(o.confidence == pytest.approx(1 - o.alpha / len(o.trials)) for o in outcomes)
+    assert sum(o.alpha for o in outcomes) < 0.1
+
+
 def test_too_few_blocks_for_an_interval_are_said_before_anything_is_trained() -> None:
     loop = played({"use": "schedule", "every": 4}, gate=Gate(block="7d"))
     assert loop.store.all(Outcome) == []

@@ -13,7 +13,7 @@ from undrift.policies.drift import Drift
 from undrift.policies.never import Never
 from undrift.policies.performance import Performance
 from undrift.policies.schedule import Schedule
-from undrift.records import Selection, Window
+from undrift.records import History, Selection, Window
 from undrift.testing import contracts
 from undrift.testing.contracts import history
 
@@ -141,6 +141,36 @@ def test_performance_says_the_numbers():
     assert all(part in why for part in ("MAE 1.1", "2 scored windows", "reference 1", "+10", "+20"))
     assert "no reference score" in Performance().decide(history(scores=(9.0,), reference=None)).why
     assert "no reference score" in Performance().decide(replace(history(), champion=None)).why
+
+
+def adopted(scores: tuple[float, ...], promise: str, reference: float | None) -> History:
+    """A model from elsewhere, numbered 2 as the scores are, with so many scored windows."""
+    found = history(scores=scores)
+    live = replace(found.champion, merge="adopted", promise=promise, reference_score=reference)
+    return replace(found, champion=live)
+
+
+@pytest.mark.parametrize(("promise", "reference"), [("first windows", None), ("", 0.1), ("in sample", 0.1)])
+def test_a_model_of_which_only_the_training_loss_is_known_is_held_to_its_first_two_windows(
+    promise: str, reference: float | None
+):
+    one = Performance().decide(adopted((1.0,), promise, reference))
+    assert (one.action, "first 2 scored windows" in one.why) == ("keep", True)
+    assert Performance().decide(adopted((1.0, 1.1), promise, reference)).action == "keep"
+    assert Performance().decide(adopted((1.0, 1.1, 1.2, 1.2), promise, reference)).action == "keep"
+    worse = Performance().decide(adopted((1.0, 1.0, 1.3, 1.3), promise, reference))
+    assert (worse.action, "reference 1 (its first 2 windows): +30.0 %" in worse.why) == ("retrain", True)
+
+
+@pytest.mark.parametrize("promise", ["held out", "cross-fitted", "logged"])
+def test_a_score_on_rows_that_the_model_did_not_see_is_the_reference(promise: str):
+    assert Performance().decide(adopted((1.3,), promise, 1.0)).action == "retrain"
+
+
+def test_a_predecessors_training_loss_is_no_reference():
+    found = history(scores=(1.1, 1.1))
+    before = replace(found.champion, number=1, merge="adopted", reference_score=0.1)
+    assert Performance().decide(replace(found, predecessor=before)).action == "keep"
 
 
 def test_any_loss_is_more_than_none():

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from undrift import artifacts
+from undrift import artifacts, inputs
 from undrift.archive import Archive, Labelled
-from undrift.errors import ConfigError, TooFewError
+from undrift.errors import ConfigError, DataError, TooFewError
 from undrift.lakes import BATCH, ID, TIME, WINDOW
 from undrift.records import Batch, Schema, Window
 from undrift.trainers.refit import Refit
@@ -37,6 +37,24 @@ class Unseen:
 
     data: Labelled
     through: int
+
+
+def unseen(archive: Archive, history: Batch, trained_until: datetime | None, holdout: Any) -> Unseen | None:
+    """The rows that a model was not trained on, where somebody says which; ``holdout`` joins the history.
+
+    Raises DataError for a holdout that is the history itself, ConfigError where both are named.
+    """
+    if trained_until is not None and holdout is not None:
+        raise ConfigError("both --trained-until and --holdout are given", "Give one of them.")
+    if trained_until is not None:
+        return after(archive, trained_until)
+    if holdout is None:
+        return None
+    source = inputs.label_of(holdout)
+    kept = archive.add(inputs.read(holdout), source, history=True)
+    if kept.id == history.id:
+        raise DataError(f"{source} holds the same rows as --from", "Name rows the model has not seen.")
+    return delivered(archive, kept)
 
 
 def after(archive: Archive, moment: datetime) -> Unseen:

@@ -21,7 +21,7 @@ from undrift import gate as gates
 from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, utc_now
 from undrift.comparison import Result
-from undrift.errors import BusyError, ConfigError, DataError, ModelError, NotFoundError, TooFewError
+from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.lakes import Lake
 from undrift.limits import Limits
@@ -344,7 +344,7 @@ class Loop:
                 return live
             table = inputs.read(history)
             kept = self.archive.add(table, source or inputs.label_of(history), history=True)
-            unseen = self._unseen(kept, trained_until, holdout)
+            unseen = adoption.unseen(self.archive, kept, trained_until, holdout)
             version = self._first_version(model, unseen)
             reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
             self._crown(Promotion("start", version.number, None, version.window, reason))
@@ -465,22 +465,6 @@ class Loop:
             return "no labelled window is unseen by the live model: wait for labels"
         data = self.archive.labelled_in(held_out)
         return gates.lacking(data.labels, self.models.blocks(data), self.schema.classes, self.gate)
-
-    def _unseen(self, history: Batch, trained_until: datetime | None, holdout: Any) -> Unseen | None:
-        """The rows that a model from elsewhere was not trained on, where somebody says which they are."""
-        if trained_until is not None and holdout is not None:
-            raise ConfigError("both --trained-until and --holdout are given", "Give one of them.")
-        if trained_until is not None:
-            return adoption.after(self.archive, trained_until)
-        if holdout is None:
-            return None
-        source = inputs.label_of(holdout)
-        kept = self.archive.add(inputs.read(holdout), source, history=True)
-        if kept.id == history.id:
-            raise DataError(
-                f"{source} holds the same rows as --from", "Name rows that the model has not seen."
-            )
-        return adoption.delivered(self.archive, kept)
 
     def _first_version(self, fitted: Fitted | None, unseen: Unseen | None) -> Version:
         windows = self.archive.windows(history=True)

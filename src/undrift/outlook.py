@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from statistics import median_low
 
@@ -51,13 +52,12 @@ def _of_the_gate(loop: Loop, windows: Sequence[Window]) -> Iterator[str]:
         return
     data = loop.archive.labelled_in(labelled)
     place = data.rows[WINDOW].to_numpy()
-    enough = (
-        n
-        for n in range(loop.gate.windows + 1, len(labelled) + 1)
-        if _lacking(loop, data, place >= labelled[-n].index) is None
-    )
-    best = next(enough, None)
-    hint = f"; gate.windows = {best} would do" if best else ""
+
+    def enough(windows: int) -> bool:
+        return _lacking(loop, data, place >= labelled[-windows].index) is None
+
+    best = bisect_left(range(len(labelled)), True, lo=loop.gate.windows, key=lambda n: enough(n + 1)) + 1
+    hint = f"; gate.windows = {best} would do" if best <= len(labelled) else ""
     yield f"no challenger can be promoted on windows like these: {found}{hint}"
 
 

@@ -77,7 +77,7 @@ def init(
     _write(root / FILE, document(own, f"Made by undrift init from {Path(source).name}."))
     try:
         loop = created(settings, table, inputs.label_of(source))
-        note("taking in the rows …" if fitted or prediction else "training the first model …")
+        note(_doing(fitted is not None, prediction is not None, told=bool(until or holdout)))
         version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
     except BaseException:
         _remove(root)
@@ -110,6 +110,15 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
         )
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
+
+
+def _doing(fitted: bool, foreign: bool, *, told: bool) -> str:
+    """What takes a while."""
+    if fitted and not told:
+        return (
+            "taking in the rows, and fitting clones of the model to learn what it is worth on unseen ones …"
+        )
+    return "taking in the rows …" if fitted or foreign else "training the first model …"
 
 
 def _moment(text: str) -> datetime:
