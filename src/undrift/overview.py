@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from undrift import wording
@@ -17,12 +17,14 @@ from undrift.records import (
     Score,
     Service,
     Step,
+    TargetComparison,
     Unscored,
     Verdict,
     Version,
     Window,
 )
 from undrift.stores import Store, scores
+from undrift.verdicts import WORST_FIRST, worst
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,15 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
     newest = {(s.window, s.version): s for s in scores(store)}
     revised = _revised(store, newest)
     refused = {(u.window, u.version): u.why for u in store.all(Unscored)}
+    targets = {t.window: t for t in store.all(TargetComparison)}
+    joined = {key: _with_target(found, targets.get(key)) for key, found in comparisons.items()}
     one_class = {int(i): b.one_class for b in store.all(Batch) if b.one_class for i in b.labels | b.corrected}
     steps = sorted(store.all(Step), key=lambda s: s.window.index)
     return tuple(
         Line(
             window=step.window,
-            verdict=step.verdict,
-            comparison=comparisons[key],
+            verdict=joined[key].verdict,
+            comparison=joined[key],
             decision=decisions[key],
             step=step,
             live=newest.get(served_by),
@@ -173,6 +177,16 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
         for key in [step.window.key]
         for served_by in [(key, served.get(key, -1))]
     )
+
+
+def _with_target(comparison: Comparison, target: TargetComparison | None) -> Comparison:
+    """A window's comparison with its labels among the features, once they are known."""
+    if target is None:
+        return comparison
+    found = sorted((target.feature, *comparison.features), key=lambda f: WORST_FIRST.index(f.verdict))
+    moved = target.feature.verdict in ("drift", "watch")
+    verdict = worst((comparison.verdict, target.feature.verdict)) if moved else comparison.verdict
+    return replace(comparison, features=tuple(found), verdict=verdict)
 
 
 def _revised(store: Store, newest: dict[tuple[str, int], Score]) -> dict[str, list[Score]]:

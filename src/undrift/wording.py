@@ -13,6 +13,7 @@ from undrift.records import (
     Explanation,
     FeatureComparison,
     Finding,
+    Ground,
     Outcome,
     Region,
     Score,
@@ -83,7 +84,7 @@ def cut(text: str, most: int = 40) -> str:
 
 
 def drifted(record: Comparison) -> tuple[str, ...]:
-    """Names of the features over the limit, worst first, then those lost or retyped."""
+    """Names of the features that drifted, worst first, then those lost or retyped."""
     over = tuple(f.name for f in record.features if f.verdict == "drift")
     return (*over, *record.lost, *record.retyped)
 
@@ -101,8 +102,8 @@ def comparison(record: Comparison) -> str:
     if record.verdict == "insufficient":
         return f"Insufficient: {_few(record)} too few to judge any feature."
     if over:
-        return f"Drift: {len(over)} of {count(total, 'feature')} over the limit. Worst: {worst(record)}."
-    none = f"none of {count(total, 'feature')} over the limit"
+        return f"Drift: {len(over)} of {count(total, 'feature')} drifted. Worst: {worst(record)}."
+    none = f"none of {count(total, 'feature')} drifted"
     joint = [one for one in record.together if one.verdict == "drift"]
     if joint:
         return f"Drift: {none} alone, but together: {joint[0].effect}."
@@ -158,6 +159,25 @@ def worst(record: Comparison) -> str:
         return f"{cut(record.retyped[0])} has another type"
     feature = record.features[0]
     return f"{cut(feature.name)}, {feature.effect} ({finding(deciding(feature.findings))})"
+
+
+def ground(record: Ground) -> str:
+    """Where rows lie that the reference hardly has, and how few it has there.
+
+    >>> ground(Ground("values", 0.83, 0.7, 0.1, 0.01, True, 13.6, 33.4))
+    '83 % of the rows below 13.6 or above 33.4, where 1 % of the reference lies'
+    """
+    few = percent(record.trained)
+    if record.part == "missing":
+        return f"{percent(record.share)} of the rows without a value, {few} of the reference"
+    ends = [
+        f"{side} {number(end)}"
+        for side, end in (("below", record.below), ("above", record.above))
+        if end is not None
+    ]
+    if ends:
+        return f"{percent(record.share)} of the rows {' or '.join(ends)}, where {few} of the reference lies"
+    return f"{percent(record.share)} of the rows with labels that {few} of the reference has"
 
 
 def deciding(findings: Sequence[Finding]) -> Finding:
@@ -248,7 +268,7 @@ def step(width: int, *, calendar: bool) -> str:
 
 
 def movers(record: Comparison, most: int = 2) -> str:
-    """The features over the limit, each with its effect, the first few named."""
+    """The features drifted, each with its effect, the first few named."""
     over = [f for f in record.features if f.verdict == "drift"]
     named = ", ".join(f"{f.name} {short(f.effect)}" for f in over[:most])
     more = f", {len(over) - most} more" if len(over) > most else ""

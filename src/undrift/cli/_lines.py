@@ -15,7 +15,7 @@ EFFECT_WIDTH = 58
 def lines(settled: Settled, first: int) -> list[str]:
     """A line on the window, and one more on the retraining if there was one."""
     found = settled.comparison
-    what = movers(found) or watched(found) or "no feature over its limit"
+    what = movers(found) or watched(found) or "no feature drifts"
     what = what if len(what) <= EFFECT_WIDTH else what[: EFFECT_WIDTH - 1] + "…"
     mark = f"{ICONS[found.verdict]} {found.verdict}"
     over = f"{len(drifted(found))}/{len(found.features)}"

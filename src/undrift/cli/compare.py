@@ -73,7 +73,7 @@ def compare(
 ) -> int:
     """Compare two tables feature by feature and say what drifted, worst first.
 
-    Exit code 0: nothing over the limit; 3: drift; 2: an error; 5: too few rows to say.
+    Exit code 0: no drift; 3: drift; 2: an error; 5: too few rows to say.
     """
     from undrift.comparison import compare as compared
 

@@ -155,11 +155,11 @@ def _numbers(found: Overview) -> None:
 
 def _over_the_limit(last: Line | None) -> None:
     if last is None:
-        _tile("Features over the limit", "–", "no window yet")
+        _tile("Features that drift", "–", "no window yet")
         return
     record = last.comparison
     total = len(record.features) + len(record.lost) + len(record.retyped)
-    _tile("Features over the limit", f"{len(wording.drifted(record))} of {total}", "newest window")
+    _tile("Features that drift", f"{len(wording.drifted(record))} of {total}", "newest window")
 
 
 def _newest_score(lines: tuple[Line, ...]) -> None:
