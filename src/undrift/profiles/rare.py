@@ -95,9 +95,9 @@ def _base(rows: int, due: float = 0.0) -> float:
 
 
 def _tails(ref: NumericProfile) -> NDArray[np.bool_]:
-    """The cells outside the ½ % and 99½ % quantiles of the reference."""
+    """The cells outside the ½ % and 99½ % quantiles of the reference, and those of its extreme rows."""
     counts = ref.ordered
-    most = SHARE / 2 * counts.sum()
+    most = SHARE / 2 * counts.sum() + 1
     return np.asarray((np.cumsum(counts) <= most) | (np.cumsum(counts[::-1])[::-1] <= most))
 
 
