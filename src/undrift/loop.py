@@ -46,7 +46,7 @@ from undrift.records import (
     Window,
 )
 from undrift.registries import Registry
-from undrift.stores import Store, keep, tell
+from undrift.stores import NO_MODEL, Store, keep, tell
 from undrift.trainers import Trainer
 from undrift.watching import Watch
 from undrift.windows import Cut, blocks, matured, newest, span, spanning
@@ -376,7 +376,7 @@ class Loop:
         """The version that is live; raises NotFoundError before ``start``."""
         version = self.store.champion()
         if version is None:
-            raise NotFoundError("no model is live in this workspace", "Run undrift init.")
+            raise NotFoundError("no model is live in this workspace", NO_MODEL)
         return version
 
     def first(self) -> Version:

@@ -20,7 +20,7 @@ from undrift.records import (
     Version,
     Window,
 )
-from undrift.stores import Store
+from undrift.stores import NO_MODEL, Store
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def overview(store: Store) -> Overview:
     """Read the state of a workspace; raises NotFoundError where no model is live."""
     live = store.champion()
     if live is None:
-        raise NotFoundError("no model is live in this workspace", "Run undrift init.")
+        raise NotFoundError("no model is live in this workspace", NO_MODEL)
     changes = tuple(Change(e.at, e.promotion, e.hash) for e in store.ledger())
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)

@@ -82,6 +82,9 @@ class LedgerEntry(Protocol):
         """sha256 over the previous hash and this entry."""
 
 
+NO_MODEL = "If there was one, restore the store from a backup; else run undrift init."
+"""The remedy where no model is live: an empty store may be all that is left of a full one."""
+
 WITH_OUTPUT = "/output"
 """Behind the name of a version: its reference together with what it predicts."""
 

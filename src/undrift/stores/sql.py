@@ -128,7 +128,14 @@ class Sql:
         if number != told:
             problem = f"the champion is {number}, but the ledger's last word is {told}"
             raise UndriftError(problem, "Restore the store from a backup.")
-        return self.get(Version, str(number)) if number is not None else None
+        if number is None:
+            return None
+        version = self.get(Version, str(number))
+        if version is None:
+            raise UndriftError(
+                f"the record of v{number}, which is live, is gone", "Restore the store from a backup."
+            )
+        return version
 
     def crown(self, promotion: Promotion, token: int) -> None:
         """Make a version champion and write its ledger entry, in one transaction."""
