@@ -18,6 +18,7 @@ from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFound
 from undrift.gate import Gate
 from undrift.limits import Limits
 from undrift.loop import LEASE, Loop
+from undrift.occasions import Occasion
 from undrift.plugins import build
 from undrift.records import (
     Comparison,
@@ -265,11 +266,12 @@ def test_a_leak_is_refused() -> None:
     loop = played({"use": "never"})
     window = loop.archive.windows()[4]
     now = loop.archive.watermark() + timedelta(days=1)
-    challengers = loop._retrain(window, now)
+    occasion = Occasion(window)
+    challengers = loop._retrain(occasion, now)
     leaked = replace(challengers[0].snapshot, selection=Selection(0, 10**9))
     challengers[0] = replace(challengers[0], snapshot=leaked)
     with pytest.raises(LeakError, match=f"v{challengers[0].number} was trained on"):
-        loop._judge(window, challengers, now)
+        loop._judge(occasion, challengers, now)
 
 
 def test_a_second_loop_is_kept_out_while_one_is_at_work() -> None:
@@ -475,9 +477,9 @@ def test_labels_that_came_before_their_rows_count_when_they_come_again() -> None
     loop, recording = started({"use": "never"}, label_delay=timedelta(0))
     window = recording.production[0]
     labels = recording.rows(window).select(["id", "y"])
-    assert loop.label(labels).unknown == 120
+    assert loop.label(labels).batch.unknown == 120
     loop.step(recording.rows(window).drop_columns(["y"]), now=window.end)
-    assert loop.label(labels, now=window.end).unknown == 0
+    assert loop.label(labels, now=window.end).batch.unknown == 0
     assert [s.rows for s in loop.store.all(Score)] == [120]
 
 

@@ -100,6 +100,7 @@ class Models:
         selection: Selection,
         unseen: Labelled,
         since: datetime | None = None,
+        on: str = "",
     ) -> Version:
         """Train one model, keep its artifact, its reference profile and its record, in this order.
 
@@ -130,6 +131,7 @@ class Models:
             reference_score=score,
             libraries=artifacts.libraries(),
             importance=weights,
+            on=on,
         )
         return self._keep(version, self._profiled(data.rows, since), model)
 

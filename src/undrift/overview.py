@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from undrift import wording
+from undrift import reign, wording
 from undrift.errors import NotFoundError, suggest
 from undrift.records import (
     Comparison,
@@ -24,8 +24,21 @@ from undrift.stores import NO_MODEL, Store
 
 
 @dataclass(frozen=True)
+class Act:
+    """What was decided and done on scores that came after a window was settled."""
+
+    decision: Decision
+    step: Step
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True)
 class Line:
-    """One settled window: what was found and done, and the scores that have matured for it since."""
+    """One settled window: what was found and done, and the scores that have matured for it since.
+
+    ``decision``, ``step`` and ``outcome`` are those of its completion, ``at`` is when it was settled (UTC);
+    ``later`` holds what was decided on scores that came before the next window was settled.
+    """
 
     window: Window
     verdict: Verdict
@@ -35,6 +48,18 @@ class Line:
     live: Score | None
     first: Score | None
     outcome: Outcome | None
+    at: datetime
+    later: tuple[Act, ...] = ()
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """All that was decided after the window, oldest first."""
+        return (Act(self.decision, self.step, self.outcome), *self.later)
+
+    @property
+    def newest(self) -> Act:
+        """What was decided last."""
+        return self.acts[-1]
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,11 @@ class Overview:
     lines: tuple[Line, ...]
 
     @property
+    def held(self) -> Promotion | None:
+        """The rollback that keeps the loop from retraining, if one does."""
+        return reign.held([change.promotion for change in self.changes])
+
+    @property
     def last(self) -> Line | None:
         """The newest settled window."""
         return self.lines[-1] if self.lines else None
@@ -78,10 +108,20 @@ class Overview:
         return found
 
     @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What the gate found at every retraining, oldest first."""
+        return tuple(act.outcome for line in self.lines for act in line.acts if act.outcome)
+
+    @property
+    def by_hand(self) -> tuple[Change, ...]:
+        """What persons decided: rollbacks, releases, and promotions past the gate."""
+        actions = ("rollback", "release")
+        return tuple(c for c in self.changes if c.promotion.action in actions or c.promotion.manual)
+
+    @property
     def promoted(self) -> Outcome | None:
         """What the gate found when the live model was promoted; None for the first model."""
-        outcomes = [line.outcome for line in self.lines if line.outcome]
-        return next((o for o in reversed(outcomes) if o.promoted == self.live.number), None)
+        return next((o for o in reversed(self.outcomes) if o.promoted == self.live.number), None)
 
     @property
     def waiting(self) -> int:
@@ -102,6 +142,7 @@ class Overview:
             comparison=self.last.comparison if self.last else None,
             promoted=self.promoted,
             score=self.scored,
+            held_by=self.held,
         )
 
     def status_of(self, version: Version) -> str:
@@ -110,7 +151,7 @@ class Overview:
             return "live"
         if any(c.promotion.version == version.number for c in self.changes):
             return "was live"
-        judged = {t.version for line in self.lines if line.outcome for t in line.outcome.trials}
+        judged = {trial.version for outcome in self.outcomes for trial in outcome.trials}
         return "rejected" if version.number in judged else "not judged"
 
 
@@ -122,7 +163,8 @@ def overview(store: Store) -> Overview:
     changes = tuple(Change(e.at, e.promotion, e.hash) for e in store.ledger())
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
-    return Overview(live, changes[-1], first, versions, changes, _lines(store, first.number))
+    since = next(c for c in reversed(changes) if c.promotion.action != "release")
+    return Overview(live, since, first, versions, changes, _lines(store, first.number))
 
 
 def _near(window: str, keys: Iterable[str]) -> str:
@@ -133,22 +175,43 @@ def _near(window: str, keys: Iterable[str]) -> str:
 
 def _lines(store: Store, first: int) -> tuple[Line, ...]:
     comparisons = {c.window.key: c for c in store.all(Comparison) if c.window}
-    decisions = {d.window: d for d in store.all(Decision)}
-    outcomes = {o.window: o for o in store.all(Outcome)}
     served = {s.window: s.live for s in store.all(Service)}
     scores = {(s.window, s.version): s for s in store.all(Score)}
-    steps = sorted(store.all(Step), key=lambda s: s.window.index)
+    times = store.times(Step)
+    acts = _acts(store)
     return tuple(
         Line(
             window=step.window,
             verdict=step.verdict,
             comparison=comparisons[key],
-            decision=decisions[key],
+            decision=first_act.decision,
             step=step,
             live=scores.get((key, served.get(key, -1))),
             first=scores.get((key, first)),
-            outcome=outcomes.get(key),
+            outcome=first_act.outcome,
+            at=times[key],
+            later=tuple(later),
         )
-        for step in steps
-        for key in [step.window.key]
+        for key, (first_act, *later) in acts.items()
+        for step in [first_act.step]
     )
+
+
+def _acts(store: Store) -> dict[str, list[Act]]:
+    """All that was decided after each window, by its name: windows in order, decisions as they came."""
+    decisions = {(d.window, d.on): d for d in store.all(Decision)}
+    outcomes = {(o.window, o.on): o for o in store.all(Outcome)}
+    acts: dict[str, list[Act]] = {}
+    for step in sorted(store.all(Step), key=lambda s: s.window.index):
+        key = (step.window.key, step.on)
+        acts.setdefault(step.window.key, []).append(
+            Act(decisions[key], step, _held_to(step, outcomes.get(key)))
+        )
+    return acts
+
+
+def _held_to(step: Step, outcome: Outcome | None) -> Outcome | None:
+    """An outcome as it was carried out: a winner whom the step rejects was not promoted."""
+    if outcome is None or outcome.promoted is None or step.action != "reject":
+        return outcome
+    return replace(outcome, promoted=None, why=step.why)

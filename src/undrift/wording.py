@@ -13,6 +13,7 @@ from undrift.records import (
     FeatureComparison,
     Finding,
     Outcome,
+    Promotion,
     Region,
     Score,
     Together,
@@ -277,6 +278,34 @@ def decision(record: Decision) -> str:
     return f"{'Retrain' if record.action == 'retrain' else 'Keep the model'}: {record.why}."
 
 
+def held(record: Promotion) -> str:
+    """Why the loop does not retrain: the rollback that holds it.
+
+    >>> held(Promotion("rollback", 3, 4, "0012", "bad feed.", hold=True))
+    'held since the rollback of v4: bad feed'
+    """
+    return f"held since the rollback of {model(record.previous or 0)}: {record.reason.rstrip('. ')}"
+
+
+def change(record: Promotion) -> str:
+    """A change of champion that a person made, in words."""
+    live, reason = model(record.version), record.reason.rstrip(". ")
+    if record.action == "release":
+        return f"released, {live} stays: {reason}"
+    before = model(record.previous or 0)
+    if record.action == "rollback":
+        return f"rolled back from {before} to {live}{', held' if record.hold else ''}: {reason}"
+    return f"{live} promoted by hand in place of {before}: {reason}"
+
+
+def void(record: Outcome, since: Promotion) -> str:
+    """Why the winner of a retraining is not promoted: whom it beat no longer reigns, or the loop is held."""
+    won = f"v{record.promoted} was better than {model(record.champion)} but is not promoted"
+    if since.version == record.champion:
+        return f"{won}: the loop is {held(since)}"
+    return f"{won}: {model(since.version)} is live by now ({change(since)})"
+
+
 def outcome(record: Outcome) -> str:
     """What the gate found: who was better, by how much, on how many rows."""
     best = chosen(record)
@@ -402,10 +431,11 @@ def status(
     comparison: Comparison | None,
     promoted: Outcome | None,
     score: Score | None,
+    held_by: Promotion | None = None,
 ) -> str:
     """The state of a workspace, from its newest records."""
     if comparison is None or comparison.window is None:
-        return f"{model(live)} is live since {since}; no window is complete yet."
+        return f"{model(live)} is live since {since}; no window is complete yet." + _held(held_by)
     over = drifted(comparison)
     total = len(comparison.features) + len(comparison.lost) + len(comparison.retyped)
     parts = [f"{STATES[comparison.verdict]}: {model(live)} is live since {since}"]
@@ -420,4 +450,11 @@ def status(
         text += f" and {after} with v{live}."
     if score is not None:
         text += f" Last labelled window {score.window}: {score.metric} {number(score.value)}."
-    return text
+    return text + _held(held_by)
+
+
+def _held(by: Promotion | None) -> str:
+    """That the loop is held, and how that ends; empty where it is not."""
+    if by is None:
+        return ""
+    return f" H{held(by)[1:]}. `undrift release` lets it retrain again."

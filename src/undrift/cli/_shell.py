@@ -38,6 +38,11 @@ Set = Annotated[
     ),
 ]
 
+Detailed = Annotated[
+    bool,
+    typer.Option("--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged."),
+]
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -217,12 +222,19 @@ def exit_code(result: Result) -> int:
     return {"drift": 3, "insufficient": 5}.get(result.verdict, 0)
 
 
-def confirmed(question: str, *, yes: bool) -> None:
-    """Ask before something that matters; off a terminal --yes must have been given."""
+def ended(verdict: str | None, action: str | None) -> int:
+    """The detailed exit code: 4 where a challenger was rejected, 3 for drift, 5 where nothing was judged."""
+    if action == "reject":
+        return 4
+    return {"drift": 3, "insufficient": 5}.get(verdict or "", 0)
+
+
+def confirmed(consequence: str, *, yes: bool) -> None:
+    """Say what would happen and ask; off a terminal --yes must have been given."""
     if yes:
         return
     if not sys.stdin.isatty():
         from undrift.errors import ConfigError
 
-        raise ConfigError("this needs a confirmation", "Give --yes.")
-    typer.confirm(question, abort=True, err=True)
+        raise ConfigError(f"{consequence}: this needs a confirmation", "Give --yes.")
+    typer.confirm(f"{clean(consequence)}. Go on?", abort=True, err=True)

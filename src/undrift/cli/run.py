@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from undrift.cli._shell import Json, Set, emit, loop_here, note, say
-
-if TYPE_CHECKING:
-    from undrift.loop import Settled
+from undrift.cli._shell import Detailed, Json, Set, emit, loop_here, note, say
 
 
 def run(
@@ -18,19 +15,14 @@ def run(
         str | None, typer.Argument(help="The rows; without one, only what is due is done.")
     ] = None,
     assignments: Set = None,
-    detailed: Annotated[
-        bool,
-        typer.Option(
-            "--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged."
-        ),
-    ] = False,
+    detailed: Detailed = False,
     json: Json = False,
 ) -> int:
     """Take in a batch and do one step: compare, score, decide, retrain, judge, promote.
 
     The same file twice changes nothing.
     """
-    from undrift.cli._lines import lines, settled_dict
+    from undrift.cli._lines import code, lines, settled_dict
     from undrift.records import encode
 
     loop = loop_here(context, assignments)
@@ -48,7 +40,7 @@ def run(
                 "why": report.why,
             }
         )
-        return _code(report.settled, detailed=detailed)
+        return code(report) if detailed else 0
     if again:
         note("This batch was taken in before; nothing was added.")
     elif batch:
@@ -64,13 +56,4 @@ def run(
         for text in lines(settled, loop.first().number):
             say(text)
     say(report.why if report.why.endswith(".") else f"{report.why}.")
-    return _code(report.settled, detailed=detailed)
-
-
-def _code(settled: tuple[Settled, ...], *, detailed: bool) -> int:
-    if not detailed or not settled:
-        return 0
-    newest = settled[-1]
-    if newest.step.action == "reject":
-        return 4
-    return {"drift": 3, "insufficient": 5}.get(newest.comparison.verdict, 0)
+    return code(report) if detailed else 0

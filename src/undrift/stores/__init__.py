@@ -46,7 +46,8 @@ class Store(Protocol):
     def crown(self, promotion: Promotion, token: int) -> None:
         """Make a version champion and write its ledger entry, in one transaction.
 
-        Raises BusyError when the lease of ``token`` was lost in the meantime.
+        Raises BusyError when the lease of ``token`` was lost in the meantime, and SupersededError unless
+        ``promotion.previous`` is the champion whom it replaces.
         """
 
     def ledger(self) -> Sequence[LedgerEntry]:
