@@ -46,7 +46,7 @@ A setting comes, in this order, from the command line (`--set KEY=VALUE`), from 
 | 5 | cannot decide: too few rows or labels |
 | 6 | try again later: another process is at work, or a store does not answer |
 
-`undrift run` ends with 0 for every completed step unless `--detailed-exitcode` is given.
+`undrift run`, `label` and `status` end with 0 where all is done, unless `--detailed-exitcode` is given.
 """
 
 
