@@ -41,7 +41,7 @@ A setting comes, in this order, from the command line (`--set KEY=VALUE`), from 
 | 0 | done, nothing over the limit |
 | 1 | unexpected error |
 | 2 | usage, configuration, schema or data error |
-| 3 | drift over the limit |
+| 3 | drift, or the loss, over the limit |
 | 4 | the gate rejected the challenger; the champion stays |
 | 5 | cannot decide: too few rows or labels |
 | 6 | try again later: another process is at work, or a store does not answer |

@@ -452,6 +452,40 @@ def test_label_prints_the_decision_and_ends_as_run_does(workspace: Path) -> None
     assert [act["decision"]["on"][:7] for act in shown] == ["scores-"]
 
 
+def test_a_wrecked_model_is_unreliable_whatever_its_features_do(workspace: Path) -> None:
+    """Labels alone say so: the features are those of the training rows, the loss is far over its limit."""
+    stream = moving_stream()[:1080]
+    batch = workspace.parent / "batch.csv"
+    stream[960:].drop(columns="y").to_csv(batch, index=False)
+    assert ask("run", batch, "--detailed-exitcode", "-C", workspace)[0] == 0
+    assert not ask("status", "-C", workspace)[1].startswith("Unreliable")
+    stream[960:].assign(y=lambda d: 1000 - d.y)[["id", "y"]].to_csv(batch, index=False)
+    code, out, _ = ask("label", batch, "--detailed-exitcode", "-C", workspace)
+    assert code in (3, 4), out
+    assert ask("status", "--detailed-exitcode", "-C", workspace)[0] == code
+    said = ask("status", "-C", workspace)[1]
+    assert said.startswith("Unreliable: v1 is live")
+    assert "Its loss is over the limit: MAE " in said
+
+
+def test_a_model_that_was_promoted_for_a_loss_over_the_limit_is_not_called_unreliable(
+    workspace: Path,
+) -> None:
+    changed(workspace)
+    assert "promoted" in ask("history", "-C", workspace)[1]
+    assert not ask("status", "-C", workspace)[1].startswith("Unreliable")
+
+
+def test_a_live_model_that_cannot_be_loaded_is_said_and_is_no_success(workspace: Path) -> None:
+    artifact = json.loads(ask("models", "--json", "-C", workspace)[1])["models"][0]["artifact"]
+    files = [p for p in (workspace / ".undrift" / "models").rglob("*") if p.is_file()]
+    path = next(p for p in files if p.name.startswith(artifact) or artifact.startswith(p.parent.name))
+    path.chmod(0o644)
+    path.write_bytes(b"damaged")
+    assert deliver(workspace, 0)[0] == 2
+    assert "It could not predict window 0010: " in ask("status", "-C", workspace)[1]
+
+
 def test_every_line_of_run_shows_the_score_of_its_own_window(tmp_path: Path) -> None:
     stream = moving_stream()
     stream.head(960).to_csv(tmp_path / "history.csv", index=False)

@@ -72,6 +72,7 @@ class Settled:
     """All that happened after one window, or after ``scores`` that came for windows before.
 
     Every score is told once: with its own window, or with the oldest one that was settled at that time.
+    ``failed`` says why the live model could not predict, empty where it could.
     """
 
     window: Window
@@ -80,6 +81,7 @@ class Settled:
     scores: tuple[Score, ...]
     outcome: Outcome | None
     step: Step
+    failed: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ class Loop:
         step = self._once(
             Step, key, lambda: self._close(occasion, comparison.verdict, decision, outcome, refused)
         )
-        return Settled(window, comparison, decision, scores, outcome, step)
+        return Settled(window, comparison, decision, scores, outcome, step, self._trouble(window))
 
     def _compare(self, window: Window) -> Comparison:
         """Profile the window and compare every feature with the live model's reference."""

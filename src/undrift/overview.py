@@ -13,6 +13,7 @@ from undrift.records import (
     Decision,
     Outcome,
     Promotion,
+    Rule,
     Score,
     Service,
     Step,
@@ -36,8 +37,9 @@ class Act:
 class Line:
     """One settled window: what was found and done, and the scores that have matured for it since.
 
-    ``decision``, ``step`` and ``outcome`` are those of its completion, ``at`` is when it was settled (UTC);
-    ``later`` holds what was decided on scores that came before the next window was settled.
+    ``decision``, ``step`` and ``outcome`` are those of its completion, ``at`` is when it was settled (UTC).
+    ``failed`` says why the live model could not predict it; ``later`` holds what was decided on scores that
+    came before the next window was settled.
     """
 
     window: Window
@@ -49,6 +51,7 @@ class Line:
     first: Score | None
     outcome: Outcome | None
     at: datetime
+    failed: str = ""
     later: tuple[Act, ...] = ()
 
     @property
@@ -81,6 +84,22 @@ class Overview:
     versions: tuple[Version, ...]
     changes: tuple[Change, ...]
     lines: tuple[Line, ...]
+
+    @property
+    def over(self) -> Rule | None:
+        """The rule by which the live model's loss is over its limit, as it was decided on last."""
+        if self.last is None:
+            return None
+        decision, step = self.last.newest.decision, self.last.newest.step
+        replaced = step.action == "promote" or step.live != self.live.number
+        return None if replaced else wording.unreliable(decision)
+
+    @property
+    def state(self) -> str:
+        """The state of the model in a word or two; empty before a window is complete."""
+        if self.last is None:
+            return ""
+        return wording.UNRELIABLE if self.over else wording.STATES[self.last.verdict]
 
     @property
     def held(self) -> Promotion | None:
@@ -143,6 +162,8 @@ class Overview:
             promoted=self.promoted,
             score=self.scored,
             held_by=self.held,
+            loss=self.over,
+            failed=self.last.failed if self.last else "",
         )
 
     def status_of(self, version: Version) -> str:
@@ -175,7 +196,8 @@ def _near(window: str, keys: Iterable[str]) -> str:
 
 def _lines(store: Store, first: int) -> tuple[Line, ...]:
     comparisons = {c.window.key: c for c in store.all(Comparison) if c.window}
-    served = {s.window: s.live for s in store.all(Service)}
+    services = {s.window: s for s in store.all(Service)}
+    served = {key: service.live for key, service in services.items()}
     scores = {(s.window, s.version): s for s in store.all(Score)}
     times = store.times(Step)
     acts = _acts(store)
@@ -190,6 +212,7 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
             first=scores.get((key, first)),
             outcome=first_act.outcome,
             at=times[key],
+            failed=services[key].failed.get(str(served[key]), "") if key in services else "",
             later=tuple(later),
         )
         for key, (first_act, *later) in acts.items()

@@ -15,6 +15,7 @@ from undrift.records import (
     Outcome,
     Promotion,
     Region,
+    Rule,
     Score,
     Together,
     Trial,
@@ -425,6 +426,25 @@ STATES: dict[Verdict, str] = {
 }
 
 
+UNRELIABLE = "Unreliable"
+"""What is said of a model whose loss is over its limit, whatever the features do."""
+
+
+def unreliable(record: Decision) -> Rule | None:
+    """The rule that found the loss over its limit, whether or not that led to a retraining."""
+    return next(
+        (
+            rule
+            for rule in record.rules
+            if rule.name == "performance"
+            and rule.value is not None
+            and rule.limit is not None
+            and rule.value >= rule.limit
+        ),
+        None,
+    )
+
+
 def status(
     live: int,
     since: str,
@@ -432,13 +452,16 @@ def status(
     promoted: Outcome | None,
     score: Score | None,
     held_by: Promotion | None = None,
+    loss: Rule | None = None,
+    failed: str = "",
 ) -> str:
     """The state of a workspace, from its newest records."""
     if comparison is None or comparison.window is None:
         return f"{model(live)} is live since {since}; no window is complete yet." + _held(held_by)
     over = drifted(comparison)
     total = len(comparison.features) + len(comparison.lost) + len(comparison.retyped)
-    parts = [f"{STATES[comparison.verdict]}: {model(live)} is live since {since}"]
+    state = UNRELIABLE if loss else STATES[comparison.verdict]
+    parts = [f"{state}: {model(live)} is live since {since}"]
     if over:
         verb = "drifts" if len(over) == 1 else "drift"
         parts.append(f"{len(over)} of {count(total, 'feature')} {verb} in window {comparison.window.key}")
@@ -450,6 +473,10 @@ def status(
         text += f" and {after} with v{live}."
     if score is not None:
         text += f" Last labelled window {score.window}: {score.metric} {number(score.value)}."
+    if loss is not None:
+        text += f" Its loss is over the limit: {loss.text}."
+    if failed:
+        text += f" It could not predict window {comparison.window.key}: {failed.rstrip('. ')}."
     return text + _held(held_by)
 
 

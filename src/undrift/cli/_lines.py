@@ -52,7 +52,10 @@ def by_window(scores: Iterable[Score]) -> dict[str, list[Score]]:
 
 def code(report: Report) -> int:
     """The detailed exit code of what was done at last; 0 where nothing was."""
-    return ended(report.settled[-1].comparison.verdict, report.action) if report.settled else 0
+    if not report.settled:
+        return 0
+    last = report.settled[-1]
+    return ended(last.comparison.verdict, last.step.action, last.decision)
 
 
 def settled_dict(settled: Settled) -> dict[str, Any]:

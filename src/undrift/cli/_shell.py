@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from undrift.comparison import Result
     from undrift.config import Config
     from undrift.loop import Loop
-    from undrift.records import Comparison
+    from undrift.records import Comparison, Decision
     from undrift.stores import Store
 
 FORMAT = 1
@@ -40,7 +40,10 @@ Set = Annotated[
 
 Detailed = Annotated[
     bool,
-    typer.Option("--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged."),
+    typer.Option(
+        "--detailed-exitcode",
+        help="3 drift or loss over the limit, 4 challenger rejected, 5 nothing could be judged.",
+    ),
 ]
 
 
@@ -222,11 +225,16 @@ def exit_code(result: Result) -> int:
     return {"drift": 3, "insufficient": 5}.get(result.verdict, 0)
 
 
-def ended(verdict: str | None, action: str | None) -> int:
-    """The detailed exit code: 4 where a challenger was rejected, 3 for drift, 5 where nothing was judged."""
+def ended(verdict: str, action: str, decision: Decision) -> int:
+    """The detailed exit code: 4 where a challenger was rejected, 3 for drift, 5 where nothing was judged.
+
+    A loss over its limit counts as drift, unless a better model was promoted for it.
+    """
     if action == "reject":
         return 4
-    return {"drift": 3, "insufficient": 5}.get(verdict or "", 0)
+    if action == "keep" and wording.unreliable(decision):
+        return 3
+    return {"drift": 3, "insufficient": 5}.get(verdict, 0)
 
 
 def confirmed(consequence: str, *, yes: bool) -> None:

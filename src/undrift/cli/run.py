@@ -20,7 +20,7 @@ def run(
 ) -> int:
     """Take in a batch and do one step: compare, score, decide, retrain, judge, promote.
 
-    The same file twice changes nothing.
+    The same file twice changes nothing. Ends with 2 where the live model cannot predict the newest window.
     """
     from undrift.cli._lines import code, lines, settled_dict
     from undrift.records import encode
@@ -29,6 +29,8 @@ def run(
     known = {b.id for b in loop.archive.batches()}
     report = loop.step(file)
     batch = report.batch
+    broken = bool(report.settled and report.settled[-1].failed)
+    ended_with = 2 if broken else code(report) if detailed else 0
     again = batch is not None and batch.id in known
     if json:
         kept = {**encode(batch), "again": again} if batch else None
@@ -40,7 +42,7 @@ def run(
                 "why": report.why,
             }
         )
-        return code(report) if detailed else 0
+        return ended_with
     if again:
         note("This batch was taken in before; nothing was added.")
     elif batch:
@@ -56,4 +58,4 @@ def run(
         for text in lines(settled, loop.first().number):
             say(text)
     say(report.why if report.why.endswith(".") else f"{report.why}.")
-    return code(report) if detailed else 0
+    return ended_with

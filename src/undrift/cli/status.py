@@ -16,7 +16,7 @@ def status(context: typer.Context, detailed: Detailed = False, json: Json = Fals
     found = overview(store_here(context))
     last = found.last
     act = last.newest if last else None
-    code = ended(last.verdict, act.step.action) if detailed and last and act else 0
+    code = ended(last.verdict, act.step.action, act.decision) if detailed and last and act else 0
     if json:
         emit(
             {

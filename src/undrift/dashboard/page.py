@@ -131,8 +131,8 @@ def _state(found: Overview) -> str:
     """The sentence, with its state as icon, word and colour."""
     if found.last is None:
         return f":blue[:material/hourglass_empty: **Waiting**]: {inert(found.sentence)}"
-    verdict = found.last.verdict
-    word = wording.STATES[verdict]
+    verdict: Verdict = "drift" if found.over else found.last.verdict
+    word = found.state
     return f"{STATES[verdict].format(word)}: {inert(found.sentence.removeprefix(f'{word}: '))}"
 
 
