@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 
 from conftest import moving_stream
-from undrift import inputs
+from undrift import inputs, reign
 from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.limits import Limits
 from undrift.loop import LEASE, Loop
+from undrift.occasions import Occasion
 from undrift.plugins import build
 from undrift.records import (
     Comparison,
@@ -93,11 +94,14 @@ def test_a_change_is_found_handled_and_the_live_model_beats_the_first(loop: Loop
 
 def test_every_window_has_every_record_once(loop: Loop) -> None:
     windows = [w.key for w in loop.archive.windows()]
-    assert [s.window.key for s in loop.store.all(Step)] == windows
+    assert [s.window.key for s in loop.store.all(Step) if not s.on] == windows
     assert [c.window.key for c in loop.store.all(Comparison) if c.window] == windows
-    assert [d.window for d in loop.store.all(Decision)] == windows
-    retrained = [d.window for d in loop.store.all(Decision) if d.action == "retrain"]
-    assert [o.window for o in loop.store.all(Outcome)] == retrained
+    decisions = loop.store.all(Decision)
+    assert [d.window for d in decisions if not d.on] == windows
+    assert [d.window for d in decisions if d.on] == windows, "the labels of each come after it, by themselves"
+    assert [(s.window.key, s.on) for s in loop.store.all(Step)] == [(d.window, d.on) for d in decisions]
+    retrained = [(d.window, d.on) for d in decisions if d.action == "retrain"]
+    assert [(o.window, o.on) for o in loop.store.all(Outcome)] == retrained
 
 
 def test_no_score_is_taken_before_the_labels_are_due(loop: Loop) -> None:
@@ -214,8 +218,9 @@ def _dying_at_once(*_: object) -> None:
 def test_policies_are_swapped_by_name(policy: dict[str, object], retrainings: int) -> None:
     loop = played(policy)
     decisions = [d for d in loop.store.all(Decision) if d.action == "retrain"]
-    ready = [d for d in loop.store.all(Decision) if d.rules and d.rules[-1].name == "ready"]
-    assert len(decisions) + len(ready) == retrainings
+    assert len(decisions) == retrainings
+    held_out = [o.held_out for o in loop.store.all(Outcome)]
+    assert len(set(held_out)) == len(held_out), "no held-out windows are looked at twice"
 
 
 def test_drift_policy_retrains_on_persistent_drift_only() -> None:
@@ -243,7 +248,7 @@ def test_rollback_serves_the_previous_model_again_and_is_in_the_ledger() -> None
 def test_rolling_back_goes_to_the_first_model_and_no_further() -> None:
     loop = played()
     while loop.live().number != loop.first().number:
-        loop.rollback("further")
+        loop.rollback("further", to=reign.predecessor(loop._changes(), loop.live().number))
     with pytest.raises(NotFoundError, match="first model"):
         loop.rollback("too far")
     with pytest.raises(NotFoundError, match="v99"):
@@ -266,11 +271,12 @@ def test_a_leak_is_refused() -> None:
     loop = played({"use": "never"})
     window = loop.archive.windows()[4]
     now = loop.archive.watermark() + timedelta(days=1)
-    challengers = loop._retrain(window, now)
+    occasion = Occasion(window)
+    challengers = loop._retrain(occasion, now)
     leaked = replace(challengers[0].snapshot, selection=Selection(0, 10**9))
     challengers[0] = replace(challengers[0], snapshot=leaked)
     with pytest.raises(LeakError, match=f"v{challengers[0].number} was trained on"):
-        loop._judge(window, challengers, now)
+        loop._judge(occasion, challengers, now)
 
 
 def test_a_second_loop_is_kept_out_while_one_is_at_work() -> None:
@@ -476,9 +482,9 @@ def test_labels_that_came_before_their_rows_count_when_they_come_again() -> None
     loop, recording = started({"use": "never"}, label_delay=timedelta(0))
     window = recording.production[0]
     labels = recording.rows(window).select(["id", "y"])
-    assert loop.label(labels).unknown == 120
+    assert loop.label(labels).batch.unknown == 120
     loop.step(recording.rows(window).drop_columns(["y"]), now=window.end)
-    assert loop.label(labels, now=window.end).unknown == 0
+    assert loop.label(labels, now=window.end).batch.unknown == 0
     assert [s.rows for s in loop.store.all(Score)] == [120]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from undrift import beginning
 from undrift.errors import ConfigError, NotFoundError, suggest
 from undrift.plugins import build, checked
 from undrift.records import Schema
@@ -22,11 +23,11 @@ from undrift.records import Schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from undrift.lakes import Lake
     from undrift.loop import Loop
     from undrift.stores import Store
 
-FILE = "undrift.toml"
-EMPTY = "Remove undrift.toml, then run undrift init --from FILE --target COLUMN."
+FILE = beginning.FILE
 ENVIRONMENT = "UNDRIFT_"
 
 
@@ -120,9 +121,14 @@ class Config:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
-                raise NotFoundError(f"{self.root} holds no model yet", EMPTY)
+                raise NotFoundError(f"{self.root} holds no model yet", beginning.absent(self.root))
             table["url"] = f"sqlite:///{quote(str(path))}"
         opened: Store = build("stores", table, "store")
+        return opened
+
+    def lake(self) -> Lake:
+        """Where rows are kept, opened."""
+        opened: Lake = build("lakes", self._rooted("lake", "uri"), "lake")
         return opened
 
     def loop(self, schema: Schema, store: Store) -> Loop:
@@ -140,7 +146,7 @@ class Config:
         loop = Loop(
             schema=schema,
             store=store,
-            lake=build("lakes", self._rooted("lake", "uri"), "lake"),
+            lake=self.lake(),
             registry=build("registries", self._rooted("registry", "path"), "registry"),
             policy=build("policies", self.section("policy"), "policy"),
             merges=dict(_merges(self.get("merge.candidates"))),
@@ -229,7 +235,9 @@ def opened(config: Config) -> Loop:
     store = config.store()
     schema = store.get(Schema, "schema")
     if schema is None:
-        raise NotFoundError(f"{config.root} holds no model yet", EMPTY)
+        raise NotFoundError(f"{config.root} holds no model yet", beginning.absent(config.root))
+    if store.champion() is not None:
+        beginning.finish(config.root)
     made = {f"data.{name}": getattr(schema, name) for name in ("target", "time", "id", "prediction")}
     made["data.ignore"] = [c.name for c in schema.columns if c.reason == "ignored"]
     made["windows.size"] = schema.size

@@ -94,6 +94,7 @@ class Models:
         merge: str,
         selection: Selection,
         unseen: Labelled,
+        on: str = "",
     ) -> Version:
         """Train one model, keep its artifact, its reference profile and its record, in this order."""
         if self.trainer is None:
@@ -121,6 +122,7 @@ class Models:
             reference_score=score,
             libraries=artifacts.libraries(),
             importance=weights,
+            on=on,
         )
         return self._keep(version, self._profiled(data.rows), model)
 

@@ -15,7 +15,9 @@ from undrift.records import (
     Finding,
     Ground,
     Outcome,
+    Promotion,
     Region,
+    Rule,
     Score,
     Together,
     Trial,
@@ -333,6 +335,34 @@ def decision(record: Decision) -> str:
     return f"{'Retrain' if record.action == 'retrain' else 'Keep the model'}: {record.why}."
 
 
+def held(record: Promotion) -> str:
+    """Why the loop does not retrain: the rollback that holds it.
+
+    >>> held(Promotion("rollback", 3, 4, "0012", "bad feed.", hold=True))
+    'held since the rollback of v4: bad feed'
+    """
+    return f"held since the rollback of {model(record.previous or 0)}: {record.reason.rstrip('. ')}"
+
+
+def change(record: Promotion) -> str:
+    """A change of champion that a person made, in words."""
+    live, reason = model(record.version), record.reason.rstrip(". ")
+    if record.action == "release":
+        return f"released, {live} stays: {reason}"
+    before = model(record.previous or 0)
+    if record.action == "rollback":
+        return f"rolled back from {before} to {live}{', held' if record.hold else ''}: {reason}"
+    return f"{live} promoted by hand in place of {before}: {reason}"
+
+
+def void(record: Outcome, since: Promotion) -> str:
+    """Why the winner of a retraining is not promoted: whom it beat no longer reigns, or the loop is held."""
+    won = f"v{record.promoted} was better than {model(record.champion)} but is not promoted"
+    if since.version == record.champion:
+        return f"{won}: the loop is {held(since)}"
+    return f"{won}: {model(since.version)} is live by now ({change(since)})"
+
+
 def outcome(record: Outcome) -> str:
     """What the gate found: who was better, by how much, on how many rows."""
     best = chosen(record)
@@ -452,19 +482,42 @@ STATES: dict[Verdict, str] = {
 }
 
 
+UNRELIABLE = "Unreliable"
+"""What is said of a model whose loss is over its limit, whatever the features do."""
+
+
+def unreliable(record: Decision) -> Rule | None:
+    """The rule that found the loss over its limit, whether or not that led to a retraining."""
+    return next(
+        (
+            rule
+            for rule in record.rules
+            if rule.name == "performance"
+            and rule.value is not None
+            and rule.limit is not None
+            and rule.value >= rule.limit
+        ),
+        None,
+    )
+
+
 def status(
     live: int,
     since: str,
     comparison: Comparison | None,
     promoted: Outcome | None,
     score: Score | None,
+    held_by: Promotion | None = None,
+    loss: Rule | None = None,
+    failed: str = "",
 ) -> str:
     """The state of a workspace, from its newest records."""
     if comparison is None or comparison.window is None:
-        return f"{model(live)} is live since {since}; no window is complete yet."
+        return f"{model(live)} is live since {since}; no window is complete yet." + _held(held_by)
     over = drifted(comparison)
     total = len(comparison.features) + len(comparison.lost) + len(comparison.retyped)
-    parts = [f"{STATES[comparison.verdict]}: {model(live)} is live since {since}"]
+    state = UNRELIABLE if loss else STATES[comparison.verdict]
+    parts = [f"{state}: {model(live)} is live since {since}"]
     if over:
         verb = "drifts" if len(over) == 1 else "drift"
         parts.append(f"{len(over)} of {count(total, 'feature')} {verb} in window {comparison.window.key}")
@@ -476,4 +529,15 @@ def status(
         text += f" and {after} with v{live}."
     if score is not None:
         text += f" Last labelled window {score.window}: {score.metric} {number(score.value)}."
-    return text
+    if loss is not None:
+        text += f" Its loss is over the limit: {loss.text}."
+    if failed:
+        text += f" It could not predict window {comparison.window.key}: {failed.rstrip('. ')}."
+    return text + _held(held_by)
+
+
+def _held(by: Promotion | None) -> str:
+    """That the loop is held, and how that ends; empty where it is not."""
+    if by is None:
+        return ""
+    return f" H{held(by)[1:]}. `undrift release` lets it retrain again."

@@ -34,14 +34,18 @@ def why(
     say("")
     show_comparison(line.comparison)
     say("")
-    say(wording.decision(line.decision))
-    for rule in line.decision.rules:
-        say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
+    for act in line.acts:
+        if act.decision.on:
+            say("")
+            say(f"When the labels of {wording.listed(act.decision.scored)} came:")
+        say(wording.decision(act.decision))
+        for rule in act.decision.rules:
+            say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
+        if act.outcome:
+            say("")
+            _show_outcome(act.outcome)
     for text in wording.scored(line.live, line.earlier, line.unscored, line.one_class):
         say(text)
-    if line.outcome:
-        say("")
-        _show_outcome(line.outcome)
 
 
 def _show_outcome(outcome: Outcome) -> None:
@@ -80,5 +84,14 @@ def _emit(line: Line) -> None:
             },
             "action": line.step.action,
             "why": line.step.why,
+            "later": [
+                {
+                    "decision": encode(act.decision),
+                    "outcome": encode(act.outcome) if act.outcome else None,
+                    "action": act.step.action,
+                    "why": act.step.why,
+                }
+                for act in line.later
+            ],
         }
     )

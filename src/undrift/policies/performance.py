@@ -16,7 +16,7 @@ class Performance:
     The reference is the live model's loss on the held-out rows that it was judged on, or its
     predecessor's where that was lower: a model promoted in the middle of a change was judged on rows that
     nobody fitted yet, and must not make its own error the new normal. Only windows that the live model
-    itself served count. ``drop = 0.2`` asks for a loss 20 % higher.
+    itself served count, and without a new one nothing is decided. ``drop = 0.2`` asks for a loss 20 % higher.
     """
 
     def __init__(self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100) -> None:
@@ -46,7 +46,10 @@ class Performance:
             f"{live.metric} {number(now)} over the last {count(len(scores), 'scored window')}, reference "
             f"{number(reference)}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
         )
-        return Rule("performance", rise >= self.drop, text, rise, self.drop)
+        known = history.fresh is not None and not {s.window for s in scores} & {*history.fresh}
+        if known:
+            text = f"nothing new to decide on since the score of {scores[-1].window}: {text}"
+        return Rule("performance", rise >= self.drop and not known, text, rise, self.drop)
 
 
 def _rise(now: float, before: float) -> float:

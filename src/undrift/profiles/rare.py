@@ -62,7 +62,9 @@ def rarest(ref: AnyProfile, cur: AnyProfile) -> Region:
     edges = ref.grid.edges
     below = float(edges[first - 1]) if 0 < first <= len(edges) else None
     above = float(np.nextafter(edges[last], -np.inf)) if last < len(edges) else None
-    return Region(_base(int(counts.sum()), own), float(cur.ordered[_tails(ref)].sum()), cur.rows, below, above)
+    return Region(
+        _base(int(counts.sum()), own), float(cur.ordered[_tails(ref)].sum()), cur.rows, below, above
+    )
 
 
 def missing(ref: AnyProfile, cur: AnyProfile) -> Region:
