@@ -51,6 +51,10 @@ def compare(
         float | None,
         typer.Option(help="How often a quiet window may alarm, over all features; by default 0.01."),
     ] = None,
+    novelty: Annotated[
+        float | None,
+        typer.Option(help="The share of rows where A has next to none that is drift by itself; 0: never."),
+    ] = None,
     time: Time = None,
     season: Annotated[
         str | None,
@@ -81,6 +85,7 @@ def compare(
         "metric": metric,
         "threshold": threshold,
         "alarm_rate": alarm_rate,
+        "novelty": novelty,
         "season": season,
         "calibration": calibration,
     }
