@@ -23,7 +23,8 @@ from undrift.profiles import codec
 from undrift.profiles import sample as samples
 from undrift.profiles.buckets import faster_than_sorting
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.grid import MONITORED, SHORT, Grid, following
+from undrift.profiles.cutting import following
+from undrift.profiles.grid import MONITORED, SHORT, Grid
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile, of_schema, profile
 from undrift.schema import infer

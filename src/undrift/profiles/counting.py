@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from undrift import schema
 from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.cutting import HALF
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.history import Block, History
 from undrift.profiles.numeric import NumericProfile
@@ -130,7 +131,8 @@ class Plan:
         """The profile of a column like the reference's; None where its type does not allow that."""
         like = self.features[name]
         try:
-            return counted(schema.as_kind(values, like.kind, told=name in self.told), like)
+            found = schema.as_kind(values, like.kind, told=name in self.told)
+            return counted(found, like, half=is_half(values.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return None
 
@@ -159,11 +161,23 @@ def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[in
         yield int(codes[start]), batch.slice(int(start), int(end - start))
 
 
-def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile) -> AnyProfile:
-    """The profile of values of the right kind, over the grid or vocabulary of another one."""
+def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile, *, half: bool = False) -> AnyProfile:
+    """The profile of values of the right kind, over the grid or vocabulary of another one.
+
+    Values that were stored in ``half`` precision are taken for the reference's values of which they are
+    roundings.
+    """
     if isinstance(like, CategoricalProfile):
         return CategoricalProfile.of(values, like.kind, like)
-    return NumericProfile.of(numbers(values), values.null_count, like.grid)
+    found = numbers(values)
+    return NumericProfile.of(
+        like.grid.snapped(found, HALF) if half else found, values.null_count, like.grid
+    )
+
+
+def is_half(type_: pa.DataType) -> bool:
+    """Whether numbers have three digits only."""
+    return bool(pa.types.is_float16(type_.value_type if pa.types.is_dictionary(type_) else type_))
 
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.profiles.bins import fine
+from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import SQUARABLE, NumericProfile
 
 FAR = 1e6
 """Standard deviations beyond which places are not told apart: there lie farther values and infinities."""
+
+COARSE = 0.03
+"""Width of a cell in standard deviations from which on known extremes in it are told from its other rows."""
 
 Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -40,9 +44,13 @@ def cells(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Co
         return np.zeros(2), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     first, last = float(edges[0]), min(float(edges[-1]), sys.float_info.max)
     below, above = _below(first, ref, cur), _above(last, ref, cur)
-    ends = np.concatenate([[-np.inf, -np.inf], below, _closed(edges), above, [np.inf, np.inf]])
-    placed = _placed(ends, ref.minimum, deviation(ref))
-    return placed, _counts(ref, below, above), _counts(cur, below, above)
+    ends = np.concatenate([[-np.inf, -np.inf], below, _closed(ref.grid), above, [np.inf, np.inf]])
+    apart = _adjoining(ref.grid)
+    a, b = _counts(ref, below, above, apart), _counts(cur, below, above, apart)
+    least = COARSE * deviation(ref)
+    ends, a, b = _with_extremes(ends, a, b, ref, least)
+    ends, b, a = _with_extremes(ends, b, a, cur, least)
+    return _placed(ends, ref.minimum, deviation(ref)), a, b
 
 
 def quantiles(ends: Numbers, counts: Counts, levels: Numbers) -> Numbers:
@@ -88,6 +96,32 @@ def shift(ref: NumericProfile, cur: NumericProfile) -> float:
     return float(middles @ (b[1:-1] / cur.finite - a[1:-1] / ref.finite)) if len(middles) else 0.0
 
 
+def _with_extremes(
+    ends: Numbers, mine: Counts, theirs: Counts, profile: NumericProfile, least: float
+) -> tuple[Numbers, Counts, Counts]:
+    """The cells with one row of mine at its smallest and one at its largest value, both of which are known.
+
+    That is done only where their cells are wider than ``least``.
+    """
+    for value, top in ((profile.minimum, False), (profile.maximum, True)):
+        if value is None:
+            continue
+        cell = int(np.searchsorted(ends, value, side="left" if top else "right")) - 1
+        if not 0 <= cell < len(mine) or not mine[cell] or ends[cell + 1] - ends[cell] <= least:
+            continue
+        part = (value - ends[cell]) / (ends[cell + 1] - ends[cell])
+        under = round(part * int(theirs[cell]))
+        others = int(mine[cell]) - 1
+        ends = np.insert(ends, cell + 1, [value, value])
+        mine = _replaced(mine, cell, [others, 1, 0] if top else [0, 1, others])
+        theirs = _replaced(theirs, cell, [under, 0, int(theirs[cell]) - under])
+    return ends, mine, theirs
+
+
+def _replaced(counts: Counts, cell: int, parts: list[int]) -> Counts:
+    return np.concatenate([counts[:cell], np.array(parts, dtype=np.int64), counts[cell + 1 :]])
+
+
 def _below(first: float, *profiles: NumericProfile) -> Numbers:
     """The ends of the cells below the first edge: one, at that edge, where no profile has a value there."""
     known = [(p.minimum, p.maximum) for p in profiles if p.counts[0]]
@@ -108,12 +142,23 @@ def _above(last: float, *profiles: NumericProfile) -> Numbers:
     return np.concatenate([[low], np.clip(profiles[0].grid.tails[1], low, high), [high]])
 
 
-def _closed(edges: Numbers) -> Numbers:
-    """The edges, with the upper end of every cell of a single value drawn down to that value."""
-    with np.errstate(over="ignore"):
-        single = edges[1:] == np.nextafter(edges[:-1], np.inf)
-    upper = np.where(single, edges[:-1], np.minimum(edges[1:], sys.float_info.max))
-    return np.append(edges[:1], upper)
+def _closed(grid: Grid) -> Numbers:
+    """The edges, with both ends of every cell of a single value drawn to that value.
+
+    Where two such cells adjoin, their common edge becomes two, at the one value and at the other.
+    """
+    ends = np.minimum(grid.edges, sys.float_info.max)
+    own = grid.own
+    ends[own] = grid.points
+    ends[own - 1] = grid.points
+    apart = _adjoining(grid)
+    return np.insert(ends, apart, grid.points[np.isin(own, apart)])
+
+
+def _adjoining(grid: Grid) -> NDArray[np.intp]:
+    """The cells of single values that are followed by another such cell: none lies between the two."""
+    own = grid.own
+    return own[:-1][np.diff(own) == 1]
 
 
 def _placed(values: Numbers, origin: float, unit: float) -> Numbers:
@@ -124,12 +169,12 @@ def _placed(values: Numbers, origin: float, unit: float) -> Numbers:
         return np.clip(away / half, -FAR, FAR)
 
 
-def _counts(profile: NumericProfile, below: Numbers, above: Numbers) -> Counts:
+def _counts(profile: NumericProfile, below: Numbers, above: Numbers, apart: NDArray[np.intp]) -> Counts:
     """Counts of the cells: the infinities outermost, and none where there is known to be nothing."""
     counts = profile.counts
     under = _parted(int(counts[0]), profile.below, below)
     over = _parted(int(counts[-1]), profile.above, above)
-    inner = [under, [0], counts[1:-1], [0], over]
+    inner = [under, [0], np.insert(counts[1:-1], apart, 0), [0], over]
     return np.concatenate([[profile.negative_infinite, 0], *inner, [0, profile.positive_infinite]])
 
 
