@@ -9,7 +9,7 @@ import numpy as np
 from undrift.metrics import metric
 from undrift.profiles.bins import effective, fine, gaps
 from undrift.profiles.numeric import NumericProfile
-from undrift.profiles.places import cells
+from undrift.profiles.places import cells, pinned
 
 
 def _noise(ref: NumericProfile, cur: NumericProfile) -> float:
@@ -40,7 +40,7 @@ def energy(ref: NumericProfile, cur: NumericProfile) -> float:
     >>> energy(low, NumericProfile.of(np.array([4.5, 4.5]), null=0, grid=low.grid))
     2.0
     """
-    ends, a, b = cells(ref, cur)
+    ends, a, b = pinned(ref, cur)
     gap = gaps(a, b)
     left, right = gap[:-1], gap[1:]
     return math.sqrt(2 * float(np.diff(ends) @ (left * left + left * right + right * right)) / 3)

@@ -10,7 +10,7 @@ from undrift.metrics import metric
 from undrift.metrics._noise import HALF_NORMAL
 from undrift.profiles.bins import effective, fine, gaps
 from undrift.profiles.numeric import NumericProfile
-from undrift.profiles.places import cells
+from undrift.profiles.places import cells, pinned
 
 
 def _noise(ref: NumericProfile, cur: NumericProfile) -> float:
@@ -41,7 +41,7 @@ def wasserstein(ref: NumericProfile, cur: NumericProfile) -> float:
     >>> wasserstein(low, NumericProfile.of(np.array([7.0, 7.0]), null=0, grid=low.grid))
     5.0
     """
-    ends, a, b = cells(ref, cur)
+    ends, a, b = pinned(ref, cur)
     gap = np.abs(found := gaps(a, b))
     left, right = gap[:-1], gap[1:]
     both = left + right

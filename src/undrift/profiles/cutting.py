@@ -132,14 +132,15 @@ def _around(values: Numbers, chosen: Places, rounding: float) -> tuple[Numbers, 
     before = np.where(chosen > 0, values[chosen - 1], -np.inf)
     after = np.where(chosen < len(values) - 1, values[(chosen + 1) % len(values)], np.inf)
     nearest = np.minimum(found / 2 - before / 2, after / 2 - found / 2)
-    slack = np.maximum(rounding * np.abs(found), np.where(np.isinf(nearest), 0.0, NOISE * nearest))
-    slack = np.minimum(slack, nearest)
-    if np.array_equal(found, np.floor(found)):
-        slack = np.minimum(slack, WHOLE)
+    whole = np.array_equal(found, np.floor(found))
+    slack = (SINGLE if whole else rounding) * np.abs(found)
+    slack = np.maximum(slack, np.where(np.isinf(nearest), 0.0, NOISE * nearest))
+    slack = np.minimum(np.minimum(slack, nearest), WHOLE if whole else np.inf)
     with np.errstate(over="ignore", invalid="ignore"):
         lower = np.maximum(found - slack, np.where(chosen > 0, between(before, found), -sys.float_info.max))
         upper = np.where(chosen < len(values) - 1, between(found, after), np.inf)
-    return lower, np.maximum(np.minimum(found + slack, upper), following(found))
+        upper = np.minimum(found + slack, upper)
+    return lower, np.maximum(upper, following(found))
 
 
 def _parting(edges: Numbers, points: Numbers, shares: Numbers, ordered: Numbers) -> Numbers:
@@ -158,7 +159,8 @@ def _parting(edges: Numbers, points: Numbers, shares: Numbers, ordered: Numbers)
         _steps((edges[i] - centre) / unit, (edges[i + 1] - centre) / unit, first[i], first[i + 2])
         for i in np.flatnonzero(wide)
     ]
-    new = _short(centre + unit * np.concatenate([np.empty(0), *found]))
+    new = centre + unit * np.concatenate([np.empty(0), *found])
+    new = np.where(np.abs(_short(new) - new) <= NEAR / 8 * unit, _short(new), new)
     inside = np.searchsorted(edges, new, side="right") - 1
     kept = (inside >= 0) & (inside < len(edges) - 1)
     return new[kept][wide[inside[kept]]]

@@ -75,7 +75,7 @@ class Grid:
         [0, 0, 0, 2, 1]
         """
         if len(values) == 0:
-            return cls(np.empty(0), 0.0)
+            return cls(np.empty(0), 0.0, np.empty(0))
         ordered = np.sort(values)
         ordered[ordered == 0] = 0.0  # one zero: the two have one place on the line
         centre = float(ordered[places(len(ordered), np.array([0.5]))[0]])

@@ -14,8 +14,8 @@ from undrift.profiles.numeric import SQUARABLE, NumericProfile
 FAR = 1e6
 """Standard deviations beyond which places are not told apart: there lie farther values and infinities."""
 
-COARSE = 0.03
-"""Width of a cell in standard deviations from which on known extremes in it are told from its other rows."""
+WIDE = 0.03
+"""Width of a cell in standard deviations from which on a known extreme in it is told from its other rows."""
 
 Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -46,11 +46,30 @@ def cells(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Co
     below, above = _below(first, ref, cur), _above(last, ref, cur)
     ends = np.concatenate([[-np.inf, -np.inf], below, _closed(ref.grid), above, [np.inf, np.inf]])
     apart = _adjoining(ref.grid)
-    a, b = _counts(ref, below, above, apart), _counts(cur, below, above, apart)
-    least = COARSE * deviation(ref)
-    ends, a, b = _with_extremes(ends, a, b, ref, least)
-    ends, b, a = _with_extremes(ends, b, a, cur, least)
-    return _placed(ends, ref.minimum, deviation(ref)), a, b
+    placed = _placed(ends, ref.minimum, deviation(ref))
+    return placed, _counts(ref, below, above, apart), _counts(cur, below, above, apart)
+
+
+def pinned(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Counts]:
+    """The same cells, with one row of each profile at its smallest and one at its largest value.
+
+    Both are known exactly, and one row may lie so far away that its place decides a distance.
+    """
+    ends, a, b = cells(ref, cur)
+    if ref.minimum is None:
+        return ends, a, b
+    before, now = _extremes(ref, ref), _extremes(cur, ref)
+    at = {_cell(ends, *end) for end in (*_found(before), *_found(now))}
+    for cell in sorted(at, reverse=True):
+        low, high = ends[cell : cell + 2]
+        if high - low <= WIDE:
+            continue
+        pins = np.unique([place for place, _ in (*_found(before), *_found(now)) if low <= place <= high])
+        inner = np.concatenate([[low], np.repeat(pins, 2), [high]])
+        a = _replaced(a, cell, _within(int(a[cell]), inner, pins, before))
+        b = _replaced(b, cell, _within(int(b[cell]), inner, pins, now))
+        ends = np.concatenate([ends[:cell], inner, ends[cell + 2 :]])
+    return ends, a, b
 
 
 def quantiles(ends: Numbers, counts: Counts, levels: Numbers) -> Numbers:
@@ -96,30 +115,44 @@ def shift(ref: NumericProfile, cur: NumericProfile) -> float:
     return float(middles @ (b[1:-1] / cur.finite - a[1:-1] / ref.finite)) if len(middles) else 0.0
 
 
-def _with_extremes(
-    ends: Numbers, mine: Counts, theirs: Counts, profile: NumericProfile, least: float
-) -> tuple[Numbers, Counts, Counts]:
-    """The cells with one row of mine at its smallest and one at its largest value, both of which are known.
-
-    That is done only where their cells are wider than ``least``.
-    """
-    for value, top in ((profile.minimum, False), (profile.maximum, True)):
-        if value is None:
-            continue
-        cell = int(np.searchsorted(ends, value, side="left" if top else "right")) - 1
-        if not 0 <= cell < len(mine) or not mine[cell] or ends[cell + 1] - ends[cell] <= least:
-            continue
-        part = (value - ends[cell]) / (ends[cell + 1] - ends[cell])
-        under = round(part * int(theirs[cell]))
-        others = int(mine[cell]) - 1
-        ends = np.insert(ends, cell + 1, [value, value])
-        mine = _replaced(mine, cell, [others, 1, 0] if top else [0, 1, others])
-        theirs = _replaced(theirs, cell, [under, 0, int(theirs[cell]) - under])
-    return ends, mine, theirs
+def _extremes(profile: NumericProfile, ref: NumericProfile) -> tuple[float, float]:
+    """The places of a profile's smallest and largest value; infinities the other way round if it has none."""
+    if profile.minimum is None or profile.maximum is None or ref.minimum is None:
+        return np.inf, -np.inf
+    low, high = _placed(np.array([profile.minimum, profile.maximum]), ref.minimum, deviation(ref)).tolist()
+    return low, high
 
 
-def _replaced(counts: Counts, cell: int, parts: list[int]) -> Counts:
-    return np.concatenate([counts[:cell], np.array(parts, dtype=np.int64), counts[cell + 1 :]])
+def _found(extremes: tuple[float, float]) -> list[tuple[float, bool]]:
+    """The two places, and whether each is the top; none where there are none."""
+    return [(extremes[0], False), (extremes[1], True)] if extremes[0] <= extremes[1] else []
+
+
+def _cell(ends: Numbers, place: float, top: bool) -> int:
+    """The cell that a smallest or a largest value lies in."""
+    found = int(np.searchsorted(ends, place, side="left" if top else "right")) - 1
+    return min(max(found, 0), len(ends) - 2)
+
+
+def _within(rows: int, inner: Numbers, pins: Numbers, extremes: tuple[float, float]) -> Counts:
+    """Rows of a cell: one at each of the profile's extremes that lie in it, the others even between them."""
+    found = np.zeros(len(inner) - 1, dtype=np.int64)
+    for place in dict.fromkeys(extremes):
+        pin = np.flatnonzero(pins == place)
+        if len(pin) and found.sum() < rows:
+            found[2 * pin[0] + 1] = 1
+    low, high = np.clip(extremes, inner[0], inner[-1])
+    upto = np.clip(inner, low, high) - low
+    if left := rows - int(found.sum()):
+        if upto[-1] > 0:
+            found += np.diff(np.rint(left * upto / upto[-1]).astype(np.int64))
+        else:
+            found[min(_cell(inner, low, True) + 1, len(found) - 1)] += left
+    return found
+
+
+def _replaced(counts: Counts, cell: int, parts: Counts) -> Counts:
+    return np.concatenate([counts[:cell], parts, counts[cell + 1 :]])
 
 
 def _below(first: float, *profiles: NumericProfile) -> Numbers:

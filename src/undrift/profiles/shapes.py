@@ -60,7 +60,8 @@ def steps(reference: NumericProfile, window: NumericProfile) -> Steps | None:
         if len(cuts) < 2 or not (before.sum() and now.sum()):
             return None
         drawn = _steps(reference, window, before, now, cuts)
-        return drawn if np.isfinite([*drawn.edges, drawn.edges[-1] - drawn.edges[0]]).all() else None
+        finite = np.isfinite([*drawn.edges, drawn.edges[-1] - drawn.edges[0]]).all()
+        return drawn if finite and np.any(drawn.reference + drawn.window) else None
 
 
 def _steps(
@@ -161,7 +162,7 @@ def _most(*profiles: NumericProfile) -> float:
 def _trimmed(drawn: Steps) -> Steps:
     """The histogram without empty steps at its ends."""
     held = np.flatnonzero(drawn.reference + drawn.window)
-    first, last = int(held[0]), int(held[-1]) + 1
+    first, last = (int(held[0]), int(held[-1]) + 1) if len(held) else (0, len(drawn.reference))
     return Steps(
         drawn.edges[first : last + 1], drawn.reference[first:last], drawn.window[first:last], drawn.width
     )
