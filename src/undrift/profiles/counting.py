@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from undrift import schema
 from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.cutting import HALF
+from undrift.profiles.cutting import HALF, SINGLE
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.history import Block, History
 from undrift.profiles.numeric import NumericProfile
@@ -132,7 +132,7 @@ class Plan:
         like = self.features[name]
         try:
             found = schema.as_kind(values, like.kind, told=name in self.told)
-            return counted(found, like, half=is_half(values.type))
+            return counted(found, like, stored(values.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return None
 
@@ -161,23 +161,23 @@ def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[in
         yield int(codes[start]), batch.slice(int(start), int(end - start))
 
 
-def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile, *, half: bool = False) -> AnyProfile:
+def counted(
+    values: pa.Array | pa.ChunkedArray, like: AnyProfile, rounding: float = 0.0
+) -> AnyProfile:
     """The profile of values of the right kind, over the grid or vocabulary of another one.
 
-    Values that were stored in ``half`` precision are taken for the reference's values of which they are
-    roundings.
+    Values are taken for those of the reference of which they are roundings by the type that held them.
     """
     if isinstance(like, CategoricalProfile):
         return CategoricalProfile.of(values, like.kind, like)
-    found = numbers(values)
-    return NumericProfile.of(
-        like.grid.snapped(found, HALF) if half else found, values.null_count, like.grid
-    )
+    found = like.grid.snapped(numbers(values), rounding) if rounding else numbers(values)
+    return NumericProfile.of(found, values.null_count, like.grid)
 
 
-def is_half(type_: pa.DataType) -> bool:
-    """Whether numbers have three digits only."""
-    return bool(pa.types.is_float16(type_.value_type if pa.types.is_dictionary(type_) else type_))
+def stored(type_: pa.DataType) -> float:
+    """The rounding of a type of numbers, relative to a number: 0 for all but float32 and float16."""
+    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return HALF if pa.types.is_float16(plain) else SINGLE if pa.types.is_float32(plain) else 0.0
 
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:

@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 SINGLE = 2.0**-22
-"""Rounding, relative to a value, that its own cell covers: two roundings to float32."""
+"""Rounding to float32, relative to a value, and twice over: every own cell is as wide."""
 
 HALF = 2.0**-9
-"""The same for float16."""
+"""The same for float16: own cells are as wide where values were stored so."""
 
 WHOLE = 0.25
-"""Most that the own cells of whole numbers cover: they are counted, not measured."""
+"""Most that the own cells of whole numbers cover, unless their type had to round them: they are counted,
+not measured."""
+
+EXACT = 4.0
+"""A type stores whole numbers exactly while its rounding of them is less: float32 up to 2^24."""
 
 NOISE = 2.0**-46
 """The least that an own cell covers, beside the gap to its neighbour: where sums cancel, .1 + .2 - .3."""
@@ -37,7 +41,7 @@ GROWTH = 0.25
 """How wide a cell may be beside its distance from where the reference's rows are."""
 
 NEAR = 5e-4
-"""Sd at which the first cell ends beside a value that holds all rows, or beside narrower cells; over the
+"""Sd at which the first cell ends beside a value that holds all rows, or beside narrow cells; over the
 value's share where it holds fewer, so that all of them add as much to the energy distance."""
 
 JUMP = 4.0
@@ -58,8 +62,10 @@ class Cut(NamedTuple):
     separate: bool
 
 
-def cut(ordered: Numbers, bins: int, monitored: Numbers, rounding: float = SINGLE) -> Cut:
+def cut(ordered: Numbers, bins: int, monitored: Numbers, stored: float = 0.0) -> Cut:
     """The edges for sorted values: at quantiles, around repeated values, and in what is wide between them.
+
+    ``stored`` is the rounding of the type that held the values.
 
     >>> cut(np.array([1.0, 2.0, 2.0]), 256, np.array([0.5])).points.tolist()
     [1.0, 2.0]
@@ -75,7 +81,7 @@ def cut(ordered: Numbers, bins: int, monitored: Numbers, rounding: float = SINGL
         watched = np.searchsorted(starts, places(len(ordered), monitored), side="right") - 1
         inner = np.setdiff1d(np.concatenate([at, watched]), [*own, 0, len(values) - 1])
     around = np.unique(np.concatenate([[0], own, [len(values) - 1]]))
-    lower, upper = _around(values, around, rounding)
+    lower, upper = _around(values, around, stored)
     kept = np.isin(around, own)
     middles = between(ordered[starts[inner] - 1], values[inner])
     edges = np.unique(np.concatenate([lower[kept], upper[kept], middles, lower[:1], upper[-1:]]))
@@ -126,16 +132,17 @@ def _starts(ordered: Numbers) -> Places:
     return np.delete(starts, near[fits & (_short(low) == _short(high))])
 
 
-def _around(values: Numbers, chosen: Places, rounding: float) -> tuple[Numbers, Numbers]:
+def _around(values: Numbers, chosen: Places, stored: float) -> tuple[Numbers, Numbers]:
     """The ends of the own cells of chosen values: rounding away, but not beyond half the nearest gap."""
     found = values[chosen]
     before = np.where(chosen > 0, values[chosen - 1], -np.inf)
     after = np.where(chosen < len(values) - 1, values[(chosen + 1) % len(values)], np.inf)
     nearest = np.minimum(found / 2 - before / 2, after / 2 - found / 2)
-    whole = np.array_equal(found, np.floor(found))
-    slack = (SINGLE if whole else rounding) * np.abs(found)
-    slack = np.maximum(slack, np.where(np.isinf(nearest), 0.0, NOISE * nearest))
-    slack = np.minimum(np.minimum(slack, nearest), WHOLE if whole else np.inf)
+    size = np.abs(found)
+    slack = max(SINGLE, stored) * size
+    if np.array_equal(found, np.floor(found)):
+        slack = np.where(stored * size < EXACT, np.minimum(SINGLE * size, WHOLE), slack)
+    slack = np.minimum(np.maximum(slack, np.where(np.isinf(nearest), 0.0, NOISE * nearest)), nearest)
     with np.errstate(over="ignore", invalid="ignore"):
         lower = np.maximum(found - slack, np.where(chosen > 0, between(before, found), -sys.float_info.max))
         upper = np.where(chosen < len(values) - 1, between(found, after), np.inf)
@@ -152,7 +159,7 @@ def _parting(edges: Numbers, points: Numbers, shares: Numbers, ordered: Numbers)
     widths = np.diff(edges) / unit
     first = np.maximum(np.concatenate([[np.inf], widths, [np.inf]]), NEAR)
     own = np.searchsorted(edges, points, side="right")
-    first[own] = NEAR / shares
+    first[own] = np.minimum(NEAR / shares, np.minimum(first[own - 1], first[own + 1]))
     wide = widths > JUMP * np.minimum(STEP, np.minimum(first[:-2], first[2:]))
     wide[own - 1] = False
     found = [

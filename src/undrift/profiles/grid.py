@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.profiles.buckets import Buckets, faster_than_sorting
-from undrift.profiles.cutting import SINGLE, cut, places, points_of
+from undrift.profiles.cutting import EXACT, SINGLE, cut, places, points_of
 
 BINS = 256
 """Quantile bins of the fine grid; the coarser bins of PSI and others are merged from them."""
@@ -65,11 +65,12 @@ class Grid:
             object.__setattr__(self, "separate", len(self.edges) > 0 and 2 * len(points) == len(self.edges))
 
     @classmethod
-    def of(cls, values: Numbers, bins: int = BINS, rounding: float = SINGLE) -> Grid:
+    def of(cls, values: Numbers, bins: int = BINS, stored: float = 0.0) -> Grid:
         """Cut a grid at the quantiles of finite values, those of the monitor among them.
 
-        A value that fills whole quantiles gets a cell of its own, as wide as ``rounding``, so ties are
-        counted exactly; with at most ``bins`` different values every value has its own cell.
+        A value that fills whole quantiles gets a cell of its own, as wide as rounding, so ties are
+        counted exactly; with at most ``bins`` different values every value has its own cell. ``stored`` is
+        the rounding of the type that held the values, relative to them.
 
         >>> Grid.of(np.array([1.0, 1.5, 1.5]), 2).count(np.array([1.5, np.float32(1.5), 9.0])).tolist()
         [0, 0, 0, 2, 1]
@@ -79,7 +80,7 @@ class Grid:
         ordered = np.sort(values)
         ordered[ordered == 0] = 0.0  # one zero: the two have one place on the line
         centre = float(ordered[places(len(ordered), np.array([0.5]))[0]])
-        found = cut(ordered, bins, MONITORED, rounding)
+        found = cut(ordered, bins, MONITORED, stored)
         return cls(found.edges, centre, found.points, found.separate)
 
     def count(self, values: Numbers) -> Counts:
@@ -99,18 +100,20 @@ class Grid:
         at = np.flatnonzero(self.own == np.searchsorted(self.edges, value, side="right"))
         return float(self.points[at[0]]) if len(at) else None
 
-    def snapped(self, values: Numbers, rounding: float) -> Numbers:
-        """The values; those that are a point but for so much rounding become that point.
+    def snapped(self, values: Numbers, stored: float) -> Numbers:
+        """The values; those that are a point but for the rounding of their type become that point.
 
         >>> Grid.of(np.array([0.1, 0.2])).snapped(np.array([0.1001, 0.15]), 2**-9).tolist()
         [0.1, 0.15]
         """
-        if not len(self.points):
-            return values
-        right = np.clip(np.searchsorted(self.points, values), 1, max(len(self.points) - 1, 1))
-        low, high = self.points[right - 1], self.points[np.minimum(right, len(self.points) - 1)]
-        nearest = np.where(values / 2 - low / 2 <= high / 2 - values / 2, low, high)
-        return np.where(np.abs(values / 2 - nearest / 2) <= rounding / 2 * np.abs(values), nearest, values)
+        if stored <= SINGLE and not np.any(stored * np.abs(self.points) >= EXACT):
+            return values  # own cells are wide enough
+        points = np.concatenate([[-np.inf], self.points, [np.inf]])
+        right = np.clip(np.searchsorted(points, values), 1, len(points) - 1)
+        low, high = points[right - 1], points[right]
+        with np.errstate(invalid="ignore"):  # infinities and NaN are not near anything
+            nearest = np.where(values - low <= high - values, low, high)
+            return np.where(np.abs(values - nearest) <= stored * np.abs(values), nearest, values)
 
     @property
     def tails(self) -> tuple[Numbers, Numbers]:

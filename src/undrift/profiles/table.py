@@ -14,8 +14,7 @@ from undrift import inputs, schema
 from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import Counted, Plan, is_half, numbers
-from undrift.profiles.cutting import HALF, SINGLE
+from undrift.profiles.counting import Counted, Plan, numbers, stored
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.grid import Grid
 from undrift.profiles.history import History
@@ -252,8 +251,7 @@ def _cut(values: pa.ChunkedArray, column: Column, told: Mapping[str, str]) -> An
     if kind != "numeric":
         return CategoricalProfile.of(found, kind).bounded().empty()
     known = numbers(found)
-    rounding = HALF if is_half(values.type) else SINGLE
-    return NumericProfile.over(Grid.of(known[np.isfinite(known)], rounding=rounding))
+    return NumericProfile.over(Grid.of(known[np.isfinite(known)], stored=stored(values.type)))
 
 
 def _segments(values: pa.ChunkedArray) -> list[str]:
