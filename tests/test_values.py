@@ -236,3 +236,63 @@ def test_law_distances_are_near_those_of_scipy(shape, shift, scale, wild, seed):
     now = NumericProfile.of(cur, 0, before.grid)
     for ours, theirs in ((wasserstein, stats.wasserstein_distance), (energy, stats.energy_distance)):
         assert ours(before, now) == pytest.approx(_exact(theirs, ref, cur), rel=0.15, abs=0.1 * ours.threshold)
+
+
+# All null, and filled now ---------------------------------------------------------------------
+
+
+NULLS = {"untyped": pa.nulls(1000), "numbers": pa.nulls(1000, pa.float64()), "text": pa.nulls(1000, pa.string())}
+FILLED = {"numbers": np.arange(1000.0) % 7, "labels": ["a", "b"] * 500, "one value": [3.0] * 1000, "flags": [True, False] * 500}
+
+
+@pytest.mark.parametrize("nulls", NULLS.values(), ids=NULLS)
+@pytest.mark.parametrize("filled", FILLED.values(), ids=FILLED)
+def test_a_column_that_was_all_null_and_is_filled_now_is_drift(nulls, filled, tmp_path):
+    steady = np.arange(1000) % 5
+    ref = pa.table({"e": nulls, "y": steady})
+    codec.write(ud.profile(ref), tmp_path / "a.profile")
+    for before in (ref, tmp_path / "a.profile"):
+        result = ud.compare(before, {"e": filled, "y": steady})
+        assert result.verdict == "drift"
+        assert result.drifted == ["e"]
+        assert result.features["e"].metrics["missing"] == 1
+        assert "nulls 100 % → 0 %" in result.features["e"].effect
+        assert "e" not in result.record.left_out
+        assert result.to_html()
+
+
+def test_a_column_that_is_all_null_in_both_is_left_out_by_name():
+    for one, other in itertools.product(NULLS.values(), repeat=2):
+        steady = np.arange(1000) % 5
+        result = ud.compare(pa.table({"e": one, "y": steady}), pa.table({"e": other, "y": steady}))
+        assert (result.verdict, result.record.left_out) == ("stable", {"e": "all null"})
+
+
+def test_a_filled_column_is_seen_in_segments_and_with_a_history():
+    times = pd.date_range("2024-01-01", periods=6000, freq="1h")
+    steady, side = np.arange(6000) % 5, np.where(np.arange(6000) % 2, "n", "s")
+    ref = pa.table({"t": times, "e": pa.nulls(6000), "y": steady, "by": side})
+    cur = {"t": times + pd.Timedelta(days=300), "e": steady * 1.5, "y": steady, "by": side}
+    result = ud.compare(ref, pd.DataFrame(cur), time="t", by="by")
+    assert result.features["e"].verdict == "drift"
+    assert {label: part.features["e"].verdict for label, part in result.segments.items()} == {
+        "n": "drift",
+        "s": "drift",
+    }
+
+
+def test_pieces_with_and_without_a_value_merge_to_the_whole():
+    steady = np.arange(1000) % 5
+    ref = ud.profile(pa.table({"e": pa.nulls(1000), "y": steady}))
+    rows = pa.table({"e": pa.array([None] * 500 + [1.5] * 500), "y": steady})
+    parts = [ud.profile(part, like=ref) for part in (rows[:500], rows[500:])]
+    whole = ud.profile(rows, like=ref).features["e"]
+    for one, other in (parts, parts[::-1]):
+        found = one.merge(other).features["e"]
+        assert (found.rows, found.missing, found.mean) == (whole.rows, 500, 1.5)
+
+
+def test_a_constant_that_varies_now_is_drift():
+    steady = np.arange(1000) % 5
+    for before, now in (([1.0] * 1000, np.arange(1000.0)), (["a"] * 1000, ["a", "b"] * 500)):
+        assert ud.compare({"e": before, "y": steady}, {"e": now, "y": steady}).drifted == ["e"]

@@ -237,7 +237,7 @@ def _feature(
     found = worst(f.verdict for f in findings)
     if findings[0].verdict == "insufficient" and found != "drift":
         found = "insufficient"
-    importance = None if relevance is None else relevance.get(name, 0.0)
+    importance = None if relevance is None or _untried(ref) else relevance.get(name, 0.0)
     if found == "drift" and importance is not None and importance <= 0 and any(relevance.values()):  # type: ignore[union-attr]
         found = "watch"
     beside = limits.values(ref.kind, ref, cur, [f.metric for f in findings])
@@ -245,6 +245,11 @@ def _feature(
     return FeatureComparison(
         name, ref.kind, found, effect(ref, cur), findings, beside, relevance=importance, **told
     )
+
+
+def _untried(ref: AnyProfile) -> bool:
+    """Whether nothing is known of a feature's importance: it was all null or constant in training."""
+    return ref.missing == ref.rows or constant(ref) is not None
 
 
 def _told(belief: Belief, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Watch:
         current = profile(table, like=reference)
         own = {self.schema.target, self.schema.prediction, *(c.name for c in self.schema.columns)}
         current = replace(current, new=tuple(n for n in current.new if n not in own))
+        reference = reference.awakened(current)
         found = judge(reference, current, self.limits, relevance=_relevance(live))
         return Result(found, reference, current)
 

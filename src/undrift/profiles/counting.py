@@ -41,6 +41,12 @@ class Counted:
     segments: dict[str, Counted] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
 
+    def without(self, names: Container[str]) -> Counted:
+        """The same without some features."""
+        features = {name: feature for name, feature in self.features.items() if name not in names}
+        segments = {label: part.without(names) for label, part in self.segments.items()}
+        return replace(self, features=features, segments=segments)
+
     def merge(self, other: Counted) -> Counted:
         """Both together; a column that one of them could not count is of another type in both."""
         retyped = self.retyped | other.retyped
@@ -103,10 +109,11 @@ class Plan:
         past = self.history
         if past is None:
             return found
+        known = {name: feature for name, feature in found.features.items() if name in past.cells}
         block = Block(
             place,
-            {name: past.coarse(name, feature) for name, feature in found.features.items()},
-            {name: past.present(name, feature) for name, feature in found.features.items()},
+            {name: past.coarse(name, feature) for name, feature in known.items()},
+            {name: past.present(name, feature) for name, feature in known.items()},
             past.joint.summed(part, self._edges) if past.joint else None,
         )
         return replace(found, blocks=(block,))
