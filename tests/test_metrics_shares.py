@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from conftest import labels, numbers
 import undrift as ud
+from conftest import labels, numbers
 from undrift import plugins
 from undrift.metrics.chi_square import chi_square
 from undrift.metrics.g_test import g_test

@@ -51,7 +51,7 @@ FORMS = {
 
 
 def _in_form(values: np.ndarray, form: str, folder: Path, name: str) -> object:
-    kind = form.split()[0]
+    kind = form.split(maxsplit=1)[0]
     if kind not in ("csv", "parquet", "jsonl"):
         return FORMS[form](values)
     at = folder / f"{name}.{kind}"
@@ -59,7 +59,9 @@ def _in_form(values: np.ndarray, form: str, folder: Path, name: str) -> object:
     return str(at)
 
 
-@pytest.mark.parametrize("values", [VALUES[n] for n in ("three", "prices", "many prices")], ids=lambda v: len(v))
+@pytest.mark.parametrize(
+    "values", [VALUES[n] for n in ("three", "prices", "many prices")], ids=lambda v: len(v)
+)
 @pytest.mark.parametrize(("one", "other"), itertools.permutations(FORMS, 2))
 def test_the_same_rows_in_another_format_are_stable(values, one, other, tmp_path):
     rows = np.random.default_rng(0).choice(values, ROWS)
@@ -80,7 +82,9 @@ def test_other_rows_in_float32_move_no_further_than_in_float64(values):
     turned = ud.compare({"a": before.astype(np.float32)}, {"a": now})
     for found in (single, turned):
         assert found.verdict == plain.verdict
-        assert found.features["a"].metrics["psi"] == pytest.approx(plain.features["a"].metrics["psi"], abs=2e-3)
+        assert found.features["a"].metrics["psi"] == pytest.approx(
+            plain.features["a"].metrics["psi"], abs=2e-3
+        )
         assert found.features["a"].p_value > 0.5 * plain.features["a"].p_value
 
 
@@ -235,14 +239,25 @@ def test_law_distances_are_near_those_of_scipy(shape, shift, scale, wild, seed):
     before = NumericProfile.of(ref, 0)
     now = NumericProfile.of(cur, 0, before.grid)
     for ours, theirs in ((wasserstein, stats.wasserstein_distance), (energy, stats.energy_distance)):
-        assert ours(before, now) == pytest.approx(_exact(theirs, ref, cur), rel=0.15, abs=0.1 * ours.threshold)
+        assert ours(before, now) == pytest.approx(
+            _exact(theirs, ref, cur), rel=0.15, abs=0.1 * ours.threshold
+        )
 
 
 # All null, and filled now ---------------------------------------------------------------------
 
 
-NULLS = {"untyped": pa.nulls(1000), "numbers": pa.nulls(1000, pa.float64()), "text": pa.nulls(1000, pa.string())}
-FILLED = {"numbers": np.arange(1000.0) % 7, "labels": ["a", "b"] * 500, "one value": [3.0] * 1000, "flags": [True, False] * 500}
+NULLS = {
+    "untyped": pa.nulls(1000),
+    "numbers": pa.nulls(1000, pa.float64()),
+    "text": pa.nulls(1000, pa.string()),
+}
+FILLED = {
+    "numbers": np.arange(1000.0) % 7,
+    "labels": ["a", "b"] * 500,
+    "one value": [3.0] * 1000,
+    "flags": [True, False] * 500,
+}
 
 
 @pytest.mark.parametrize("nulls", NULLS.values(), ids=NULLS)

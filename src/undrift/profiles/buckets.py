@@ -66,8 +66,8 @@ class Buckets:
 
         ``points`` are values with an own cell. None where buckets cannot be spread evenly, or would not help.
 
-        >>> none = np.empty(0)
-        >>> Buckets.of(np.array([0.0, 1.0]), 0.5, np.array([0.2]), none).below(np.array([-1.0, 0.5, 2.0])).tolist()
+        >>> laid = Buckets.of(np.array([0.0, 1.0]), 0.5, np.array([0.2]), np.empty(0))
+        >>> laid.below(np.array([-1.0, 0.5, 2.0])).tolist()
         [1, 2]
         """
         some = typical[:: max(len(typical) // TRIED, 1)]

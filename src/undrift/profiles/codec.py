@@ -248,10 +248,7 @@ def _feature_in(body: dict[str, Any], like: AnyProfile | None = None) -> AnyProf
     if body["kind"] != "numeric":
         others, rest = body.get("others", {}), body.get("rest", 0)
         return CategoricalProfile(body["kind"], body["counts"], body["null"], others, rest)
-    if isinstance(like, NumericProfile):
-        grid = like.grid
-    else:
-        grid = _grid_in(body)
+    grid = like.grid if isinstance(like, NumericProfile) else _grid_in(body)
     counts = np.array(body["counts"], dtype=np.int64)
     if counts.shape != (len(grid.edges) + 1,):
         raise ValueError("counts that do not fit their grid")

@@ -168,9 +168,7 @@ def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[in
         yield int(codes[start]), batch.slice(int(start), int(end - start))
 
 
-def counted(
-    values: pa.Array | pa.ChunkedArray, like: AnyProfile, rounding: float = 0.0
-) -> AnyProfile:
+def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile, rounding: float = 0.0) -> AnyProfile:
     """The profile of values of the right kind, over the grid or vocabulary of another one.
 
     Values are taken for those of the reference of which they are roundings by the type that held them.

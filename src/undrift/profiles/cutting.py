@@ -55,7 +55,7 @@ Places = NDArray[np.intp]
 
 
 class Cut(NamedTuple):
-    """Rising edges, the values that have a cell of their own, and whether all values of the reference have."""
+    """Rising edges, the values that have a cell of their own, and whether all values have one."""
 
     edges: Numbers
     points: Numbers
@@ -86,12 +86,14 @@ def cut(ordered: Numbers, bins: int, monitored: Numbers, stored: float = 0.0) ->
     middles = between(ordered[starts[inner] - 1], values[inner])
     edges = np.unique(np.concatenate([lower[kept], upper[kept], middles, lower[:1], upper[-1:]]))
     shares = np.diff(starts, append=len(ordered))[own] / len(ordered)
-    return Cut(np.unique(np.append(edges, _parting(edges, values[own], shares, ordered))), values[own], separate)
+    return Cut(
+        np.unique(np.append(edges, _parting(edges, values[own], shares, ordered))), values[own], separate
+    )
 
 
 def points_of(edges: Numbers) -> Numbers:
     """The values with a cell of their own in a grid of undrift 0.1: it ended at the next larger float."""
-    return edges[:-1][edges[1:] == following(edges[:-1])]
+    return np.asarray(edges[:-1][edges[1:] == following(edges[:-1])])
 
 
 def places(rows: int, shares: Numbers) -> Places:
@@ -170,11 +172,11 @@ def _parting(edges: Numbers, points: Numbers, shares: Numbers, ordered: Numbers)
     new = np.where(np.abs(_short(new) - new) <= NEAR / 8 * unit, _short(new), new)
     inside = np.searchsorted(edges, new, side="right") - 1
     kept = (inside >= 0) & (inside < len(edges) - 1)
-    return new[kept][wide[inside[kept]]]
+    return np.asarray(new[kept][wide[inside[kept]]])
 
 
 def _steps(low: float, high: float, first: float, last: float) -> list[float]:
-    """Where a cell is parted, in sd from the centre; cells grow from its two ends, where these are the first."""
+    """Where a cell is parted, in sd from the centre; ``first`` and ``last`` are the steps at its two ends."""
     found: list[float] = []
     at = low
     for _ in range(MOST):

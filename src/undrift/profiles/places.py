@@ -191,7 +191,7 @@ def _closed(grid: Grid) -> Numbers:
 def _adjoining(grid: Grid) -> NDArray[np.intp]:
     """The cells of single values that are followed by another such cell: none lies between the two."""
     own = grid.own
-    return own[:-1][np.diff(own) == 1]
+    return np.asarray(own[:-1][np.diff(own) == 1])
 
 
 def _placed(values: Numbers, origin: float, unit: float) -> Numbers:

@@ -311,7 +311,9 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
             _check_labels(type_)
     features = like.features | _untyped(rows, like)
     found = Plan(features, like.kinds, like.by, tuple(like.segments), like.history).count(rows)
-    found = found.without({n for n, f in found.features.items() if n in like.left_out and f.missing == f.rows})
+    found = found.without(
+        {n for n, f in found.features.items() if n in like.left_out and f.missing == f.rows}
+    )
     known = {*like.features, *like.left_out, *like.columns}
     new = tuple(sorted(name for name in rows.schema.names if name not in known))
     left_out = {n: _retyped(like.features[n].kind, rows.schema.field(n).type) for n in found.retyped}
