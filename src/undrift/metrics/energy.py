@@ -34,8 +34,8 @@ def energy(ref: NumericProfile, cur: NumericProfile) -> float:
     a cell and w its width in sd; tested against SciPy it is within a tenth of its threshold, or of
     itself. It is exact where all values have their own cells. One wild row makes the reference's sd
     large, and all distances small beside it, as by definition. Beyond a million sd, infinities included,
-    all lies at a million sd. Where the reference is constant every other value is one sd away. 0 when either side
-    has no value. Source: Székely & Rizzo (2013), J. Statist. Plann. Inference 143.
+    all lies at a million sd. Where the reference is constant every other value is one sd away. 0 when
+    either side has no value. Source: Székely & Rizzo (2013), J. Statist. Plann. Inference 143.
 
     >>> import numpy as np
     >>> low = NumericProfile.of(np.array([1.0, 3.0]), null=0)

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift.profiles.scratch import scratch
+
 SINGLE = 2.0**-22
 """Rounding to float32, relative to a value, and twice over: every own cell is as wide."""
 
@@ -122,16 +124,18 @@ def _short(values: Numbers) -> Numbers:
 
 def _starts(ordered: Numbers) -> Places:
     """Where each different value begins in sorted values, those that float32 takes for one being one."""
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    values = ordered[starts]
     with np.errstate(over="ignore"):
-        near = np.flatnonzero(np.diff(values) <= SINGLE * np.abs(values[1:])) + 1
-    if not len(near) or np.array_equal(values, np.floor(values)):
-        return starts
-    low, high, spread = values[near - 1], values[near], ordered[-1] / 2 - ordered[0] / 2
+        gaps = np.subtract(ordered[1:], ordered[:-1], out=scratch(len(ordered) - 1))
+        rounding = np.abs(ordered[1:], out=scratch(len(ordered) - 1, 1))
+        rounding *= SINGLE
+        near = np.flatnonzero((gaps > 0) & (gaps <= rounding))
+    low, high, spread = ordered[near], ordered[near + 1], ordered[-1] / 2 - ordered[0] / 2
     size = np.abs(high)
     fits = (SINGLE * size <= ALIKE * spread) & (size > NORMAL) & np.isfinite(_short(high))
-    return np.delete(starts, near[fits & (_short(low) == _short(high))])
+    alike = near[fits & (_short(low) == _short(high))]
+    if len(alike) and not np.array_equal(ordered, np.floor(ordered)):
+        gaps[alike] = 0.0
+    return np.append(0, np.flatnonzero(gaps) + 1)
 
 
 def _around(values: Numbers, chosen: Places, stored: float) -> tuple[Numbers, Numbers]:
