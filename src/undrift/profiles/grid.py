@@ -72,8 +72,9 @@ class Grid:
         counted exactly; with at most ``bins`` different values every value has its own cell. ``stored`` is
         the rounding of the type that held the values, relative to them.
 
-        >>> Grid.of(np.array([1.0, 1.5, 1.5]), 2).count(np.array([1.5, np.float32(1.5), 9.0])).tolist()
-        [0, 0, 0, 2, 1]
+        >>> grid = Grid.of(np.array([0.1, 0.2, 0.2]))
+        >>> grid.count(np.array([0.2, np.float32(0.2), 0.21]))[grid.own].tolist()
+        [0, 2]
         """
         if len(values) == 0:
             return cls(np.empty(0), 0.0, np.empty(0))
