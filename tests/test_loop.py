@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -21,6 +22,7 @@ from undrift.loop import LEASE, Loop
 from undrift.occasions import Occasion
 from undrift.plugins import build
 from undrift.records import (
+    Batch,
     Comparison,
     Decision,
     Outcome,
@@ -328,6 +330,38 @@ def test_a_feature_gone_null_or_a_label_never_seen_is_drift_not_an_error(spoil: 
     over = {f.name: f for f in report.comparison.features if f.verdict == "drift"}
     name, metric = ("z", "missing") if spoil == "null" else ("colour", "unseen")
     assert {f.metric: f.value for f in over[name].findings}[metric] == 1.0
+
+
+@pytest.mark.parametrize("form", ["float32", "float64"])
+def test_a_batch_in_another_precision_is_not_drift(form: str) -> None:
+    frame = moving_stream()
+    frame["w"] = np.random.default_rng(0).choice([0.1, 0.2, 0.3], len(frame)).astype(form)
+    loop = make_loop(frame, {"use": "never"})
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    window = recording.production[0]
+    rows = recording.rows(window).to_pandas()
+    rows["w"] = rows["w"].astype("float64" if form == "float32" else "float32")
+    report = loop.step(rows, now=window.end)
+    assert report.comparison is not None
+    found = {f.name: f for f in report.comparison.features}["w"]
+    assert found.verdict == "stable"
+    assert found.findings[0].value < 0.25, "15 if they were other values"
+
+
+def test_a_column_all_null_in_training_and_filled_now_is_drift_or_said() -> None:
+    frame = moving_stream().assign(typed=np.nan, untyped=None)
+    loop = make_loop(frame, {"use": "never"})
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    window = recording.production[0]
+    rows = recording.rows(window).to_pandas()
+    filled = rows.assign(typed=np.arange(len(rows)) % 7.0, untyped="a")
+    assert "untyped" in {f.name for f in loop.check(filled).record.features if f.verdict == "drift"}
+    report = loop.step(filled, now=window.end)
+    assert report.comparison is not None
+    assert {f.name: f.verdict for f in report.comparison.features}["typed"] == "drift"
+    assert loop.store.all(Batch)[-1].extra == ("untyped",), "of no known type, so not kept, and said to be"
 
 
 def test_start_twice_trains_once(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def compare(
     ref = _reference(reference, columns, kinds, by, time)
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
+    ref = ref.awakened(cur)
     return Result(compared(ref, cur, chosen, constants(ref, cur), before), ref, cur)
 
 

@@ -61,7 +61,9 @@ SETTINGS: dict[str, Setting] = {
     "drift.calibration": Setting(
         None, str | None, "what chance does: history where windows are known, else asymptotic"
     ),
-    "drift.novelty": Setting(0.1, float, "share of rows on ground the model hardly knows that is drift; 0: never"),
+    "drift.novelty": Setting(
+        0.1, float, "share of rows on ground the model hardly knows that is drift; 0: never"
+    ),
     "drift.multivariate": Setting(["rank_correlation"], list, "what looks at features together"),
     "drift.season": Setting(None, str | None, '"day", "week" or "year": compare like with like'),
     "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),

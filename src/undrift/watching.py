@@ -160,6 +160,7 @@ class Watch:
             new=tuple(n for n in current.new if n not in own and not n.startswith(agreed.PREFIX)),
             columns=tuple(n for n in current.columns if not n.startswith(agreed.PREFIX)),
         )
+        reference = reference.awakened(current)
         known = self._known()
         history = self._changes(known)
         before = self._features().before(known, history.cuts)
