@@ -93,9 +93,10 @@ def test_profiles_by_order_of_two_stretches_have_no_order_together() -> None:
 
 
 def test_the_loop_takes_the_order_of_deliveries() -> None:
-    frame = moving_stream(change=99).drop(columns="at")
-    schema = infer(inputs.read(frame), target="y", id="id")
+    frame = moving_stream(change=99)
+    schema = infer(inputs.read(frame.drop(columns="at")), target="y", id="id")
     loop = make_loop(frame, schema=schema, cut=Cut.of(120))
+    frame = frame.drop(columns="at")
     loop.start(inputs.read(frame[: HISTORY * 120]))
     found = [loop.step(inputs.read(frame[i * 120 : (i + 1) * 120])) for i in range(HISTORY, HISTORY + 3)]
     assert [r.comparison.calibration for r in found if r.comparison] == ["history"] * 3

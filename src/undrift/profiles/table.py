@@ -166,8 +166,7 @@ def profile(
     told = dict(kinds or {})
     given = inputs.rows(data, frozenset(name for name, kind in told.items() if kind == "categorical"))
     names = tuple(given.schema.names)
-    by_order = time == schema.ROW_ORDER and time not in names
-    if by_order:
+    if time == schema.ROW_ORDER and time not in names:
         given, time = inputs.numbered(given, ORDER), ORDER
         columns = None if columns is None else [*columns, ORDER]
     rows = _chosen(given, columns, by, time)
@@ -185,7 +184,8 @@ def profile(
         stored=False,
     )
     frame = _frame(drawn.table, agreed, told=told, by=by)
-    frame = replace(frame, columns=names)
+    left_out = {name: reason for name, reason in frame.left_out.items() if name != ORDER}
+    frame = replace(frame, columns=names, left_out=left_out)
     if time is not None:
         frame = _with_past(frame, drawn.table, time, _span(window))
         frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
