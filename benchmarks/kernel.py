@@ -28,7 +28,7 @@ def main() -> None:
         grid, edges = Grid.of(values), Grid.of(values).edges
         timed = _in_turns(
             {
-                "buckets": partial(Buckets.of(edges, grid.centre, values).below, values),
+                "buckets": partial(Buckets.of(edges, grid.centre, values, grid.points).below, values),
                 "sort, search edges": partial(_sorted_then_searched, values, edges),
                 "search values": partial(np.searchsorted, edges, values),
             }

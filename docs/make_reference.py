@@ -38,15 +38,15 @@ A setting comes, in this order, from the command line (`--set KEY=VALUE`), from 
 
 | exit code | meaning |
 |---|---|
-| 0 | done, nothing over the limit |
+| 0 | done, no drift |
 | 1 | unexpected error |
 | 2 | usage, configuration, schema or data error |
-| 3 | drift over the limit |
+| 3 | drift, or the loss over its limit |
 | 4 | the gate rejected the challenger; the champion stays |
 | 5 | cannot decide: too few rows or labels |
 | 6 | try again later: another process is at work, or a store does not answer |
 
-`undrift run` ends with 0 for every completed step unless `--detailed-exitcode` is given.
+`undrift run`, `label` and `status` end with 0 where all is done, unless `--detailed-exitcode` is given.
 """
 
 

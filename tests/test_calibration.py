@@ -197,16 +197,19 @@ def test_a_weekly_season_is_taken_out_when_it_is_named():
 
 
 def test_relevance_spends_the_rate_where_it_matters_and_unused_features_page_nobody():
-    from undrift.judging import judge
+    from undrift.judging import Ordinary, Question, judge
     from undrift.limits import Limits
+
+    def judged(relevance=None):
+        return judge(Question(ref, cur, Limits(novelty=0), (Ordinary(ref, cur),), relevance=relevance))
 
     table = days(60, rows=200)
     ref = ud.profile(table, time="t", window="1d")
     now = days(1, rows=200, seed=3, start="2024-05-01")
     cur = ud.profile(now.assign(x=now["x"] + 3, y=now["y"] + 3), like=ref)
-    even = judge(ref, cur, Limits())
+    even = judged()
     assert {f.name: f.verdict for f in even.features} == {"x": "drift", "y": "drift", "c": "stable"}
-    used = judge(ref, cur, Limits(), relevance={"x": 1.0, "y": 0.0})
+    used = judged({"x": 1.0, "y": 0.0})
     assert {f.name: f.verdict for f in used.features} == {"x": "drift", "y": "watch", "c": "stable"}
     limit = {f.name: f.p_limit for f in used.features}
     assert limit["x"] > limit["y"]

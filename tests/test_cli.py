@@ -73,13 +73,15 @@ def test_history_scores_are_csv_with_live_and_first_on_the_same_rows(
 
 def test_why_shows_every_rule_and_every_challenger(demo_weeks: Path, capsys: Capture) -> None:
     body = ask_json(capsys, "history", "-C", demo_weeks)
-    retrained = next(w for w in body["windows"] if w["outcome"])
-    key = retrained["window"]["key"]
+    key = next(w["window"]["key"] for w in body["windows"] for act in w["later"] if act["outcome"])
     found = ask_json(capsys, "why", key, "-C", demo_weeks)
-    assert [r["name"] for r in found["decision"]["rules"]] == ["performance", "cooldown", "labelled rows"]
-    assert len(found["outcome"]["trials"]) == 2
+    retrained = next(act for act in found["later"] if act["outcome"])
+    for decision in (found["decision"], retrained["decision"]):
+        assert [r["name"] for r in decision["rules"]] == ["performance", "cooldown", "labelled rows"]
+    assert len(retrained["outcome"]["trials"]) == 2
     _, out, _ = ask(capsys, "why", key, "-C", demo_weeks)
-    for trial in found["outcome"]["trials"]:
+    assert "When the labels of" in out
+    for trial in retrained["outcome"]["trials"]:
         assert f"v{trial['version']}" in out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from undrift.cli import run
 from undrift.config import load
-from undrift.records import Comparison, Decision, Outcome, Score, Service, Step, Version, encode
+from undrift.records import Batch, Comparison, Decision, Outcome, Score, Service, Step, Version, encode
 
 Capture = pytest.CaptureFixture[str]
 KINDS = (Comparison, Service, Score, Decision, Version, Outcome, Step)
@@ -91,6 +92,25 @@ def test_a_folder_that_the_demo_did_not_make_is_refused(tmp_path: Path, capsys: 
     assert run(["demo", "-C", str(tmp_path)]) == 2
     assert "did not make it" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_a_folder_named_like_the_demos_own_is_not_the_demos(tmp_path: Path, capsys: Capture) -> None:
+    for name in (".undrift-old", ".undrift-new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "precious.txt").write_text("mine")
+    assert run(["demo", "-C", str(tmp_path)]) == 2
+    assert "did not make it" in capsys.readouterr().err
+    assert {p.read_text() for p in tmp_path.rglob("*.txt")} == {"mine"}
+
+
+def test_a_demo_that_a_person_delivered_rows_to_is_not_removed(
+    demo_weeks: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    root = Path(shutil.copytree(demo_weeks, tmp_path / "undrift-demo"))
+    load(root).store().put("mine", Batch("mine", 5, 0))
+    assert run(["demo", "--windows", "2", "-C", str(root)]) == 2
+    assert "the batch mine" in capsys.readouterr().err
+    assert len([s for s in load(root).store().all(Step) if not s.on]) == 12
 
 
 def test_the_demo_runs_with_another_metric_and_another_model(tmp_path: Path, capsys: Capture) -> None:

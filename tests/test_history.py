@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import hypothesis.strategies as st
@@ -157,17 +157,6 @@ def test_text_in_iso_8601_is_time_and_rows_without_a_time_column_have_no_history
     assert profile(written, time="t", window="1d").history == ref.history
     assert profile(table.drop(columns="t"), like=ref).history is None
     assert ref.merge(profile(table.drop(columns="t"), like=ref)).history is None
-
-
-def test_the_history_of_the_newest_windows_begins_at_the_change_or_reaches_back_for_enough():
-    past = profile(days(100), time="t", window="1d").history
-    change = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=40)
-    newest = past.newest(change, timedelta(days=1), 30)
-    assert (past.start(int(newest.blocks[0])), newest.note) == (change, "")
-    late = past.newest(change + timedelta(days=50), timedelta(days=1), 30)
-    assert len(late.blocks) == 30
-    assert "to hold 30 windows" in late.note
-    assert loads(dumps(ud.TableProfile(history=late))).history.note == late.note
 
 
 def test_rank_correlations_of_blocks_are_those_of_their_rows():

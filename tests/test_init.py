@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -304,6 +311,128 @@ def test_init_over_a_workspace_is_refused(tmp_path: Path, capsys: Capture) -> No
     code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
     assert code == 2
     assert "undrift.toml is gone" in err
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file but the store's own, which is opened to be looked at."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and "store.db" not in p.name
+    }
+
+
+@pytest.mark.parametrize("loss", ["store and settings gone", "store gone", "store empty", "version gone"])
+def test_init_never_takes_a_workspace_without_its_store_for_an_unfinished_one(
+    loss: str, tmp_path: Path, capsys: Capture
+) -> None:
+    root = made(tmp_path, capsys, "--id", "id")
+    ask(capsys, "run", write(moving_stream()[960:1080], tmp_path / "next.csv"), "-C", root)
+    if loss == "version gone":
+        with closing(sqlite3.connect(root / ".undrift" / "store.db")) as store, store:
+            store.execute("delete from records where kind = 'Version'")
+    else:
+        for path in (root / ".undrift").glob("store.db*"):
+            path.unlink()
+        if loss == "store empty":
+            (root / ".undrift" / "store.db").touch()
+        if loss == "store and settings gone":
+            (root / "undrift.toml").unlink()
+    before = contents(root)
+    for verb in (["status"], ["run"], ["init", "--from", tmp_path / "history.csv", "--target", "y"]):
+        code, _, err = ask(capsys, *verb, "-C", root)
+        assert code == 2, err
+        assert "emove" not in err.replace("moved", "")
+        if loss != "store and settings gone" or verb[0] == "init":
+            assert "estore" in err
+        assert contents(root) == before, "nothing is lost"
+
+
+KILLED_WHEN = (
+    "undrift.toml", ".undrift/init.json", ".undrift/store.db", ".undrift/lake/rows", ".undrift/models"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reached", KILLED_WHEN)
+def test_an_init_that_was_killed_starts_over_and_leaves_nothing_behind(
+    reached: str, tmp_path: Path, capsys: Capture
+) -> None:
+    history = write(moving_stream().head(960), tmp_path / "history.csv")
+    root = tmp_path / "workspace"
+    words = ["init", "--from", str(history), "--target", "y", "-C", str(root)]
+    process = subprocess.Popen([sys.executable, "-m", "undrift", *words], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (root / reached).exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    code, _, err = ask(capsys, *words)
+    assert (code, "did not finish" in err) == (0, True)
+    assert sorted(p.name for p in root.iterdir()) == [".undrift", "undrift.toml"]
+    assert {p.name for p in (root / ".undrift").iterdir()} <= {
+        "store.db",
+        "store.db-wal",
+        "store.db-shm",
+        "lake",
+        "models",
+    }
+    assert state(root)[2] == 1
+    assert ask(capsys, "status", "-C", root)[0] == 0
+
+
+def test_an_init_in_the_middle_of_another_waits(tmp_path: Path, capsys: Capture) -> None:
+    from undrift.beginning import beginning
+
+    history = write(moving_stream().head(960), tmp_path / "history.csv")
+    root = tmp_path / "workspace"
+    with beginning(root, "# being made"):
+        before = contents(root)
+        code, _, err = ask(capsys, "init", "--from", history, "--target", "y", "-C", root)
+        assert code == 6, err
+        assert contents(root) == before
+
+
+@pytest.mark.parametrize("also", ["undrift.toml", ".undrift/notes.txt", ".undrift/lake/rows"])
+def test_a_killed_init_that_a_person_went_on_with_is_left_alone(
+    also: str, tmp_path: Path, capsys: Capture
+) -> None:
+    """The mark alone proves nothing: settings that were edited, or files of others, stay."""
+    from undrift.beginning import MARK
+
+    root = made(tmp_path, capsys)
+    mark = json.dumps({"toml": (root / "undrift.toml").read_text()})
+    for path in (root / ".undrift").glob("store.db*"):
+        path.unlink()
+    if also != ".undrift/lake/rows":
+        shutil.rmtree(root / ".undrift")
+        (root / ".undrift").mkdir()
+        with (root / also).open("a") as file:
+            file.write("# mine")
+    (root / MARK).write_text(mark)
+    before = contents(root)
+    code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
+    assert code == 2, err
+    assert contents(root) == before
+
+
+def test_an_init_that_fails_takes_only_what_it_made(tmp_path: Path, capsys: Capture) -> None:
+    history = write(moving_stream().head(2), tmp_path / "history.csv")
+    (tmp_path / "w" / "lake").mkdir(parents=True)
+    (tmp_path / "w" / "lake" / "mine.txt").write_text("mine")
+    before = contents(tmp_path / "w")
+    assert ask(capsys, "init", "--from", history, "--target", "y", "-C", tmp_path / "w")[0] in (2, 5)
+    assert contents(tmp_path / "w") == before
+    assert [p.name for p in (tmp_path / "w").iterdir()] == ["lake"]
+
+
+def test_a_settings_file_without_a_workspace_is_not_overwritten(tmp_path: Path, capsys: Capture) -> None:
+    history = write(moving_stream().head(960), tmp_path / "history.csv")
+    (tmp_path / "undrift.toml").write_text("# mine\n")
+    code, _, err = ask(capsys, "status", "-C", tmp_path)
+    assert (code, "Move undrift.toml elsewhere" in err) == (2, True)
+    code, _, err = ask(capsys, "init", "--from", history, "--target", "y", "-C", tmp_path)
+    assert (code, "Move it" in err) == (2, True)
+    assert (tmp_path / "undrift.toml").read_text() == "# mine\n"
 
 
 STREAMS: dict[str, list[str]] = {

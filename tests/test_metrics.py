@@ -127,7 +127,7 @@ def test_psi_of_real_samples_lies_near_the_closed_form():
 
 def test_a_constant_column_that_moves_is_seen():
     ref = numbers([3.0] * 1000)
-    for value in (np.nextafter(3.0, 4.0), np.nextafter(3.0, 2.0), 1e9):
+    for value in (3.000001, 2.999999, 1e9):
         cur = numbers([value] * 1000, ref)
         assert ks(ref, cur) == 1
         assert psi(ref, cur) > 5

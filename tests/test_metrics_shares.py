@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+import undrift as ud
 from conftest import labels, numbers
 from undrift import plugins
 from undrift.metrics.chi_square import chi_square
@@ -16,6 +17,7 @@ from undrift.metrics.hellinger import hellinger
 from undrift.metrics.jensen_shannon import jensen_shannon
 from undrift.metrics.kl import kl
 from undrift.metrics.l_infinity import l_infinity
+from undrift.metrics.log_ratio import log_ratio
 from undrift.metrics.psi import psi
 from undrift.metrics.total_variation import total_variation
 from undrift.profiles.categorical import CategoricalProfile
@@ -34,6 +36,44 @@ def normals(shift: float, bins: int = 2000, rows: float = 1e14) -> list[Categori
     """Many rows of N(0, 1) and of N(shift, 1) in fine bins."""
     edges = [-np.inf, *np.linspace(-6, 6 + shift, bins - 1), np.inf]
     return [named(np.round(rows * np.diff(stats.norm.cdf(edges, mean)))) for mean in (0.0, shift)]
+
+
+# Rare labels ----------------------------------------------------------------------------------
+
+
+def test_log_ratio_by_hand():
+    ref, cur = labels(no=9900, yes=100), labels(no=9800, yes=200)
+    assert log_ratio(ref, cur) == log_ratio(cur, ref) == pytest.approx(math.log(0.021 / 0.011))
+    assert log_ratio(labels(a=10), labels(b=10)) == pytest.approx(math.log(1001))
+
+
+def test_a_rare_label_that_doubles_is_drift_by_its_ratio_and_not_by_psi():
+    random = np.random.default_rng(0)
+    before, now = ({"c": random.random(50_000) < share} for share in (0.01, 0.02))
+    assert ud.compare(before, now).verdict == "stable"
+    result = ud.compare(before, now, also=("log_ratio",))
+    assert result.verdict == "drift"
+    assert result.features["c"].metrics["log_ratio"] == pytest.approx(math.log(0.021 / 0.011), abs=0.08)
+
+
+def test_a_quiet_label_of_fifty_rows_is_not_drift_by_its_ratio():
+    random = np.random.default_rng(6)
+    shares = [0.6, 0.3, 0.097, 0.002, 0.001]
+    for _ in range(100):
+        before, now = ({"c": random.choice(list("abcde"), 50_000, p=shares)} for _ in range(2))
+        assert ud.compare(before, now, metric="log_ratio").verdict == "stable"
+
+
+@pytest.mark.parametrize("rows", [500, 5000])
+def test_the_noise_of_the_ratio_by_simulation(rows):
+    random = np.random.default_rng(9)
+    shares = np.array([0.5, 0.3, 0.17, 0.02, 0.01])
+    values, said = [], []
+    for _ in range(400):
+        ref, cur = named(random.multinomial(20_000, shares)), named(random.multinomial(rows, shares))
+        values.append(log_ratio(ref, cur))
+        said.append(log_ratio.noise(ref, cur))
+    assert np.mean(said) == pytest.approx(np.mean(values), rel=0.15)
 
 
 # By hand --------------------------------------------------------------------------------------

@@ -238,6 +238,55 @@ def test_a_retraining_takes_enough_labelled_rows(labelled, enough):
         assert failed(policy, seen) == ([] if enough else ["labelled rows"])
 
 
+@pytest.mark.parametrize(
+    ("labelled", "to_come", "says"),
+    [
+        (0, (0, 250), "waits for 2 more labelled windows"),
+        (0, (250, 0), "waits for 1 more labelled window"),
+        (60, (30, 10, 50), "waits for 2 more labelled windows"),
+        (60, (10, 10), "waits for more than 2 labelled windows"),
+        (60, (), "100 are asked for"),
+    ],
+)
+def test_rows_that_are_held_out_are_waited_for_by_the_window(labelled, to_come, says):
+    """The n-th window to come frees the n-th of the rows that are held out now."""
+    seen = replace(history(labelled=labelled), to_come=to_come)
+    rule = Performance(minimum_rows=100).decide(seen).rules[-1]
+    assert (rule.holds, rule.value) == (False, labelled)
+    assert rule.text.endswith(says)
+    assert "waits" not in Performance().decide(replace(seen, labelled_rows=100)).rules[-1].text
+
+
+def test_without_a_new_score_performance_has_nothing_to_decide_on():
+    seen = history(scores=(9.0, 9.0))
+    known = Performance().decide(replace(seen, fresh=()))
+    assert known.action == "keep"
+    assert known.why.startswith("nothing new to decide on since the score of 0001: MAE 9 over the last 2")
+    assert Performance().decide(replace(seen, fresh=("0001",))).action == "retrain"
+    assert Performance().decide(seen).action == "retrain", "None: every score is new"
+    drift = replace(history(drifted=(9, 9)), fresh=())
+    assert Drift().decide(drift).action == "retrain", "drift is evidence by itself"
+
+
+def test_decisions_on_scores_do_not_shorten_the_cooldown():
+    """Windows are counted, not decisions: one window may be decided on several times."""
+    seen = history(drifted=(9, 9), decisions="rkk")
+    again = replace(
+        seen,
+        decisions=(
+            seen.decisions[0],
+            *(replace(seen.decisions[0], action="keep", on=f"scores-{i}") for i in range(5)),
+        ),
+    )
+    same = replace(again, window=replace(seen.window, index=0))
+    following = replace(again, window=replace(seen.window, index=1))
+    assert failed(Drift(cooldown=1), same) == ["cooldown"]
+    assert failed(Drift(cooldown=1), following) == []
+    assert failed(Drift(cooldown=2), following) == ["cooldown"]
+    assert Schedule(every=1).decide(same).action == "keep"
+    assert Schedule(every=1).decide(following).action == "retrain"
+
+
 def test_the_first_rule_that_fails_is_the_reason():
     seen = history(drifted=(9, 9), decisions="r", labelled=5)
     assert failed(Drift(), seen) == ["cooldown", "labelled rows"]

@@ -10,12 +10,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from undrift import plugins
-from undrift.errors import BusyError, UndriftError
+from undrift.errors import BusyError, SupersededError, UndriftError
 from undrift.records import Promotion, Selection, Version
 from undrift.stores.sql import Sql, holder
 from undrift.testing import contracts
@@ -54,8 +55,9 @@ def raw(folder: Path) -> sqlite3.Connection:
 def crowned(store: Sql, *numbers: int) -> None:
     token = store.acquire("loop", ME, 60)
     for number in numbers:
+        live = store.champion()
         store.put(str(number), version(number))
-        store.crown(promotion(number), token)
+        store.crown(replace(promotion(number), previous=live.number if live else None), token)
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -202,6 +204,37 @@ def _open_and_put(folders: list[Path], name: int, barrier, results) -> None:
         results.put(repr(error))
 
 
+def _crown_once(folder: Path, number: int, barrier, results) -> None:
+    """Replace version 1 by a version of one's own, at the same moment as others who mean to do the same."""
+    store = Sql(url(folder))
+    barrier.wait(30)
+    try:
+        store.crown(Promotion("promote", number, 1, "w", f"by {number}"), store.acquire("loop", "shared", 60))
+        results.put(number)
+    except SupersededError as error:
+        results.put(str(error))
+    store.close()
+
+
+def test_of_two_who_replace_the_same_champion_at_once_only_one_does(store, tmp_path):
+    """The check and the crown are one transaction: whoever comes second meant another champion."""
+    crowned(store, 1)
+    store.release("loop", ME)
+    for number in (2, 3):
+        store.put(str(number), version(number))
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(2), context.Queue()
+    workers = [context.Process(target=_crown_once, args=(tmp_path, n, barrier, results)) for n in (2, 3)]
+    for worker in workers:
+        worker.start()
+    said = [results.get(timeout=90) for _ in workers]
+    for worker in workers:
+        worker.join(30)
+    won = next(s for s in said if isinstance(s, int))
+    assert f"but v{won} is live by now" in next(s for s in said if isinstance(s, str))
+    assert [e.promotion.version for e in store.ledger()] == [1, won]
+
+
 def test_four_processes_may_open_a_fresh_database_at_once(tmp_path):
     folders = [tmp_path / str(i) for i in range(16)]
     for folder in folders:
@@ -231,7 +264,8 @@ token = store.acquire("loop", holder(), 600)
 for i in count(len(store.all(Selection)) + 1):
     store.put(str(i), Selection(i, i))
     store.put(str(i), Version(i, "w", "everything", "t", "a", "skops", 1, 0))
-    store.crown(Promotion("promote", i, None, "w", "x" * 5000), token)
+    live = store.champion()
+    store.crown(Promotion("promote", i, live and live.number, "w", "x" * 5000), token)
     print(i, flush=True)
 """
 

@@ -55,6 +55,17 @@ def test_it_explains_a_window_and_a_retraining(workspace: Path, capsys: Capture)
     assert json.loads(capsys.readouterr().out)["outcome"]["promoted"] == 7
 
 
+def test_its_ledger_holds_and_takes_what_people_decide_today(workspace: Path) -> None:
+    loop = ud.open(workspace / "undrift.toml")
+    assert not any(e.promotion.hold or e.promotion.manual for e in loop.store.ledger())
+    before = [e.hash for e in loop.store.ledger()]
+    assert (loop.rollback("feed broken").version, loop.release("mended").version) == (5, 5)
+    assert loop.promote(7, "it was good").previous == 5
+    entries = loop.store.ledger()  # raises where the chain is broken
+    assert [e.hash for e in entries[:4]] == before
+    assert [e.promotion.action for e in entries[4:]] == ["rollback", "release", "promote"]
+
+
 def test_it_goes_on_where_0_1_stopped(workspace: Path) -> None:
     loop = ud.open(workspace / "undrift.toml")
     before = {(s.window, s.version): s.value for s in loop.store.all(Score)}

@@ -57,7 +57,7 @@ class Result:
 
     @property
     def drifted(self) -> list[str]:
-        """Names of the features over the limit in all rows, worst first, with those lost or retyped."""
+        """Names of the features drifted in all rows, worst first, with those lost or retyped."""
         return list(wording.drifted(self.record))
 
     @property
@@ -163,6 +163,7 @@ def compare(
     ref = _reference(reference, columns, kinds, by, time)
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
+    ref = ref.awakened(cur)
     return Result(compared(ref, cur, chosen, constants(ref, cur), before), ref, cur)
 
 
@@ -306,5 +307,6 @@ def feature_dict(feature: FeatureComparison) -> dict[str, Any]:
         "direction": feature.direction,
         "since": feature.since,
         "relevance": feature.relevance,
+        "ground": None if feature.ground is None else encode(feature.ground),
         "findings": [encode(f) for f in feature.findings],
     }

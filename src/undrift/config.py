@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from undrift import beginning
 from undrift.errors import ConfigError, NotFoundError, suggest
 from undrift.plugins import build, checked
 from undrift.records import Schema
@@ -22,11 +23,11 @@ from undrift.records import Schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from undrift.lakes import Lake
     from undrift.loop import Loop
     from undrift.stores import Store
 
-FILE = "undrift.toml"
-EMPTY = "Remove undrift.toml, then run undrift init --from FILE --target COLUMN."
+FILE = beginning.FILE
 ENVIRONMENT = "UNDRIFT_"
 
 
@@ -58,7 +59,10 @@ SETTINGS: dict[str, Setting] = {
     "drift.also": Setting(["missing", "unseen"], list, "metrics watched beside it, at their own thresholds"),
     "drift.alarm_rate": Setting(0.01, float, "how often a quiet window may alarm, over all features"),
     "drift.calibration": Setting(
-        None, str | None, "what chance does: history where there is a time column, else asymptotic"
+        None, str | None, "what chance does: history where windows are known, else asymptotic"
+    ),
+    "drift.novelty": Setting(
+        0.1, float, "share of rows on ground the model hardly knows that is drift; 0: never"
     ),
     "drift.multivariate": Setting(["rank_correlation"], list, "what looks at features together"),
     "drift.season": Setting(None, str | None, '"day", "week" or "year": compare like with like'),
@@ -123,9 +127,14 @@ class Config:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
-                raise NotFoundError(f"{self.root} holds no model yet", EMPTY)
+                raise NotFoundError(f"{self.root} holds no model yet", beginning.absent(self.root))
             table["url"] = f"sqlite:///{quote(str(path))}"
         opened: Store = build("stores", table, "store")
+        return opened
+
+    def lake(self) -> Lake:
+        """Where rows are kept, opened."""
+        opened: Lake = build("lakes", self._rooted("lake", "uri"), "lake")
         return opened
 
     def loop(self, schema: Schema, store: Store) -> Loop:
@@ -143,7 +152,7 @@ class Config:
         loop = Loop(
             schema=schema,
             store=store,
-            lake=build("lakes", self._rooted("lake", "uri"), "lake"),
+            lake=self.lake(),
             registry=build("registries", self._rooted("registry", "path"), "registry"),
             policy=build("policies", self.section("policy"), "policy"),
             merges=dict(_merges(self.get("merge.candidates"))),
@@ -232,7 +241,9 @@ def opened(config: Config) -> Loop:
     store = config.store()
     schema = store.get(Schema, "schema")
     if schema is None:
-        raise NotFoundError(f"{config.root} holds no model yet", EMPTY)
+        raise NotFoundError(f"{config.root} holds no model yet", beginning.absent(config.root))
+    if store.champion() is not None:
+        beginning.finish(config.root)
     made = {f"data.{name}": getattr(schema, name) for name in ("target", "time", "id", "prediction")}
     made["data.ignore"] = [c.name for c in schema.columns if c.reason == "ignored"]
     made["windows.size"] = schema.size

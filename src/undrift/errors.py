@@ -54,6 +54,12 @@ class BusyError(UndriftError):
     exit_code = 6
 
 
+class SupersededError(UndriftError):
+    """A change of champion that was meant for another champion than the one who is live."""
+
+    exit_code = 6
+
+
 def suggest(name: str, known: list[str]) -> str:
     """Say which known name was probably meant, or list them all."""
     import difflib

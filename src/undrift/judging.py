@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from undrift import discoveries
+from undrift import discoveries, wording
 from undrift.calibration import Evidence, Judgement, Reading
 from undrift.errors import DataError
 from undrift.ground import ground
@@ -20,7 +20,6 @@ from undrift.profiles.table import TableProfile
 from undrift.quality import faults
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Ground, Together, Verdict
 from undrift.verdicts import MINIMUM_ROWS, WORST_FIRST, verdict, worst
-from undrift.wording import deciding
 
 Key = tuple[str | None, str, bool]
 """A segment (None for all rows), a feature of it, or what looks at all features together (True)."""
@@ -334,8 +333,9 @@ def _feature(
     beside = limits.values(ref.kind, ref, cur, [f.metric for f in findings])
     told = {} if belief is None else _told(belief, findings)
     importance = None if question.relevance is None else question.relevance.get(name, 0.0)
+    moved_so = effect(ref, cur) + (f"; {wording.ground(stands)}" if stands is not None and stands.new else "")
     return FeatureComparison(
-        name, ref.kind, found, effect(ref, cur), capped, beside, relevance=importance, ground=stands, **told
+        name, ref.kind, found, moved_so, capped, beside, relevance=importance, ground=stands, **told
     )
 
 
@@ -417,7 +417,7 @@ def _order(one: TableProfile, other: TableProfile) -> list[str]:
 def _worst_first(feature: FeatureComparison) -> tuple[int, float]:
     """By verdict, then by how far over the limit, weighted by what the model makes of it."""
     weight = 1.0 if feature.relevance is None else feature.relevance
-    return WORST_FIRST.index(feature.verdict), -weight * _relative(deciding(feature.findings))
+    return WORST_FIRST.index(feature.verdict), -weight * _relative(wording.deciding(feature.findings))
 
 
 def _relative(finding: Finding) -> float:

@@ -28,7 +28,7 @@ class Limits:
     ``threshold`` None means the metric's own. ``also`` are watched beside it, at their own
     thresholds; those ``beside`` are shown and decide nothing. ``features`` overrides metric and
     threshold by feature name. ``alarm_rate`` is how often a quiet window may raise a false alarm, over
-    all features; ``calibration`` None means ``history`` where the reference has one, else ``asymptotic``.
+    all features; ``calibration`` None means ``history`` where there is one, else ``asymptotic``.
     A ``season`` ("day", "week", "year") compares windows with those of the same phase. ``multivariate``
     parts look at features together. ``novelty`` is the share of a window's rows on ground that the
     reference hardly knows from which on that alone is drift; 0 does not ask, nor do a threshold of 0 and the

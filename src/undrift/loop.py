@@ -6,27 +6,25 @@ there: a step that died anywhere goes on where it stopped.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-import numpy as np
-
-from undrift import adoption, inputs, losses, skill
-from undrift import gate as gates
+from undrift import adoption, contest, inputs, occasions, reign
 from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, utc_now
 from undrift.comparison import Result
 from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
+from undrift.heldout import Split
 from undrift.lakes import Lake
 from undrift.limits import Limits
 from undrift.merging import Merge
 from undrift.models import Fitted, Models
+from undrift.occasions import Occasion
 from undrift.policies import Policy
 from undrift.profiles.table import TableProfile
 from undrift.records import (
@@ -42,19 +40,23 @@ from undrift.records import (
     Score,
     Service,
     Step,
+    Verdict,
     Version,
     Window,
 )
 from undrift.registries import Registry
 from undrift.scoring import Scoring
-from undrift.stores import Store, keep, scores, tell
+from undrift.stores import NO_MODEL, Store, keep, scores, tell
 from undrift.trainers import Trainer
 from undrift.watching import Watch
-from undrift.windows import Cut, matured, newest, span, spanning
+from undrift.windows import Cut, span, spanning
 from undrift.wording import decision as decision_sentence
-from undrift.wording import outcome as outcome_sentence
+from undrift.wording import held as held_sentence
+from undrift.wording import void as void_sentence
 
 T = TypeVar("T")
+
+Decide = Callable[[Occasion, datetime | None], Decision]
 
 LEASE = "loop"
 LEASE_SECONDS = 600.0
@@ -66,7 +68,11 @@ REMEMBERED = 12
 
 @dataclass(frozen=True)
 class Settled:
-    """All that happened after one window; ``scores`` are those of the newest window that has any."""
+    """All that happened after one window, or after ``scores`` that came for windows before.
+
+    Every score is told once: with its own window, or with the oldest one that was settled at that time.
+    ``failed`` says why the live model could not predict, empty where it could.
+    """
 
     window: Window
     comparison: Comparison
@@ -74,18 +80,19 @@ class Settled:
     scores: tuple[Score, ...]
     outcome: Outcome | None
     step: Step
+    failed: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What one call of ``step`` did: the batch it kept and the windows it settled."""
+    """What one call of ``step`` or ``label`` did: the batch it kept and the windows it decided about."""
 
     batch: Batch | None
     settled: tuple[Settled, ...]
 
     @property
     def action(self) -> str:
-        """What was done after the newest window: keep, promote or reject; wait when none was settled."""
+        """What was done at last: keep, promote or reject; wait when there was nothing to decide on."""
         return self.settled[-1].step.action if self.settled else "wait"
 
     @property
@@ -146,13 +153,15 @@ class Loop:
         if now is not None and now.tzinfo is None:
             raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
         with self._lease():
+            resumed = self._reconsider(occasions.unfinished(self.store), self._reached(now))
             kept = self._take_in(rows, batch)
-            reached = max(filter(None, (now, self.archive.watermark())), default=None)
-            self._score(reached)
+            reached = self._reached(now)
             due = self._due(reached)
             for window in due:
                 self._watch(window)
-            return Report(kept, tuple(self._settle(w, reached, newest=w is due[-1]) for w in due))
+            self._score(reached)
+            decided = self._settle(due, reached) or self._reconsider(occasions.of_scores(self.store), reached)
+            return Report(kept, (*resumed, *decided))
 
     def _watch(self, window: Window) -> Comparison:
         """Compare a window and predict on it, before anything is learnt from any window that is due."""
@@ -160,20 +169,38 @@ class Loop:
         self._predict(window)
         return comparison
 
-    def _settle(self, window: Window, now: datetime | None, *, newest: bool) -> Settled:
-        """Score what has matured, decide, and act; of several windows due at once only the newest acts."""
+    def _settle(self, due: list[Window], now: datetime | None) -> list[Settled]:
+        """Decide, and act; of several windows due at once only the newest acts."""
+        shares = occasions.shared(occasions.fresh(self.store), due) if due else {}
+        return [
+            self._conclude(Occasion(w), shares[w.key], now, self._decide if w is due[-1] else self._defer)
+            for w in due
+        ]
+
+    def _reconsider(self, occasion: Occasion | None, now: datetime | None) -> list[Settled]:
+        """Decide, and act, on scores that came after the newest settled window."""
+        if occasion is None:
+            return []
+        return [self._conclude(occasion, tuple(occasions.fresh(self.store)), now, self._decide)]
+
+    def _conclude(
+        self, occasion: Occasion, scores: tuple[Score, ...], now: datetime | None, decide: Decide
+    ) -> Settled:
+        """Decide, retrain and promote if that is the decision, and close."""
+        key, window = occasion.key, occasion.window
         comparison = self._watch(window)
-        self._score(now)
-        decide = self._decide if newest else self._defer
-        decision = self._once(Decision, window.key, lambda: decide(window, now))
-        outcome = None
+        decision = self._once(Decision, key, lambda: decide(occasion, now))
+        outcome, refused = None, ""
         if decision.action == "retrain":
-            challengers = self._retrain(window, now)
-            judged = self._judge if challengers else self._failure
-            outcome = self._once(Outcome, window.key, lambda: judged(window, challengers, now))
-            self._promote(outcome)
-        step = self._once(Step, window.key, lambda: self._close(window, comparison, decision, outcome))
-        return Settled(window, comparison, decision, self._newest_scores(), outcome, step)
+            outcome = self.store.get(Outcome, key)
+            if outcome is None and not self._held():
+                challengers = self._retrain(occasion, now)
+                outcome = self._once(Outcome, key, lambda: self._judge(occasion, challengers, now))
+            refused = self._promote(outcome) if outcome else ""
+        step = self._once(
+            Step, key, lambda: self._close(occasion, comparison.verdict, decision, outcome, refused)
+        )
+        return Settled(window, comparison, decision, scores, outcome, step, self._trouble(window))
 
     def _compare(self, window: Window) -> Comparison:
         """Profile the window and compare every feature with the live model's reference."""
@@ -202,10 +229,20 @@ class Loop:
         self.scoring.score(now, self.coverage, self.label_delay)
         self.watch.compare_targets()
 
-    def _decide(self, window: Window, now: datetime | None) -> Decision:
-        """Ask the policy; without a trainer or unseen held-out rows, say what is lacking instead."""
-        live = self.live()
-        history = History(
+    def _decide(self, occasion: Occasion, now: datetime | None) -> Decision:
+        """Ask the policy; where it would retrain but cannot, say what is lacking instead."""
+        fresh = occasions.names(occasions.fresh(self.store))
+        decision = self.policy.decide(self._history(occasion.window, fresh, now))
+        decision = replace(decision, on=occasion.on, seen=len(self.store.all(Score)), scored=fresh)
+        obstacle = self._obstacle(decision, now)
+        if obstacle is None:
+            return decision
+        return replace(decision, action="keep", why=obstacle.text, rules=(*decision.rules, obstacle))
+
+    def _history(self, window: Window, fresh: tuple[str, ...], now: datetime | None) -> History:
+        """What the policy may look at."""
+        live, split = self.live(), self._split(now)
+        return History(
             window=window,
             comparisons=tuple(
                 c for c in self.store.all(Comparison, REMEMBERED) if c.reference == live.number
@@ -213,109 +250,85 @@ class Loop:
             scores=tuple(self._live_scores()),
             decisions=tuple(self.store.all(Decision)),
             champion=live,
-            labelled_rows=self._new_labelled_rows(live),
+            labelled_rows=split.new_rows(self.archive, live.through),
             predecessor=self._predecessor(live),
+            to_come=split.to_come(self.archive, self.gate),
+            fresh=fresh,
         )
-        decision = self.policy.decide(history)
-        lacking = self._lacking(now) if decision.action == "retrain" else None
-        if lacking is None:
-            return decision
-        rule = Rule("ready", holds=False, text=lacking)
-        return replace(decision, action="keep", why=lacking, rules=(*decision.rules, rule))
 
-    def _defer(self, window: Window, now: datetime | None) -> Decision:  # noqa: ARG002
+    def _obstacle(self, decision: Decision, now: datetime | None) -> Rule | None:
+        """What keeps the loop from retraining, whatever the policy says; None where nothing does."""
+        if held := self._held():
+            return Rule("hold", holds=False, text=held)
+        if decision.action == "keep":
+            return None
+        if self.trainer is None:
+            return Rule(
+                "ready", holds=False, text="there is no model to train: set model.use in undrift.toml"
+            )
+        lacking = self._split(now).lacking(self.archive, self.gate, self.store.all(Outcome))
+        return Rule("ready", holds=False, text=lacking) if lacking else None
+
+    def _held(self) -> str:
+        """Why the loop does not retrain since a person rolled back; empty where it is not held."""
+        by = reign.held(self._changes())
+        return held_sentence(by) if by else ""
+
+    def _defer(self, occasion: Occasion, now: datetime | None) -> Decision:  # noqa: ARG002
         """Windows that were due at once have seen the same labels: to ask again would be to peek."""
         why = "newer windows were complete as well: decided after the newest of them"
         rule = Rule("newest", holds=False, text=why)
-        return Decision(window.key, window.index, "keep", why, (rule,))
+        window = occasion.window
+        return Decision(window.key, window.index, "keep", why, (rule,), seen=occasions.seen(self.store))
 
-    def _retrain(self, window: Window, now: datetime | None) -> list[Version]:
+    def _retrain(self, occasion: Occasion, now: datetime | None) -> list[Version]:
         """Train one challenger per merge strategy on the labelled rows that are not held out."""
-        available, held_out = self._split(now)
+        split, key, on = self._split(now), occasion.window.key, occasion.on
         first = self.first().number
-        done = {v.merge: v for v in self.store.all(Version) if v.window == window.key and v.number != first}
-        chosen = {name: merge.select(available) for name, merge in self.merges.items()}
+        kept = [v for v in self.store.all(Version) if (v.window, v.on) == (key, on) and v.number != first]
+        done = {v.merge: v for v in kept}
+        chosen = {name: merge.select(split.available) for name, merge in self.merges.items()}
         distinct = {s: name for name, s in reversed(chosen.items())}
-        unseen = self.archive.labelled_in(held_out)
+        unseen = self.archive.labelled_in(split.held_out)
         trained, self._failed = [], {}
         for name, selection in chosen.items():
             if distinct[selection] != name:
                 continue
             self._renew()
             try:
-                trained.append(done.get(name) or self.models.train(window.key, name, selection, unseen))
+                trained.append(done.get(name) or self.models.train(key, name, selection, unseen, on=on))
             except ModelError as error:
                 self._failed[name] = str(error)
                 tell("failure", Rule(name, holds=False, text=str(error)))
         return trained
 
-    def _judge(self, window: Window, challengers: list[Version], now: datetime | None) -> Outcome:
-        """Judge the challengers against the champion on the same held-out rows, paired."""
+    def _judge(self, occasion: Occasion, challengers: list[Version], now: datetime | None) -> Outcome:
+        """Judge the challengers against the champion on the held-out rows, if any could be trained."""
         self._renew()
         live = self.live()
-        _, held_out = self._split(now)
-        data = self.archive.labelled_in(held_out)
-        contestants = [live, *challengers]
-        gates.assert_unseen(set(data.ids), self.models.trained_ids(contestants))
-        predicted = {v.number: self.models.predictions(v.number, data, held_out) for v in contestants}
-        per_row = {n: self.models.per_row(data.labels, values) for n, values in predicted.items()}
-        block = self.models.blocks(data)
-        rivals = [(v, per_row[v.number]) for v in challengers]
-        attempt = 1 + sum(bool(o.trials) for o in self.store.all(Outcome))
-        judged = gates.judge(per_row[live.number], rivals, block, self.gate, attempt)
-        task = self.models.task
-        ranking = {n: skill.ranking(data.labels, values, block, task) for n, values in predicted.items()}
-        trials = gates.without_constants(judged, ranking, live.number)
-        self.models.forget_all_but(
-            {live.number, self.first().number, *(t.version for t in trials if t.better)}
-        )
-        best = gates.winner(trials)
-        outcome = Outcome(
-            window=window.key,
-            index=window.index,
-            champion=live.number,
-            champion_loss=float(per_row[live.number].mean()),
-            loss=self.models.metric,
-            trials=trials,
-            promoted=best.version if best else None,
-            held_out=tuple(w.key for w in held_out),
-            rows=len(data),
-            blocks=len(np.unique(block)),
-            confidence=self.gate.confidence(len(trials), attempt),
-            why="",
-            others={str(n): losses.others(data.labels, values, task) for n, values in predicted.items()},
-            failed=self._failed,
-            alpha=self.gate.spends(attempt),
-            ranking={str(n): one for n, one in ranking.items() if one},
-            mean_calibration=self.models.mean_calibrations(data, predicted),
-        )
-        return replace(outcome, why=outcome_sentence(outcome))
+        if not challengers:
+            return contest.uncontested(occasion, live, self.models.metric, self._failed)
+        held_out = self._split(now).held_out
+        outcome = contest.judged(occasion, live, challengers, held_out, self.models, self.gate, self._failed)
+        better = [t.version for t in outcome.trials if t.better]
+        self.models.forget_all_but({live.number, self.first().number, *better})
+        return outcome
 
-    def _failure(self, window: Window, _: list[Version], __: datetime | None) -> Outcome:
-        """The outcome of a retraining from which no model came: the champion stays."""
-        live = self.live()
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in self._failed.items())
-        return Outcome(
-            window=window.key,
-            index=window.index,
-            champion=live.number,
-            champion_loss=math.nan,
-            loss=self.models.metric,
-            trials=(),
-            promoted=None,
-            held_out=(),
-            rows=0,
-            blocks=0,
-            confidence=0.0,
-            why=f"no challenger could be trained, v{live.number} stays: {reasons}",
-            failed=self._failed,
-        )
+    def _promote(self, outcome: Outcome) -> str:
+        """Make the winner champion, in one transaction with its ledger entry; what speaks against it, if any.
 
-    def _promote(self, outcome: Outcome) -> None:
-        """Make the winner champion, in one transaction with its ledger entry."""
-        if outcome.promoted is None or self._entered("promote", outcome.promoted, outcome.window):
-            return
+        A promotion is void once a person has put another in the place of the champion that it beat.
+        """
+        if outcome.promoted is None:
+            return outcome.why
+        changes = self._changes()
+        done = ("promote", outcome.promoted, outcome.window)
+        if done in [(p.action, p.version, p.window) for p in changes if not p.manual]:
+            return ""
+        if reign.held(changes) or changes[-1].version != outcome.champion:
+            return void_sentence(outcome, reign.since(changes))
         self._crown(Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why))
+        return ""
 
     # What a person or a program asks of it ------------------------------------------------------
 
@@ -350,12 +363,15 @@ class Loop:
             self._crown(Promotion("start", version.number, None, version.window, reason))
             return version
 
-    def label(self, rows: Any, now: datetime | None = None, batch: str | None = None) -> Batch:
-        """Take in labels that arrived after their rows, and score what has matured."""
+    def label(self, rows: Any, now: datetime | None = None, batch: str | None = None) -> Report:
+        """Take in labels that arrived after their rows, score what has matured, and decide on new scores."""
         with self._lease():
+            clock = self._reached(now)
+            resumed = self._reconsider(occasions.unfinished(self.store), clock)
             kept = self.archive.label(inputs.read(rows), inputs.label_of(rows), batch)
-            self._score(max(filter(None, (now, self.archive.watermark())), default=None))
-            return kept
+            self._score(clock)
+            occasion = None if self._due(clock) else occasions.of_scores(self.store)
+            return Report(kept, (*resumed, *self._reconsider(occasion, clock)))
 
     def check(self, rows: Any) -> Result:
         """Compare rows with the live model's reference; nothing is kept."""
@@ -370,32 +386,55 @@ class Loop:
         """
         return self.watch.explain(window, self.live())
 
-    def rollback(self, reason: str, to: int | None = None) -> Promotion:
+    def rollback(self, reason: str, to: int | None = None, *, hold: bool = True) -> Promotion:
         """Make the previous champion (or version ``to``) live again, after loading it and checking its hash.
 
-        Raises NotFoundError when there is nothing to go back to.
+        With ``hold`` the loop goes on watching but neither trains nor promotes until ``release``, or
+        ``promote``. Raises NotFoundError when there is nothing to go back to.
         """
         with self._lease():
-            live = self.live()
-            target = self._before(live) if to is None else to
-            if target == live.number:
-                raise NotFoundError(f"v{target} is live already", "See undrift models.")
-            self.models.version(target)
-            if target not in {e.promotion.version for e in self.store.ledger()}:
-                raise NotFoundError(
-                    f"v{target} was never live", "Go back to a version that was: see undrift models."
-                )
+            target = self.earlier(to)
             self.models.load(target)
-            window = max(self.archive.windows(), key=lambda w: w.index, default=None)
-            promotion = Promotion("rollback", target, live.number, window.key if window else "", reason)
-            self._crown(promotion)
-            return promotion
+            return self._by_hand("rollback", target, reason, hold=hold)
+
+    def earlier(self, to: int | None = None) -> int:
+        """The version that a rollback (to version ``to``) makes live; raises NotFoundError if it cannot."""
+        live, changes = self.live().number, self._changes()
+        if to is None:
+            return reign.before(changes)
+        self.models.version(to)
+        if to == live:
+            raise NotFoundError(f"v{to} is live already", "See undrift models.")
+        if to not in {p.version for p in changes}:
+            raise NotFoundError(f"v{to} was never live", "Go back to a version that was: see undrift models.")
+        return to
+
+    def release(self, reason: str) -> Promotion:
+        """Let the loop retrain and promote again after a rollback; raises NotFoundError if it is not held."""
+        with self._lease():
+            if reign.held(self._changes()) is None:
+                raise NotFoundError("the loop is not held", "There is nothing to release.")
+            return self._by_hand("release", self.live().number, reason)
+
+    def promote(self, version: int, reason: str) -> Promotion:
+        """Make a version live by a person's decision, past the gate; its hash is checked, a hold ends.
+
+        Raises NotFoundError for a version that there is not, or that is live already.
+        """
+        with self._lease():
+            self.models.version(version)
+            if version == self.live().number:
+                held = reign.held(self._changes()) is not None
+                remedy = "To end the hold: undrift release." if held else "See undrift models."
+                raise NotFoundError(f"v{version} is live already", remedy)
+            self.models.load(version)
+            return self._by_hand("promote", version, reason, manual=True)
 
     def live(self) -> Version:
         """The version that is live; raises NotFoundError before ``start``."""
         version = self.store.champion()
         if version is None:
-            raise NotFoundError("no model is live in this workspace", "Run undrift init.")
+            raise NotFoundError("no model is live in this workspace", NO_MODEL)
         return version
 
     def first(self) -> Version:
@@ -417,16 +456,17 @@ class Loop:
         tell("batch", kept)
         return kept
 
+    def _reached(self, now: datetime | None) -> datetime | None:
+        """The event time up to which everything has arrived; it never goes back behind a score."""
+        newest = max((s.index for s in self.store.all(Score)), default=None)
+        scored = [w.end + self.label_delay for w in self.archive.windows() if w.end and w.index == newest]
+        return max(filter(None, (now, self.archive.watermark(), *scored)), default=None)
+
     def _due(self, now: datetime | None) -> list[Window]:
         """Complete windows that are not settled, oldest first."""
         settled = {s.window.index for s in self.store.all(Step)}
         windows = self.archive.windows()
         return [w for w in windows if w.index not in settled and self.cut.closed(w, now)]
-
-    def _newest_scores(self) -> tuple[Score, ...]:
-        found = scores(self.store)
-        newest = max((s.index for s in found), default=None)
-        return tuple(s for s in found if s.index == newest)
 
     def _live_scores(self) -> list[Score]:
         """The scores of the live model since it became live, by window."""
@@ -437,34 +477,15 @@ class Loop:
 
     def _reign(self) -> int:
         """The window after which the live model became live, for the last time."""
-        last = self.store.ledger()[-1].promotion.window
+        last = reign.since(self._changes()).window
         known = [*self.archive.windows(history=True), *self.archive.windows()]
         return next((w.index for w in known if w.key == last), -(2**62))
 
-    def _new_labelled_rows(self, live: Version) -> int:
-        batches = self.archive.batches()
-        return sum(n for b in batches for index, n in b.labels.items() if int(index) > live.through)
-
-    def _split(self, now: datetime | None) -> tuple[list[Window], list[Window]]:
-        """Labelled, matured windows: those to train on, and the newest ones, unseen by the champion."""
-        coverage = self.archive.coverage()
-        due = [w for w in self.archive.windows() if matured(w, self.label_delay, now)]
-        known = [*self.archive.windows(history=True), *due]
-        usable = [w for w in known if coverage[w.index] >= self.coverage]
+    def _split(self, now: datetime | None) -> Split:
+        """Labelled windows to train on, and those held out."""
         live = self.store.champion()
         through = live.through if live else None
-        held_out = [w for w in newest(usable, self.gate.windows) if through is None or w.index > through]
-        kept_apart = {w.index for w in held_out}
-        return [w for w in usable if w.index not in kept_apart], held_out
-
-    def _lacking(self, now: datetime | None) -> str | None:
-        if self.trainer is None:
-            return "there is no model to train: set model.use in undrift.toml"
-        available, held_out = self._split(now)
-        if not held_out or not available:
-            return "no labelled window is unseen by the live model: wait for labels"
-        data = self.archive.labelled_in(held_out)
-        return gates.lacking(data.labels, self.models.blocks(data), self.schema.classes, self.gate)
+        return Split.of(self.archive, self.gate, through, self.coverage, self.label_delay, now)
 
     def _first_version(self, fitted: Fitted | None, unseen: Unseen | None) -> Version:
         windows = self.archive.windows(history=True)
@@ -473,24 +494,27 @@ class Loop:
             return kept
         if fitted is not None or self.schema.prediction is not None:
             return self.models.adopt(windows, fitted, unseen)
-        available, held_out = self._split(None)
-        if not available or not held_out:
+        split = self._split(None)
+        if not split.available or not split.held_out:
             raise TooFewError(
-                f"the history makes {len(available) + len(held_out)} labelled windows",
+                f"the history makes {len(split.available) + len(split.held_out)} labelled windows",
                 f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
             )
-        newest_rows = self.archive.labelled_in(held_out)
-        return self.models.train(windows[-1].key, "everything", spanning(available), newest_rows)
+        newest_rows = self.archive.labelled_in(split.held_out)
+        return self.models.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
 
     def _close(
-        self, window: Window, comparison: Comparison, decision: Decision, outcome: Outcome | None
+        self, occasion: Occasion, verdict: Verdict, decision: Decision, outcome: Outcome | None, refused: str
     ) -> Step:
-        live = self.live().number
+        """What was done, and why; ``refused`` says why a challenger is not promoted."""
+        window, live, on = occasion.window, self.live().number, occasion.on
         if outcome is None:
-            why = self._trouble(window) + decision_sentence(decision)
-            return Step(window, comparison.verdict, "keep", why, live)
-        promoted = outcome.promoted is not None
-        return Step(window, comparison.verdict, "promote" if promoted else "reject", outcome.why, live)
+            held = "" if decision.action == "keep" else self._held()
+            why = f"Not retrained: {held}." if held else decision_sentence(decision)
+            return Step(window, verdict, "keep", self._trouble(window) + why, live, on)
+        if refused:
+            return Step(window, verdict, "reject", refused, live, on)
+        return Step(window, verdict, "promote", outcome.why, live, on)
 
     def _trouble(self, window: Window) -> str:
         """What kept the live model from predicting, if anything did."""
@@ -499,20 +523,22 @@ class Loop:
         return f"v{service.live} could not predict: {failed} " if service and failed else ""
 
     def _predecessor(self, live: Version) -> Version | None:
-        """The version that was live before ``live`` was promoted; None for the first model."""
-        entries = [e.promotion for e in self.store.ledger()]
-        made = [p for p in entries if p.version == live.number and p.action != "rollback"]
-        return self.models.version(made[-1].previous) if made and made[-1].previous is not None else None
+        """The version that ``live`` beat when the gate promoted it."""
+        number = reign.predecessor(self._changes(), live.number)
+        return None if number is None else self.models.version(number)
 
-    def _before(self, live: Version) -> int:
-        predecessor = self._predecessor(live)
-        if predecessor is None:
-            raise NotFoundError(f"v{live.number} is the first model", "There is nothing to go back to.")
-        return predecessor.number
+    def _changes(self) -> list[Promotion]:
+        return [entry.promotion for entry in self.store.ledger()]
 
-    def _entered(self, action: str, version: int, window: str) -> bool:
-        entries = [e.promotion for e in self.store.ledger()]
-        return any((p.action, p.version, p.window) == (action, version, window) for p in entries)
+    def _by_hand(
+        self, action: Literal["rollback", "release", "promote"], version: int, reason: str, **how: bool
+    ) -> Promotion:
+        """Write what a person decided into the ledger."""
+        newest = max(self.archive.windows(), key=lambda w: w.index, default=None)
+        key = newest.key if newest else ""
+        promotion = Promotion(action, version, self.live().number, key, reason, **how)
+        self._crown(promotion)
+        return promotion
 
     def _once(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
         """The stored record, or a new one that is stored before it is returned."""

@@ -115,6 +115,7 @@ class Models:
         merge: str,
         selection: Selection,
         unseen: Labelled,
+        on: str = "",
     ) -> Version:
         """Train one model, keep its artifact, its reference profile and its record, in this order."""
         if self.trainer is None:
@@ -145,6 +146,7 @@ class Models:
             promise=judged.promise,
             mean_calibration=judged.mean_calibration,
             heaviest=judged.heaviest,
+            on=on,
         )
         return self._keep(version, self._profiled(data.rows), model)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from undrift import wording
+from undrift import reign, wording
 from undrift.errors import NotFoundError, suggest
 from undrift.records import (
     Batch,
@@ -14,21 +14,36 @@ from undrift.records import (
     Decision,
     Outcome,
     Promotion,
+    Rule,
     Score,
     Service,
     Step,
+    TargetComparison,
     Unscored,
     Verdict,
     Version,
     Window,
 )
-from undrift.stores import Store, scores
+from undrift.stores import NO_MODEL, Store, scores
+from undrift.verdicts import WORST_FIRST, worst
+
+
+@dataclass(frozen=True)
+class Act:
+    """What was decided and done on scores that came after a window was settled."""
+
+    decision: Decision
+    step: Step
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True)
 class Line:
     """One settled window: what was found and done, and the scores that have matured for it since.
 
+    ``decision``, ``step`` and ``outcome`` are those of its completion, ``at`` is when it was settled (UTC).
+    ``failed`` says why the live model could not predict it; ``later`` holds what was decided on scores that
+    came before the next window was settled.
     ``earlier`` are scores that a later revision replaced, ``unscored`` says why labels were not enough,
     ``one_class`` is the class that all labels of a delivery for this window were of.
     """
@@ -41,9 +56,22 @@ class Line:
     live: Score | None
     first: Score | None
     outcome: Outcome | None
+    at: datetime
+    failed: str = ""
     earlier: tuple[Score, ...] = ()
     unscored: str = ""
     one_class: str = ""
+    later: tuple[Act, ...] = ()
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """All that was decided after the window, oldest first."""
+        return (Act(self.decision, self.step, self.outcome), *self.later)
+
+    @property
+    def newest(self) -> Act:
+        """What was decided last."""
+        return self.acts[-1]
 
 
 @dataclass(frozen=True)
@@ -67,6 +95,27 @@ class Overview:
     lines: tuple[Line, ...]
 
     @property
+    def over(self) -> Rule | None:
+        """The rule by which the live model's loss is over its limit, as it was decided on last."""
+        if self.last is None:
+            return None
+        decision, step = self.last.newest.decision, self.last.newest.step
+        replaced = step.action == "promote" or step.live != self.live.number
+        return None if replaced else wording.unreliable(decision)
+
+    @property
+    def state(self) -> str:
+        """The state of the model in a word or two; empty before a window is complete."""
+        if self.last is None:
+            return ""
+        return wording.UNRELIABLE if self.over else wording.STATES[self.last.verdict]
+
+    @property
+    def held(self) -> Promotion | None:
+        """The rollback that keeps the loop from retraining, if one does."""
+        return reign.held([change.promotion for change in self.changes])
+
+    @property
     def last(self) -> Line | None:
         """The newest settled window."""
         return self.lines[-1] if self.lines else None
@@ -87,9 +136,19 @@ class Overview:
         return found
 
     @property
-    def outcomes(self) -> list[Outcome]:
-        """What the gate found at each retraining, oldest first."""
-        return [line.outcome for line in self.lines if line.outcome]
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What the gate found at every retraining, oldest first."""
+        return tuple(act.outcome for line in self.lines for act in line.acts if act.outcome)
+
+    def until(self, outcome: Outcome) -> tuple[Outcome, ...]:
+        """The outcomes up to one of them, which is the last."""
+        return self.outcomes[: self.outcomes.index(outcome) + 1]
+
+    @property
+    def by_hand(self) -> tuple[Change, ...]:
+        """What persons decided: rollbacks, releases, and promotions past the gate."""
+        actions = ("rollback", "release")
+        return tuple(c for c in self.changes if c.promotion.action in actions or c.promotion.manual)
 
     @property
     def promoted(self) -> Outcome | None:
@@ -120,6 +179,9 @@ class Overview:
             comparison=self.last.comparison if self.last else None,
             promoted=self.promoted,
             score=self.scored,
+            held_by=self.held,
+            loss=self.over,
+            failed=self.last.failed if self.last else "",
         )
 
     def status_of(self, version: Version) -> str:
@@ -128,7 +190,7 @@ class Overview:
             return "live"
         if any(c.promotion.version == version.number for c in self.changes):
             return "was live"
-        judged = {t.version for line in self.lines if line.outcome for t in line.outcome.trials}
+        judged = {trial.version for outcome in self.outcomes for trial in outcome.trials}
         return "rejected" if version.number in judged else "not judged"
 
 
@@ -136,11 +198,12 @@ def overview(store: Store) -> Overview:
     """Read the state of a workspace; raises NotFoundError where no model is live."""
     live = store.champion()
     if live is None:
-        raise NotFoundError("no model is live in this workspace", "Run undrift init.")
+        raise NotFoundError("no model is live in this workspace", NO_MODEL)
     changes = tuple(Change(e.at, e.promotion, e.hash) for e in store.ledger())
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
-    return Overview(live, changes[-1], first, versions, changes, _lines(store, first.number))
+    since = next(c for c in reversed(changes) if c.promotion.action != "release")
+    return Overview(live, since, first, versions, changes, _lines(store, first.number))
 
 
 def _near(window: str, keys: Iterable[str]) -> str:
@@ -151,32 +214,46 @@ def _near(window: str, keys: Iterable[str]) -> str:
 
 def _lines(store: Store, first: int) -> tuple[Line, ...]:
     comparisons = {c.window.key: c for c in store.all(Comparison) if c.window}
-    decisions = {d.window: d for d in store.all(Decision)}
-    outcomes = {o.window: o for o in store.all(Outcome)}
-    served = {s.window: s.live for s in store.all(Service)}
+    services = {s.window: s for s in store.all(Service)}
+    served = {key: service.live for key, service in services.items()}
     newest = {(s.window, s.version): s for s in scores(store)}
     revised = _revised(store, newest)
     refused = {(u.window, u.version): u.why for u in store.all(Unscored)}
+    targets = {t.window: t for t in store.all(TargetComparison)}
+    joined = {key: _with_target(found, targets.get(key)) for key, found in comparisons.items()}
     one_class = {int(i): b.one_class for b in store.all(Batch) if b.one_class for i in b.labels | b.corrected}
-    steps = sorted(store.all(Step), key=lambda s: s.window.index)
+    times = store.times(Step)
     return tuple(
         Line(
             window=step.window,
-            verdict=step.verdict,
-            comparison=comparisons[key],
-            decision=decisions[key],
+            verdict=joined[key].verdict,
+            comparison=joined[key],
+            decision=first_act.decision,
             step=step,
             live=newest.get(served_by),
             first=newest.get((key, first)),
-            outcome=outcomes.get(key),
+            outcome=first_act.outcome,
+            at=times[key],
+            failed=services[key].failed.get(str(served[key]), "") if key in services else "",
             earlier=tuple(revised.get(key, ())),
             unscored="" if served_by in newest else refused.get(served_by, ""),
             one_class=one_class.get(step.window.index, ""),
+            later=tuple(later),
         )
-        for step in steps
-        for key in [step.window.key]
+        for key, (first_act, *later) in _acts(store).items()
+        for step in [first_act.step]
         for served_by in [(key, served.get(key, -1))]
     )
+
+
+def _with_target(comparison: Comparison, target: TargetComparison | None) -> Comparison:
+    """A window's comparison with its labels among the features, once they are known."""
+    if target is None:
+        return comparison
+    found = sorted((target.feature, *comparison.features), key=lambda f: WORST_FIRST.index(f.verdict))
+    moved = target.feature.verdict in ("drift", "watch")
+    verdict = worst((comparison.verdict, target.feature.verdict)) if moved else comparison.verdict
+    return replace(comparison, features=tuple(found), verdict=verdict)
 
 
 def _revised(store: Store, newest: dict[tuple[str, int], Score]) -> dict[str, list[Score]]:
@@ -186,3 +263,23 @@ def _revised(store: Store, newest: dict[tuple[str, int], Score]) -> dict[str, li
         if score.revision < newest[score.window, score.version].revision:
             found.setdefault(score.window, []).append(score)
     return found
+
+
+def _acts(store: Store) -> dict[str, list[Act]]:
+    """All that was decided after each window, by its name: windows in order, decisions as they came."""
+    decisions = {(d.window, d.on): d for d in store.all(Decision)}
+    outcomes = {(o.window, o.on): o for o in store.all(Outcome)}
+    acts: dict[str, list[Act]] = {}
+    for step in sorted(store.all(Step), key=lambda s: s.window.index):
+        key = (step.window.key, step.on)
+        acts.setdefault(step.window.key, []).append(
+            Act(decisions[key], step, _held_to(step, outcomes.get(key)))
+        )
+    return acts
+
+
+def _held_to(step: Step, outcome: Outcome | None) -> Outcome | None:
+    """An outcome as it was carried out: a winner whom the step rejects was not promoted."""
+    if outcome is None or outcome.promoted is None or step.action != "reject":
+        return outcome
+    return replace(outcome, promoted=None, why=step.why)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from undrift.calibration import Reading
 from undrift.lakes import TIME, WINDOW
@@ -32,10 +33,15 @@ Rows = Callable[[Sequence[Window]], pa.Table]
 
 @dataclass(frozen=True)
 class Remembered:
-    """Windows as the history of one profile, and the key under which its grids are kept."""
+    """Windows as the history of one profile, and the key under which its grids are kept.
+
+    ``unseen`` is the profile of those windows alone that the model was not trained on and that were not out
+    of the ordinary; where no model is asked that is all of them.
+    """
 
     key: str
     profile: TableProfile
+    unseen: TableProfile
 
 
 @dataclass
@@ -44,6 +50,7 @@ class Past:
 
     ``rows`` reads windows from the lake, ``schema`` says what is counted of them, ``length`` is that of a
     window of time. Grids are cut from the rows of the first ``least`` windows, and anew as the past grows.
+    Windows up to the index ``through`` are those that a model was trained on.
     """
 
     store: Store
@@ -52,12 +59,18 @@ class Past:
     rows: Rows
     length: timedelta | None = None
     least: int = 1
-    _held: dict[str, tuple[tuple[str, ...], TableProfile]] = field(default_factory=dict, repr=False)
+    through: int | None = None
+    _held: dict[str, tuple[tuple[str, ...], TableProfile, TableProfile]] = field(
+        default_factory=dict, repr=False
+    )
 
-    def before(self, windows: Sequence[Window], cuts: Iterable[int] = ()) -> Remembered | None:
+    def before(
+        self, windows: Sequence[Window], cuts: Iterable[int] = (), aside: Container[int] = ()
+    ) -> Remembered | None:
         """These windows, oldest first; None while there are fewer than the least.
 
-        At the counts in ``cuts`` the stream became another one: grids are cut anew there.
+        At the counts in ``cuts`` the stream became another one: grids are cut anew there. Windows ``aside``
+        were out of the ordinary.
         """
         if len(windows) < self.least:
             return None
@@ -65,13 +78,15 @@ class Past:
         base, later = windows[max(0, size - KEPT) : size], windows[size:]
         key = f"past/{self.name}/{base[-1].key}"
         keys = tuple(window.key for window in later)
-        known, found = self._held.get(key, ((), None))
-        if found is None or known != keys[: len(known)]:
-            known, found = (), self._base(key, base)
+        known, found, unseen = self._held.get(key) or ((), *self._base(key, base, aside))
+        if known != keys[: len(known)]:
+            known, (found, unseen) = (), self._base(key, base, aside)
         for window in later[len(known) :]:
-            found = found.merge(self._one(key, window, found))
-        self._held = {key: (keys, found)}
-        return Remembered(key, _newest(found))
+            one = self._one(key, window, found)
+            found = found.merge(one)
+            unseen = unseen if window.index in aside else unseen.merge(one)
+        self._held = {key: (keys, found, unseen)}
+        return Remembered(key, _newest(found), unseen)
 
     def keep(self, past: Remembered, rows: pa.Table, window: Window) -> TableProfile:
         """The profile of one more window over the grids of a past; kept for the windows to come."""
@@ -79,21 +94,31 @@ class Past:
         self.store.put_profile(f"{past.key}/{window.key}", dumps(found))
         return found
 
-    def _base(self, key: str, windows: Sequence[Window]) -> TableProfile:
-        data = self.store.get_profile(key)
-        if data is not None:
-            return loads(data)
+    def _base(
+        self, key: str, windows: Sequence[Window], aside: Container[int]
+    ) -> tuple[TableProfile, TableProfile]:
+        """The first windows, and those of them that no model was trained on, over grids of all of them."""
+        whole, part = self.store.get_profile(key), self.store.get_profile(f"{key}/unseen")
+        if whole is not None and (part is not None or self.through is None):
+            return loads(whole), loads(part if part is not None else whole)
         width = self.length // timedelta(microseconds=1) if self.length else 1
         time = TIME if self.length else WINDOW
-        found = of_schema(self.rows(windows), self.schema, time=time, width=width)
+        rows = self.rows(windows)
+        found = of_schema(rows, self.schema, time=time, width=width)
+        unseen = found
+        if self.through is not None:
+            fresh = [w.index for w in windows if w.index > self.through and w.index not in aside]
+            chosen = rows.filter(pc.is_in(rows[WINDOW], pa.array(fresh, pa.int64())))
+            unseen = like(found, chosen, self.schema)
+            self.store.put_profile(f"{key}/unseen", dumps(unseen))
         self.store.put_profile(key, dumps(found))
-        return found
+        return found, unseen
 
     def _one(self, key: str, window: Window, over: TableProfile) -> TableProfile:
         data = self.store.get_profile(f"{key}/{window.key}")
         if data is not None:
             return loads(data)
-        return self.keep(Remembered(key, over), self.rows([window]), window)
+        return self.keep(Remembered(key, over, over), self.rows([window]), window)
 
 
 def like(past: TableProfile, rows: pa.Table, schema: Schema) -> TableProfile:

@@ -315,13 +315,20 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether to retrain after a window, and every rule that led there."""
+    """Whether to retrain after a window, and every rule that led there.
+
+    ``on`` is empty where the window's completion called for it, else it names the scores that came after
+    it. ``seen`` counts the scores that were known, ``scored`` names the windows of those that were new.
+    """
 
     window: str
     index: int
     action: Literal["retrain", "keep"]
     why: str
     rules: tuple[Rule, ...] = ()
+    on: str = ""
+    seen: int | None = None
+    scored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +385,7 @@ class Version:
 
     ``through`` is the newest window it may have been trained on; number 0 is a foreign model whose
     predictions come with the rows. ``importance`` is the permutation importance of every feature, as
-    shares of 1; empty where the model could not be asked.
+    shares of 1; empty where the model could not be asked. ``on`` is that of the decision to retrain.
 
     ``promise`` says on which rows the reference score was got, "" in records of undrift 0.1.0. There,
     ``mean_calibration`` says whether probabilities were right on average, and ``heaviest`` which share of the
@@ -398,6 +405,7 @@ class Version:
     reference_score: float | None = None
     libraries: dict[str, str] = field(default_factory=dict)
     importance: dict[str, float] = field(default_factory=dict)
+    on: str = ""
     promise: Promise = ""
     mean_calibration: MeanCalibration | None = None
     heaviest: float | None = None
@@ -427,9 +435,9 @@ class Trial:
 class Outcome:
     """What the gate found: every challenger judged on identical rows, and who goes live.
 
-    ``failed`` says of each merge strategy by which no challenger could be trained, why. ``alpha`` is what
-    this retraining might spend on a wrong promotion. By version: how it ranks rows, and whether its
-    probabilities are right on average.
+    ``failed`` says of each merge strategy by which no challenger could be trained, why. ``on`` is that of
+    the decision to retrain, ``alpha`` what this retraining might spend on a wrong promotion. By version: how
+    it ranks rows, and whether its probabilities are right on average.
     """
 
     window: str
@@ -446,6 +454,7 @@ class Outcome:
     why: str
     others: dict[str, dict[str, float | None]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    on: str = ""
     alpha: float | None = None
     ranking: dict[str, Ranking] = field(default_factory=dict)
     mean_calibration: dict[str, MeanCalibration] = field(default_factory=dict)
@@ -453,29 +462,44 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One change of champion, as the ledger keeps it."""
+    """One change of champion, as the ledger keeps it; ``previous`` is who was live until then.
 
-    action: Literal["start", "promote", "rollback"]
+    A rollback with ``hold`` keeps the loop from retraining until a "release", which changes no champion,
+    or a promotion that is ``manual``: made by a person, past the gate.
+    """
+
+    action: Literal["start", "promote", "rollback", "release"]
     version: int
     previous: int | None
     window: str
     reason: str
+    hold: bool = False
+    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A window that is settled: what the loop did after it, and which version is live since."""
+    """A window that is settled: what the loop did after it, and which version is live since.
+
+    ``on`` is that of the decision: with one, the window was settled before and scores came after it.
+    """
 
     window: Window
     verdict: Verdict
     action: Literal["keep", "promote", "reject"]
     why: str
     live: int
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that a policy may look at when it decides about ``window``; oldest first."""
+    """All that a policy may look at when it decides about ``window``; oldest first.
+
+    ``labelled_rows`` are new to the live model and free to train on. Of the rows that are held out,
+    ``to_come`` says how many more are free once one, two, ... further windows are labelled. ``fresh``
+    names the windows whose scores are new since the last decision; None where all are.
+    """
 
     window: Window
     comparisons: tuple[Comparison, ...]
@@ -484,6 +508,8 @@ class History:
     champion: Version | None
     labelled_rows: int
     predecessor: Version | None = None
+    to_come: tuple[int, ...] = ()
+    fresh: tuple[str, ...] | None = None
 
 
 def encode(record: Any) -> dict[str, Any]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from undrift.errors import TooFewError
+from undrift.loop import Loop, Report, Settled
 from undrift.records import Score, Service, Window
 from undrift.schema import plain
 from undrift.windows import Cut
-
-if TYPE_CHECKING:
-    from undrift.loop import Loop, Report
 
 
 @dataclass(frozen=True)
@@ -68,18 +65,23 @@ def play(
 ) -> Iterator[tuple[Window, Report]]:
     """Deliver window after window, each without labels; labels follow ``delay`` after its end.
 
-    Every delivery has a fixed batch id, so a replay that was killed goes on where it stopped. After
-    the last window the outstanding labels arrive. ``windows`` stops the production early.
+    What is decided on labels is reported with the window that comes next. Every delivery has a fixed batch
+    id, so a replay that was killed goes on where it stopped. After the last window the outstanding labels
+    arrive. ``windows`` stops the production early.
     """
     target, id_ = loop.schema.target or "", loop.schema.id or ""
     waiting: list[Window] = []
     for window in recording.production[:windows]:
         now = window.end
-        waiting = _deliver_labels(loop, recording, waiting, now, delay, [id_, target])
+        waiting, decided = _deliver_labels(loop, recording, waiting, now, delay, [id_, target])
         rows = recording.rows(window).drop_columns([target])
-        yield window, loop.step(rows, now=now, batch=f"rows-{window.key}")
+        report = loop.step(rows, now=now, batch=f"rows-{window.key}")
+        yield window, replace(report, settled=(*decided, *report.settled))
         waiting.append(window)
-    _deliver_labels(loop, recording, waiting, None, delay, [id_, target])
+    outstanding = waiting[-1:]
+    _, decided = _deliver_labels(loop, recording, waiting, None, delay, [id_, target])
+    if decided:
+        yield outstanding[0], Report(None, tuple(decided))
 
 
 def _deliver_labels(
@@ -89,17 +91,21 @@ def _deliver_labels(
     now: datetime | None,
     delay: timedelta,
     columns: list[str],
-) -> list[Window]:
-    """Deliver the labels that are due (all of them when ``now`` is None); what is left waits on."""
-    left = []
+) -> tuple[list[Window], list[Settled]]:
+    """Deliver the labels that are due (all of them when ``now`` is None).
+
+    Returns the windows that wait on, and what was decided on the labels that came.
+    """
+    left: list[Window] = []
+    decided: list[Settled] = []
     for window in waiting:
         due = window.end + delay if window.end else None
         if now is not None and due is not None and due > now:
             left.append(window)
             continue
         labels = recording.rows(window).select(columns)
-        loop.label(labels, now=now or due, batch=f"labels-{window.key}")
-    return left
+        decided += loop.label(labels, now=now or due, batch=f"labels-{window.key}").settled
+    return left, decided
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,10 @@ def conform_where_possible(table: pa.Table, schema: Schema) -> pa.Table:
 
 
 def extra(table: pa.Table, schema: Schema) -> tuple[str, ...]:
-    """Columns of a batch that the schema does not know."""
-    known = {column.name for column in schema.columns} | {schema.target, schema.prediction}
+    """Columns of a batch that the schema does not know, or knew without a single value or type."""
+    untyped = {column.name for column in schema.columns if column.reason == UNTYPED}
+    filled = {n for n in untyped & {*table.column_names} if table[n].null_count < table.num_rows}
+    known = {column.name for column in schema.columns} - filled | {schema.target, schema.prediction}
     return tuple(name for name in table.column_names if name not in known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,13 +86,16 @@ class Watch:
             now = past.keep(before, rows, window)
             reading = history.reading(served=live.through + 1)
             ordinary = [Ordinary(before.profile, now, reading=reading, names=names)]
-        output = self._output(rows, window, live, known)
+        output = self._output(rows, window, live, known, history.aside)
         if not isinstance(output, str):
             said, now = output
-            ordinary.append(Ordinary(said.profile, now, (), history.reading(), frozenset((OUTPUT,))))
-            reference = _with(reference, said.profile, OUTPUT)
+            reading = history.reading()
+            if live.number != FOREIGN:
+                reading = replace(reading, era=max(live.through + 1, reading.era or live.through + 1))
+            ordinary.append(Ordinary(said.profile, now, reading=reading, names=frozenset((OUTPUT,))))
+            reference = _with(reference, said.unseen, OUTPUT)
             current = _with(current, now, OUTPUT)
-            self.store.put_profile(f"window/{window.key}/output", dumps(replace(said.profile, history=None)))
+            self.store.put_profile(f"window/{window.key}/output", dumps(replace(said.unseen, history=None)))
         self.store.put_profile(f"window/{window.key}", dumps(current))
         question = Question(
             reference,
@@ -160,6 +164,7 @@ class Watch:
             new=tuple(n for n in current.new if n not in own and not n.startswith(agreed.PREFIX)),
             columns=tuple(n for n in current.columns if not n.startswith(agreed.PREFIX)),
         )
+        reference = reference.awakened(current)
         known = self._known()
         history = self._changes(known)
         before = self._features().before(known, history.cuts)
@@ -226,26 +231,45 @@ class Watch:
         return found.filter(pc.is_in(found[WINDOW], pa.array(sorted(wanted), pa.int64())))
 
     def _output(
-        self, rows: pa.Table, window: Window, live: Version, known: Sequence[Window]
+        self,
+        rows: pa.Table,
+        window: Window,
+        live: Version,
+        known: Sequence[Window],
+        aside: frozenset[int],
     ) -> tuple[Remembered, TableProfile] | str:
-        """What the live model said about windows unseen in training, and says about this one; or why not."""
-        unseen = [w for w in known if w.index > live.through or live.number == FOREIGN]
-        past = self._past(
-            f"output/v{live.number}",
-            _only(Column(OUTPUT, "double", "numeric")),
-            lambda windows: self._said(self._rows(windows), windows, live),
-            ENOUGH,
-        )
+        """What the live model said about windows before this one, and says about it; or why not.
+
+        How far windows of its output differ is learnt from those it was trained on as well, their level only
+        from those it was not.
+        """
+        own = [w for w in known if w.index >= self._begun(live)]
+        through = None if live.number == FOREIGN else live.through
+        unseen = [w for w in own if through is None or w.index > through]
+        if len(unseen) < ENOUGH:
+            return f"{count(len(unseen), 'window')} unseen in training so far, {ENOUGH} are needed"
+        name = f"output/v{live.number}"
+        if name not in self._pasts:
+            column = _only(Column(OUTPUT, "double", "numeric"))
+            least = len(own) - len(unseen) + ENOUGH
+            length = self.archive.cut.length
+            said = partial(self._said, live=live)
+            self._pasts[name] = Past(self.store, name, column, said, length, least, through)
         try:
-            before = past.before(unseen)
+            before = self._pasts[name].before(own, aside=aside)
             if before is None:
-                return f"{count(len(unseen), 'window')} unseen in training so far, {ENOUGH} are needed"
-            return before, past.keep(before, self._said(rows, [window], live), window)
+                return "nothing is known of it yet"
+            return before, self._pasts[name].keep(before, self._said([window], live, rows), window)
         except (ModelError, DataError) as error:
             return str(error)
 
-    def _said(self, rows: pa.Table, windows: Sequence[Window], live: Version) -> pa.Table:
-        """Rows with what the live model says about them; a foreign one has said so with them."""
+    def _begun(self, version: Version) -> int:
+        """The first window that a version was trained on; for one from elsewhere, the first there is."""
+        return version.snapshot.selection.first if version.snapshot else -(2**62)
+
+    def _said(self, windows: Sequence[Window], live: Version, rows: pa.Table | None = None) -> pa.Table:
+        """Rows of some windows with what a model says about them; a foreign one has said so with them."""
+        rows = self._rows(windows) if rows is None else rows
         if live.number == FOREIGN:
             values = self.models.logged(rows[ID].to_pylist(), windows)
         else:

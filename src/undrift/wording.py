@@ -13,8 +13,11 @@ from undrift.records import (
     Explanation,
     FeatureComparison,
     Finding,
+    Ground,
     Outcome,
+    Promotion,
     Region,
+    Rule,
     Score,
     Together,
     Trial,
@@ -83,7 +86,7 @@ def cut(text: str, most: int = 40) -> str:
 
 
 def drifted(record: Comparison) -> tuple[str, ...]:
-    """Names of the features over the limit, worst first, then those lost or retyped."""
+    """Names of the features that drifted, worst first, then those lost or retyped."""
     over = tuple(f.name for f in record.features if f.verdict == "drift")
     return (*over, *record.lost, *record.retyped)
 
@@ -101,8 +104,8 @@ def comparison(record: Comparison) -> str:
     if record.verdict == "insufficient":
         return f"Insufficient: {_few(record)} too few to judge any feature."
     if over:
-        return f"Drift: {len(over)} of {count(total, 'feature')} over the limit. Worst: {worst(record)}."
-    none = f"none of {count(total, 'feature')} over the limit"
+        return f"Drift: {len(over)} of {count(total, 'feature')} drifted. Worst: {worst(record)}."
+    none = f"none of {count(total, 'feature')} drifted"
     joint = [one for one in record.together if one.verdict == "drift"]
     if joint:
         return f"Drift: {none} alone, but together: {joint[0].effect}."
@@ -158,6 +161,25 @@ def worst(record: Comparison) -> str:
         return f"{cut(record.retyped[0])} has another type"
     feature = record.features[0]
     return f"{cut(feature.name)}, {feature.effect} ({finding(deciding(feature.findings))})"
+
+
+def ground(record: Ground) -> str:
+    """Where rows lie that the reference hardly has, and how few it has there.
+
+    >>> ground(Ground("values", 0.83, 0.7, 0.1, 0.01, True, 13.6, 33.4))
+    '83 % of the rows below 13.6 or above 33.4, where 1 % of the reference lies'
+    """
+    few = percent(record.trained)
+    if record.part == "missing":
+        return f"{percent(record.share)} of the rows without a value, {few} of the reference"
+    ends = [
+        f"{side} {number(end)}"
+        for side, end in (("below", record.below), ("above", record.above))
+        if end is not None
+    ]
+    if ends:
+        return f"{percent(record.share)} of the rows {' or '.join(ends)}, where {few} of the reference lies"
+    return f"{percent(record.share)} of the rows with labels that {few} of the reference has"
 
 
 def deciding(findings: Sequence[Finding]) -> Finding:
@@ -248,7 +270,7 @@ def step(width: int, *, calendar: bool) -> str:
 
 
 def movers(record: Comparison, most: int = 2) -> str:
-    """The features over the limit, each with its effect, the first few named."""
+    """The features drifted, each with its effect, the first few named."""
     over = [f for f in record.features if f.verdict == "drift"]
     named = ", ".join(f"{f.name} {short(f.effect)}" for f in over[:most])
     more = f", {len(over) - most} more" if len(over) > most else ""
@@ -311,6 +333,34 @@ def differing(labels: int) -> str:
 def decision(record: Decision) -> str:
     """What was decided, and why."""
     return f"{'Retrain' if record.action == 'retrain' else 'Keep the model'}: {record.why}."
+
+
+def held(record: Promotion) -> str:
+    """Why the loop does not retrain: the rollback that holds it.
+
+    >>> held(Promotion("rollback", 3, 4, "0012", "bad feed.", hold=True))
+    'held since the rollback of v4: bad feed'
+    """
+    return f"held since the rollback of {model(record.previous or 0)}: {record.reason.rstrip('. ')}"
+
+
+def change(record: Promotion) -> str:
+    """A change of champion that a person made, in words."""
+    live, reason = model(record.version), record.reason.rstrip(". ")
+    if record.action == "release":
+        return f"released, {live} stays: {reason}"
+    before = model(record.previous or 0)
+    if record.action == "rollback":
+        return f"rolled back from {before} to {live}{', held' if record.hold else ''}: {reason}"
+    return f"{live} promoted by hand in place of {before}: {reason}"
+
+
+def void(record: Outcome, since: Promotion) -> str:
+    """Why the winner of a retraining is not promoted: whom it beat no longer reigns, or the loop is held."""
+    won = f"v{record.promoted} was better than {model(record.champion)} but is not promoted"
+    if since.version == record.champion:
+        return f"{won}: the loop is {held(since)}"
+    return f"{won}: {model(since.version)} is live by now ({change(since)})"
 
 
 def outcome(record: Outcome) -> str:
@@ -442,19 +492,42 @@ STATES: dict[Verdict, str] = {
 }
 
 
+UNRELIABLE = "Unreliable"
+"""What is said of a model whose loss is over its limit, whatever the features do."""
+
+
+def unreliable(record: Decision) -> Rule | None:
+    """The rule that found the loss over its limit, whether or not that led to a retraining."""
+    return next(
+        (
+            rule
+            for rule in record.rules
+            if rule.name == "performance"
+            and rule.value is not None
+            and rule.limit is not None
+            and rule.value >= rule.limit
+        ),
+        None,
+    )
+
+
 def status(
     live: int,
     since: str,
     comparison: Comparison | None,
     promoted: Outcome | None,
     score: Score | None,
+    held_by: Promotion | None = None,
+    loss: Rule | None = None,
+    failed: str = "",
 ) -> str:
     """The state of a workspace, from its newest records."""
     if comparison is None or comparison.window is None:
-        return f"{model(live)} is live since {since}; no window is complete yet."
+        return f"{model(live)} is live since {since}; no window is complete yet." + _held(held_by)
     over = drifted(comparison)
     total = len(comparison.features) + len(comparison.lost) + len(comparison.retyped)
-    parts = [f"{STATES[comparison.verdict]}: {model(live)} is live since {since}"]
+    state = UNRELIABLE if loss else STATES[comparison.verdict]
+    parts = [f"{state}: {model(live)} is live since {since}"]
     if over:
         verb = "drifts" if len(over) == 1 else "drift"
         parts.append(f"{len(over)} of {count(total, 'feature')} {verb} in window {comparison.window.key}")
@@ -466,4 +539,15 @@ def status(
         text += f" and {after} with v{live}."
     if score is not None:
         text += f" Last labelled window {score.window}: {score.metric} {number(score.value)}."
-    return text
+    if loss is not None:
+        text += f" Its loss is over the limit: {loss.text}."
+    if failed:
+        text += f" It could not predict window {comparison.window.key}: {failed.rstrip('. ')}."
+    return text + _held(held_by)
+
+
+def _held(by: Promotion | None) -> str:
+    """That the loop is held, and how that ends; empty where it is not."""
+    if by is None:
+        return ""
+    return f" H{held(by)[1:]}. `undrift release` lets it retrain again."

@@ -45,7 +45,7 @@ class Rare:
         if bounded.any():
             share = np.clip(mean / np.maximum(rows, 1.0), TINY, 1 - SCARCE)[bounded]
             spread = np.broadcast_to(k, p.shape)[bounded]
-            p[bounded] = np.minimum(p[bounded], _bounded(found[bounded], rows[bounded], share, spread))
+            p[bounded] = _bounded(found[bounded], rows[bounded], share, spread)
         return p
 
     def fewer(self, found: Floats, expected: Floats) -> Floats:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from undrift.comparison import Result
     from undrift.config import Config
     from undrift.loop import Loop
-    from undrift.records import Comparison
+    from undrift.records import Comparison, Decision
     from undrift.stores import Store
 
 FORMAT = 1
@@ -35,6 +35,14 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Set one setting, such as drift.metric=ks; may be repeated."
+    ),
+]
+
+Detailed = Annotated[
+    bool,
+    typer.Option(
+        "--detailed-exitcode",
+        help="3 drift or loss over the limit, 4 challenger rejected, 5 nothing could be judged.",
     ),
 ]
 
@@ -217,12 +225,24 @@ def exit_code(result: Result) -> int:
     return {"drift": 3, "insufficient": 5}.get(result.verdict, 0)
 
 
-def confirmed(question: str, *, yes: bool) -> None:
-    """Ask before something that matters; off a terminal --yes must have been given."""
+def ended(verdict: str, action: str, decision: Decision) -> int:
+    """The detailed exit code: 4 where a challenger was rejected, 3 for drift, 5 where nothing was judged.
+
+    A loss over its limit counts as drift, unless a better model was promoted for it.
+    """
+    if action == "reject":
+        return 4
+    if action == "keep" and wording.unreliable(decision):
+        return 3
+    return {"drift": 3, "insufficient": 5}.get(verdict, 0)
+
+
+def confirmed(consequence: str, *, yes: bool) -> None:
+    """Say what would happen and ask; off a terminal --yes must have been given."""
     if yes:
         return
     if not sys.stdin.isatty():
         from undrift.errors import ConfigError
 
-        raise ConfigError("this needs a confirmation", "Give --yes.")
-    typer.confirm(question, abort=True, err=True)
+        raise ConfigError(f"{consequence}: this needs a confirmation", "Give --yes.")
+    typer.confirm(f"{clean(consequence)}. Go on?", abort=True, err=True)

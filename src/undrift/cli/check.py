@@ -17,7 +17,7 @@ def check(
 ) -> int:
     """Compare a file with what the live model was trained on, and keep nothing.
 
-    Exit code 0: nothing over the limit; 3: drift; 5: too few rows to say.
+    Exit code 0: no drift; 3: drift; 5: too few rows to say.
     """
     result = loop_here(context, assignments).check(file)
     if json:

@@ -51,6 +51,10 @@ def compare(
         float | None,
         typer.Option(help="How often a quiet window may alarm, over all features; by default 0.01."),
     ] = None,
+    novelty: Annotated[
+        float | None,
+        typer.Option(help="The share of rows where A has next to none that is drift by itself; 0: never."),
+    ] = None,
     time: Time = None,
     season: Annotated[
         str | None,
@@ -73,7 +77,7 @@ def compare(
 ) -> int:
     """Compare two tables feature by feature and say what drifted, worst first.
 
-    Exit code 0: nothing over the limit; 3: drift; 2: an error; 5: too few rows to say.
+    Exit code 0: no drift; 3: drift; 2: an error; 5: too few rows to say.
     """
     from undrift.comparison import compare as compared
 
@@ -81,6 +85,7 @@ def compare(
         "metric": metric,
         "threshold": threshold,
         "alarm_rate": alarm_rate,
+        "novelty": novelty,
         "season": season,
         "calibration": calibration,
     }

@@ -11,7 +11,9 @@ import typer
 from undrift.cli._shell import Json, emit, say, store_here, table
 
 if TYPE_CHECKING:
-    from undrift.overview import Line, Overview
+    from undrift.overview import Change, Line, Overview
+
+Row = tuple[object, ...]
 
 
 def history(
@@ -32,26 +34,44 @@ def history(
     elif not lines:
         say("No window is complete yet.")
     else:
-        _as_table(lines)
+        _as_table(lines, found, whole=len(lines) == len(found.lines))
 
 
-def _as_table(lines: tuple[Line, ...]) -> None:
+def _as_table(lines: tuple[Line, ...], found: Overview, *, whole: bool) -> None:
+    metric = next((line.live.metric for line in lines if line.live), "score")
+    waiting = [c for c in found.by_hand if whole or c.at >= lines[0].at]
+    rows: list[Row] = []
+    for line in lines:
+        while waiting and waiting[0].at < line.at:
+            rows.append(_by_hand(waiting.pop(0)))
+        rows += _rows(line)
+    rows += map(_by_hand, waiting)
+    table(("window", "verdict", "drifting", metric, "first", "live", ""), rows, right=(2, 3, 4))
+
+
+def _rows(line: Line) -> list[Row]:
+    """The row of a window, and one for every retraining on scores that came after it."""
     from undrift.wording import ICONS, drifted, movers, number
 
-    metric = next((line.live.metric for line in lines if line.live), "score")
-    rows = [
-        (
-            line.window.key,
-            f"{ICONS[line.verdict]} {line.verdict}",
-            len(drifted(line.comparison)),
-            number(line.live.value) if line.live else "…",
-            number(line.first.value) if line.first else "…",
-            f"v{line.step.live}",
-            line.outcome.why if line.outcome else movers(line.comparison),
-        )
-        for line in lines
-    ]
-    table(("window", "verdict", "drifting", metric, "first", "live", ""), rows, right=(2, 3, 4))
+    window: Row = (
+        line.window.key,
+        f"{ICONS[line.verdict]} {line.verdict}",
+        len(drifted(line.comparison)),
+        number(line.live.value) if line.live else "…",
+        number(line.first.value) if line.first else "…",
+        f"v{line.step.live}",
+        line.outcome.why if line.outcome else movers(line.comparison),
+    )
+    retrained = [act for act in line.later if act.outcome]
+    return [window, *(("", "", "", "", "", f"v{act.step.live}", act.step.why) for act in retrained)]
+
+
+def _by_hand(made: Change) -> Row:
+    """The row of what a person decided."""
+    from undrift.wording import change
+
+    said = f"{made.at:%Y-%m-%d %H:%M} UTC: {change(made.promotion)}"
+    return ("", made.promotion.action, "", "", "", f"v{made.promotion.version}", said)
 
 
 def _as_csv(lines: tuple[Line, ...]) -> None:
@@ -91,6 +111,16 @@ def _as_dict(line: Line) -> dict[str, object]:
         "why": line.step.why,
         "version": line.step.live,
         "outcome": encode(line.outcome) if line.outcome else None,
+        "later": [
+            {
+                "decision": encode(act.decision),
+                "outcome": encode(act.outcome) if act.outcome else None,
+                "action": act.step.action,
+                "why": act.step.why,
+                "version": act.step.live,
+            }
+            for act in line.later
+        ],
     }
 
 

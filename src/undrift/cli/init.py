@@ -10,12 +10,6 @@ import typer
 
 from undrift.cli._shell import Json, Set, emit, note, say
 
-DATA = ".undrift"
-"""The folder in which a workspace keeps rows, records and models."""
-
-OWN = ("store.db", "lake", "models")
-"""What undrift itself puts there."""
-
 DEFAULT_MODEL = {
     "regression": "sklearn.ensemble:HistGradientBoostingRegressor",
     "binary": "sklearn.ensemble:HistGradientBoostingClassifier",
@@ -56,7 +50,8 @@ def init(
     """Make a workspace here (or in -C DIR): write undrift.toml, and train or adopt the first model."""
     from undrift import inputs
     from undrift.artifacts import read_file
-    from undrift.config import FILE, created, document, load, parsed
+    from undrift.beginning import beginning
+    from undrift.config import created, document, load, parsed
     from undrift.schema import require_history
 
     root = (context.obj or Path.cwd()).resolve()
@@ -71,17 +66,13 @@ def init(
         own["model.use"] = load(root, own).get("model.use")
     own |= _model(own, table, source, adopted=fitted is not None, pickled=trust and bool(model))
     root.mkdir(parents=True, exist_ok=True)
-    _clear(root)
+    _make_room(root)
     settings = load(root, own)
     settings.check()
-    _write(root / FILE, document(own, f"Made by undrift init from {Path(source).name}."))
-    try:
+    with beginning(root, document(own, f"Made by undrift init from {Path(source).name}.")):
         loop = created(settings, table, inputs.label_of(source))
         note(_doing(fitted is not None, prediction is not None, told=bool(until or holdout)))
         version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
-    except BaseException:
-        _remove(root)
-        raise
     if json:
         from undrift.outlook import advice
         from undrift.records import encode
@@ -132,57 +123,42 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _clear(root: Path) -> None:
-    """Remove what an init that was killed left behind; refuse where a model is live or one is at work."""
-    from undrift.config import FILE, load
+def _make_room(root: Path) -> None:
+    """Start anew where an init was killed; refuse over anything else that is here."""
+    from undrift.beginning import DATA, FILE, abandoned, clear, worth_keeping
+    from undrift.config import load
     from undrift.errors import ConfigError, NotFoundError
-    from undrift.loop import LEASE
-    from undrift.stores.sql import holder
 
     elsewhere = "choose another folder with -C DIR"
-    if not (root / FILE).exists() and not (root / DATA).exists():
+    here = any((root / DATA).iterdir()) if (root / DATA).is_dir() else (root / DATA).exists()
+    if not here and not (root / FILE).exists():
         return
+    if not here:
+        raise ConfigError(f"{root / FILE} exists already", f"Move it, or {elsewhere}.")
+    settings = load(root)
     try:
-        store = load(root).store()
+        store = settings.store()
     except NotFoundError:
-        if (root / FILE).exists():
-            raise ConfigError(f"{root / FILE} exists", f"Remove it, or {elsewhere}.") from None
-    else:
-        me = holder()
-        store.acquire(LEASE, me, 60)  # raises BusyError while another init is at work here
-        live = store.champion()
-        store.release(LEASE, me)
+        store = None
+    if store is not None and store.champion() is not None:
+        lost = "" if (root / FILE).exists() else ", though its undrift.toml is gone: restore it"
+        raise ConfigError(f"{root} holds a workspace that exists already{lost}", f"Or {elsewhere}.")
+    if not abandoned(root):
+        problem = f"{root / DATA} is there, but no store that knows which model is live"
+        raise ConfigError(
+            problem, f"Restore the store from a backup; to start anew, move {DATA} or {elsewhere}."
+        )
+    kept = worth_keeping(root, store, settings.lake())
+    if store is not None:
         store.close()
-        if live is not None:
-            lost = "" if (root / FILE).exists() else ", though its undrift.toml is gone: restore it"
-            raise ConfigError(f"{root} holds a workspace that exists already{lost}", f"Or {elsewhere}.")
-    strange = sorted(p.name for p in (root / DATA).glob("*") if not p.name.startswith(OWN))
-    if strange:
-        problem = f"{root / DATA} holds {strange[0]!r}, which undrift did not make"
-        raise ConfigError(problem, f"Move it, or {elsewhere}.")
+    if kept:
+        raise ConfigError(f"{root}: {kept}", f"Move it, or {elsewhere}.")
     note("an earlier init did not finish: starting anew")
-    _remove(root)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-def _remove(root: Path) -> None:
-    """Leave nothing half made."""
-    import shutil
-
-    from undrift.config import FILE
-
-    shutil.rmtree(root / DATA, ignore_errors=True)
-    (root / FILE).unlink(missing_ok=True)
+    clear(root)
 
 
 def _tell(loop: Any, version: Any, root: Path) -> None:
-    from undrift.config import FILE
+    from undrift.beginning import FILE
     from undrift.outlook import advice
     from undrift.promise import WORDS, promise
     from undrift.schema import features

@@ -6,41 +6,64 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undrift.cli._shell import Json, emit, loop_here, note, say
+from undrift.cli._shell import Detailed, Json, emit, loop_here, note, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from undrift.records import Batch
 
 
 def label(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="A file with the id column and the target column.")],
+    detailed: Detailed = False,
     json: Json = False,
-) -> None:
-    """Take in late labels, and score the windows that have enough of them now.
+) -> int:
+    """Take in late labels, score the windows that have enough of them now, and decide on the new scores.
 
     Labels that contradict those on record are corrections: their windows are scored anew.
     """
+    from undrift.cli._lines import acted, code, settled_dict
     from undrift.records import encode
     from undrift.stores import scores
-    from undrift.wording import count, labels, score
+    from undrift.wording import labels, score
 
     loop = loop_here(context)
     before = {(s.window, s.version, s.revision) for s in scores(loop.store)}
-    batch = loop.label(file)
+    report = loop.label(file)
+    batch = report.batch
     fresh = [s for s in scores(loop.store) if (s.window, s.version, s.revision) not in before]
     if json:
-        emit({"batch": encode(batch), "counts": _counts(batch), "scores": [encode(s) for s in fresh]})
-        return
-    for text in labels(batch, len({s.window for s in fresh if s.revision})):
-        say(text)
-    if batch.unknown:
-        verb = "belongs to no known row and was" if batch.unknown == 1 else "belong to no known row and were"
-        note(f"{count(batch.unknown, 'label')} {verb} left out.")
-    if batch.one_class:
-        note(f"All labels are {batch.one_class!r}.")
+        settled = [settled_dict(s) for s in report.settled]
+        said = {"settled": settled, "action": report.action, "why": report.why}
+        kept = {"batch": encode(batch), "counts": _counts(batch)} if batch else {"batch": None}
+        emit({**kept, "scores": [encode(s) for s in fresh], **said})
+        return code(report) if detailed else 0
+    if batch:
+        for text in labels(batch, len({s.window for s in fresh if s.revision})):
+            say(text)
+        for text in _notes(batch):
+            note(text)
     for found in fresh:
         say(f"{found.window}  v{found.version}  {score(found)}")
+    for settled_ in report.settled:
+        for text in acted(settled_):
+            say(text)
+    if report.settled:
+        say(report.why if report.why.endswith(".") else f"{report.why}.")
+    return code(report) if detailed else 0
+
+
+def _notes(batch: Batch) -> Iterator[str]:
+    """What is to be said of the labels of a delivery."""
+    from undrift.wording import count
+
+    if batch.unknown:
+        verb = "belongs to no known row and was" if batch.unknown == 1 else "belong to no known row and were"
+        yield f"{count(batch.unknown, 'label')} {verb} left out."
+    if batch.one_class:
+        yield f"All labels are {batch.one_class!r}."
 
 
 def _counts(batch: Batch) -> dict[str, int]:

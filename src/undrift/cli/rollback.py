@@ -15,19 +15,25 @@ def rollback(
         int | None, typer.Option(help="The version; by default the one before the live one.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Goes into the ledger.")] = "rolled back by hand",
+    no_hold: Annotated[
+        bool, typer.Option("--no-hold", help="Let the loop retrain at once, from the same rows.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Make the previous champion live again; its artifact's hash is checked first."""
+    """Make the previous champion live again; its artifact's hash is checked first.
+
+    The loop is held then: it watches and scores, but neither retrains nor promotes until undrift release.
+    """
     from undrift.records import encode
 
     loop = loop_here(context)
-    live = loop.live().number
-    confirmed(
-        f"v{live} is live. Go back to {f'v{to}' if to is not None else 'the version before it'}?", yes=yes
-    )
-    done = loop.rollback(reason, to)
+    target, live = loop.earlier(to), loop.live().number
+    confirmed(f"v{target} would become live in place of v{live}", yes=yes)
+    done = loop.rollback(reason, target, hold=not no_hold)
     if json:
         emit(encode(done))
-    else:
-        say(f"v{done.version} is live again, v{done.previous} is not: {done.reason}.")
+        return
+    say(f"v{done.version} is live again, v{done.previous} is not: {done.reason}.")
+    if done.hold:
+        say("The loop is held: it neither retrains nor promotes until undrift release.")

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undrift.cli._shell import Json, Set, emit, loop_here, note, say
+from undrift.cli._shell import Detailed, Json, Set, emit, loop_here, note, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from undrift.loop import Settled
     from undrift.records import Batch
 
 
@@ -21,25 +20,22 @@ def run(
         str | None, typer.Argument(help="The rows; without one, only what is due is done.")
     ] = None,
     assignments: Set = None,
-    detailed: Annotated[
-        bool,
-        typer.Option(
-            "--detailed-exitcode", help="3 drift, 4 challenger rejected, 5 nothing could be judged."
-        ),
-    ] = False,
+    detailed: Detailed = False,
     json: Json = False,
 ) -> int:
     """Take in a batch and do one step: compare, score, decide, retrain, judge, promote.
 
-    The same file twice changes nothing.
+    The same file twice changes nothing. Ends with 2 where the live model cannot predict the newest window.
     """
-    from undrift.cli._lines import lines, settled_dict
+    from undrift.cli._lines import code, lines, settled_dict
     from undrift.records import encode
 
     loop = loop_here(context, assignments)
     known = {b.id for b in loop.archive.batches()}
     report = loop.step(file)
     batch = report.batch
+    broken = bool(report.settled and report.settled[-1].failed)
+    ended_with = 2 if broken else code(report) if detailed else 0
     again = batch is not None and batch.id in known
     if json:
         kept = {**encode(batch), "again": again} if batch else None
@@ -51,7 +47,7 @@ def run(
                 "why": report.why,
             }
         )
-        return _code(report.settled, detailed=detailed)
+        return ended_with
     if again:
         note("This batch was taken in before; nothing was added.")
     elif batch:
@@ -61,7 +57,7 @@ def run(
         for text in lines(settled, loop.first().number):
             say(text)
     say(report.why if report.why.endswith(".") else f"{report.why}.")
-    return _code(report.settled, detailed=detailed)
+    return ended_with
 
 
 def _notes(batch: Batch) -> Iterator[str]:
@@ -86,12 +82,3 @@ def _notes(batch: Batch) -> Iterator[str]:
     if batch.ahead:
         lie = "lies" if batch.ahead == 1 else "lie"
         yield f"{count(batch.ahead, 'row')} {lie} ahead of the clock: kept, but no window closes by them yet."
-
-
-def _code(settled: tuple[Settled, ...], *, detailed: bool) -> int:
-    if not detailed or not settled:
-        return 0
-    newest = settled[-1]
-    if newest.step.action == "reject":
-        return 4
-    return {"drift": 3, "insufficient": 5}.get(newest.comparison.verdict, 0)

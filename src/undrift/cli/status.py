@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from undrift.cli._shell import Json, emit, here, say, store_here
+from undrift.cli._shell import Detailed, Json, emit, ended, here, say, store_here
 
 
-def status(context: typer.Context, json: Json = False) -> None:
+def status(context: typer.Context, detailed: Detailed = False, json: Json = False) -> int:
     """Say in one sentence how the model is, which version is live and since when."""
     from undrift import wording
     from undrift.overview import overview
@@ -16,6 +16,8 @@ def status(context: typer.Context, json: Json = False) -> None:
     found = overview(store_here(context))
     notes = _advice(context)
     last = found.last
+    act = last.newest if last else None
+    code = ended(last.verdict, act.step.action, act.decision) if detailed and last and act else 0
     if json:
         emit(
             {
@@ -26,23 +28,25 @@ def status(context: typer.Context, json: Json = False) -> None:
                 "drifted": list(wording.drifted(last.comparison)) if last else [],
                 "live": encode(found.live),
                 "since": {"at": found.since.at.isoformat(), **encode(found.since.promotion)},
+                "held": encode(found.held) if found.held else None,
                 "score": encode(found.scored) if found.scored else None,
                 "waiting": found.waiting,
                 "unscored": {line.window.key: line.unscored for line in found.lines if line.unscored},
                 "advice": notes,
             }
         )
-        return
+        return code
     say(found.sentence)
-    if last:
+    if last and act:
         say(f"Window {last.window.key}: {wording.comparison(last.comparison)}")
-        say(last.step.why)
+        say(act.step.why)
         if found.waiting:
             say(f"{wording.count(found.waiting, 'window')} waiting for labels.")
         if found.unscored:
             say(f"Window {found.unscored.window.key} has labels but no score: {found.unscored.unscored}.")
     for sentence in notes:
         say(f"Note: {sentence}.")
+    return code
 
 
 def _advice(context: typer.Context) -> list[str]:

@@ -28,10 +28,9 @@ def why(
 
     found = overview(store_here(context))
     line = found.line(window)
-    upto = found.lines[: found.lines.index(line) + 1]
-    spent = alphas(one.outcome for one in upto if one.outcome)
     if json:
-        _emit(line, spent)
+        acts = [act.outcome for act in line.acts if act.outcome]
+        _emit(line, alphas(found.until(acts[-1])) if acts else [])
         return
     from undrift import wording
 
@@ -40,16 +39,20 @@ def why(
     say("")
     show_comparison(line.comparison)
     say("")
-    say(wording.decision(line.decision))
-    for rule in line.decision.rules:
-        say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
+    for act in line.acts:
+        if act.decision.on:
+            say("")
+            say(f"When the labels of {wording.listed(act.decision.scored)} came:")
+        say(wording.decision(act.decision))
+        for rule in act.decision.rules:
+            say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
+        if act.outcome:
+            say("")
+            _show_outcome(act.outcome)
+            if act.outcome.trials:
+                say(f"Up to here {retrainings(alphas(found.until(act.outcome)))}.")
     for text in wording.scored(line.live, line.earlier, line.unscored, line.one_class):
         say(text)
-    if line.outcome:
-        say("")
-        _show_outcome(line.outcome)
-        if spent:
-            say(f"Up to here {retrainings(spent)}.")
 
 
 def _show_outcome(outcome: Outcome) -> None:
@@ -93,5 +96,14 @@ def _emit(line: Line, spent: Sequence[float]) -> None:
             },
             "action": line.step.action,
             "why": line.step.why,
+            "later": [
+                {
+                    "decision": encode(act.decision),
+                    "outcome": encode(act.outcome) if act.outcome else None,
+                    "action": act.step.action,
+                    "why": act.step.why,
+                }
+                for act in line.later
+            ],
         }
     )

@@ -29,7 +29,7 @@ def heatmap(cells: Sequence[Row], features: Sequence[str]) -> str:
     over = sum(cell["over"] for cell in cells)
     return (
         f"Heatmap of {count(len(features), 'feature')} over {count(_windows(cells), 'window')}: "
-        f"{over:,} of {count(len(cells), 'cell')} over the limit. Most often: {', '.join(features[:3])}."
+        f"{over:,} of {count(len(cells), 'cell')} drift. Most often: {', '.join(features[:3])}."
     )
 
 

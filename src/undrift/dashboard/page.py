@@ -112,10 +112,10 @@ def _sentence(root: Path, found: Overview) -> None:
             f"**Window {inert(last.window.key)}** ({inert(wording.span(last.window))}). "
             f"{inert(wording.comparison(last.comparison))}"
         )
-        st.markdown(f"**Last decision.** {inert(_ended(last.step.why))}")
+        st.markdown(f"**Last decision.** {inert(_ended(last.newest.step.why))}")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(captions.waiting(found.lines), width="content")
-            _rules(last.decision)
+            _rules(last.newest.decision)
 
 
 def _rules(decision: Decision) -> None:
@@ -131,8 +131,8 @@ def _state(found: Overview) -> str:
     """The sentence, with its state as icon, word and colour."""
     if found.last is None:
         return f":blue[:material/hourglass_empty: **Waiting**]: {inert(found.sentence)}"
-    verdict = found.last.verdict
-    word = wording.STATES[verdict]
+    verdict: Verdict = "drift" if found.over else found.last.verdict
+    word = found.state
     return f"{STATES[verdict].format(word)}: {inert(found.sentence.removeprefix(f'{word}: '))}"
 
 
@@ -155,11 +155,11 @@ def _numbers(found: Overview) -> None:
 
 def _over_the_limit(last: Line | None) -> None:
     if last is None:
-        _tile("Features over the limit", "–", "no window yet")
+        _tile("Features that drift", "–", "no window yet")
         return
     record = last.comparison
     total = len(record.features) + len(record.lost) + len(record.retyped)
-    _tile("Features over the limit", f"{len(wording.drifted(record))} of {total}", "newest window")
+    _tile("Features that drift", f"{len(wording.drifted(record))} of {total}", "newest window")
 
 
 def _newest_score(lines: tuple[Line, ...]) -> None:
@@ -317,9 +317,7 @@ def _told(shares: list[shapes.Share]) -> str:
 def _retrainings(lines: tuple[Line, ...], colours: Palette) -> None:
     """Before and after each retraining, on the same rows."""
     st.subheader("Before and after, on the same rows", anchor=False)
-    outcomes = {
-        line.window.key: line.outcome for line in reversed(lines) if line.outcome and line.outcome.trials
-    }
+    outcomes = rows.retrainings(lines)
     if not outcomes:
         st.info("Nothing was retrained yet.", icon=":material/hourglass_empty:")
         return

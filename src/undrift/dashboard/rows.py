@@ -67,34 +67,36 @@ def was_replaced(lines: Sequence[Line]) -> bool:
 
 def events(overview: Overview) -> list[Row]:
     """Promotions, rejections and rollbacks, each at the end of the window after which it came."""
-    return sorted([*_judged(overview.lines), *_rollbacks(overview)], key=lambda row: row["at"])
+    return sorted([*_judged(overview.lines), *_by_hand(overview)], key=lambda row: row["at"])
 
 
 def _judged(lines: Sequence[Line]) -> Iterator[Row]:
-    crowded = sum(line.step.action == "promote" for line in lines) > CROWDED
-    for line in lines:
-        if line.outcome and line.outcome.trials:
-            version = f"v{chosen(line.outcome).version}"
-            promoted = line.outcome.promoted is not None
+    acts = [(line, act.outcome) for line in lines for act in line.acts]
+    crowded = sum(bool(outcome and outcome.promoted is not None) for _, outcome in acts) > CROWDED
+    for line, outcome in acts:
+        if outcome and outcome.trials:
+            version = f"v{chosen(outcome).version}"
+            promoted = outcome.promoted is not None
             yield {
                 "at": end(line.window),
                 "window": line.window.key,
                 "event": PROMOTED if promoted else REJECTED,
                 "label": "" if not promoted else version if crowded else f"{version} live",
-                "text": line.outcome.why,
+                "text": outcome.why,
             }
 
 
-def _rollbacks(overview: Overview) -> Iterator[Row]:
+def _by_hand(overview: Overview) -> Iterator[Row]:
     windows = {line.window.key: line.window for line in overview.lines}
-    for change in overview.changes:
+    for change in overview.by_hand:
         promotion = change.promotion
-        if promotion.action == "rollback" and promotion.window in windows:
+        if promotion.action != "release" and promotion.window in windows:
+            back = promotion.action == "rollback"
             yield {
                 "at": end(windows[promotion.window]),
                 "window": promotion.window,
-                "event": ROLLED_BACK,
-                "label": f"back to v{promotion.version}",
+                "event": ROLLED_BACK if back else PROMOTED,
+                "label": f"back to v{promotion.version}" if back else f"v{promotion.version} by hand",
                 "text": f"{change.at:%Y-%m-%d %H:%M} UTC: {promotion.reason}",
             }
 
@@ -160,8 +162,14 @@ def trials(outcome: Outcome) -> list[Row]:
 
 def verdicts(lines: Sequence[Line]) -> list[Row]:
     """One row per retraining, newest first: its best challenger."""
-    outcomes = [line.outcome for line in reversed(lines) if line.outcome and line.outcome.trials]
+    outcomes = retrainings(lines).values()
     return [_trial(o, best, f"{o.window} · v{best.version}") for o in outcomes for best in [chosen(o)]]
+
+
+def retrainings(lines: Sequence[Line]) -> dict[str, Outcome]:
+    """What the gate found at every retraining, newest first, each under a name of its own."""
+    outcomes = [act.outcome for line in reversed(lines) for act in reversed(line.acts) if act.outcome]
+    return {f"{o.window}/{o.on}".rstrip("/"): o for o in outcomes if o.trials}
 
 
 def _trial(outcome: Outcome, trial: Trial, name: str) -> Row:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from undrift import config
-from undrift.errors import ConfigError
-from undrift.records import Outcome, Service, Window
+from undrift.beginning import OWN
+from undrift.errors import ConfigError, NotFoundError
+from undrift.records import Batch, Outcome, Service, Window
 from undrift.replay import Recording, Totals, play, totals
 from undrift.stores import scores
+from undrift.wording import cut
 
 if TYPE_CHECKING:
     from undrift.loop import Loop, Report
@@ -133,20 +135,34 @@ def _settings(overrides: Mapping[str, Any], windows: int | None) -> dict[str, An
 
 def _clear(root: Path, mark: dict[str, Any] | None) -> None:
     """Remove what an earlier demo made, and nothing else."""
+    for name in (OLD, NEW):
+        if (root / name / MARK.name).exists():
+            shutil.rmtree(root / name)
     if mark is None:
-        shutil.rmtree(root / OLD, ignore_errors=True)
-        shutil.rmtree(root / NEW, ignore_errors=True)
         if root.exists() and any(root.iterdir()):
             raise ConfigError(f"{root} exists and the demo did not make it", "Choose another folder: -C DIR.")
         return
     toml = root / config.FILE
+    elsewhere = "Move it away, or choose another folder: -C DIR."
     if toml.exists() and toml.read_text(encoding="utf-8") != mark["toml"]:
-        raise ConfigError(
-            f"{toml} was edited since the demo wrote it", "Move it away, or choose another folder: -C DIR."
-        )
+        raise ConfigError(f"{toml} was edited since the demo wrote it", elsewhere)
+    if strange := _strange(root):
+        raise ConfigError(f"{root} holds {strange}, which the demo did not make", elsewhere)
     toml.unlink(missing_ok=True)
     (root / ".undrift").rename(root / OLD)
     shutil.rmtree(root / OLD)
+
+
+def _strange(root: Path) -> str:
+    """What else lies in the folder that is to be removed: files, or batches that a person delivered."""
+    made = {*OWN, MARK.name, f"{MARK.name}.partial", "always"}
+    files = sorted(repr(p.name) for p in (root / MARK.parent).iterdir() if p.name not in made)
+    try:
+        batches = config.load(root, SETTINGS).store().all(Batch)
+    except NotFoundError:
+        batches = []
+    others = [b.id for b in batches if not (b.history or b.id.startswith(("rows-", "labels-")))]
+    return (files + [f"the batch {cut(id_, 12)}" for id_ in others] or [""])[0]
 
 
 def _write(root: Path, overrides: Mapping[str, Any], windows: int | None) -> None:

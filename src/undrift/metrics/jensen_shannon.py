@@ -22,8 +22,9 @@ def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
 def jensen_shannon(ref: AnyProfile, cur: AnyProfile) -> float:
     """Square root of the Jensen-Shannon divergence in nats, 0 to √ln 2 = 0.833.
 
-    Over the reference's deciles or over labels; 0 when either side has no value. Source: Endres &
-    Schindelin (2003), IEEE Trans. Information Theory 49(7).
+    Over the reference's deciles or over labels, half a row added to each: sides that share no label come
+    near √ln 2, to 0.830 at 1,000 rows each. 0 when either side has no value. Source: Endres
+    & Schindelin (2003), IEEE Trans. Information Theory 49(7).
 
     >>> from undrift.profiles.categorical import CategoricalProfile
     >>> same = CategoricalProfile(counts={"a": 5, "b": 5})

@@ -20,7 +20,9 @@ def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
 def psi(ref: AnyProfile, cur: AnyProfile) -> float:
     """PSI = Σ (q - p) ln(q / p) over the reference's deciles or over labels; 0 to infinity.
 
-    For a shift of a normal by s standard deviations it tends to s² as bins grow finer. It is
+    Half a row is added to each bin, so that an empty one does not make it infinite: one label in all n
+    rows of one side and another one in all of the other give 2 n / (n + 1) ln(2 n + 1), 15.2 at 1,000
+    rows. For a shift of a normal by s standard deviations it tends to s² as bins grow finer. It is
     symmetric in p and q, but the bins are the reference's. 0 when either side has no value. Source:
     Jeffreys (1946); Siddiqi, Credit Risk Scorecards (2006).
 

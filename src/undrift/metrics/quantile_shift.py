@@ -31,7 +31,7 @@ def quantile_shift(ref: NumericProfile, cur: NumericProfile) -> float:
 
     The quantiles are .05, .25, .5, .75 and .95: it sees moved tails and changed widths too. Rows lie
     evenly within the cells of the fine grid, so each quantile is off by less than the width of its
-    cell: outside the reference's range about a quarter of how far it lies from there. It is exact
+    cell: outside the reference's range about an eighth of how far it lies from there. It is exact
     where every value has its own cell. Beyond a million sd, infinities included, all
     lies at a million sd. Where the reference is constant every other value is one sd away. 0 when
     either side has no value. Source: Doksum (1974), Ann. Statist. 2.

@@ -41,15 +41,38 @@ def cooled(history: History, cooldown: int) -> Rule:
 
 
 def enough(history: History, minimum_rows: int) -> Rule:
-    """Whether enough labelled rows have come that the champion was not trained on."""
+    """Whether enough labelled rows can be trained on that the champion was not trained on."""
     have = history.labelled_rows
-    text = f"{have:,} labelled rows are new to the live model, {minimum_rows:,} are asked for"
+    text = f"{have:,} labelled rows to train on are new to the live model, {minimum_rows:,} are asked for"
+    if have < minimum_rows:
+        text += _waiting(history, minimum_rows)
     return Rule("labelled rows", have >= minimum_rows, text, have, minimum_rows)
 
 
+def _waiting(history: History, minimum_rows: int) -> str:
+    """How many labelled windows have yet to come until enough rows are no longer held out."""
+    free = history.labelled_rows
+    for windows, rows in enumerate(history.to_come, start=1):
+        free += rows
+        if free >= minimum_rows:
+            return f": waits for {count(windows, 'more labelled window')}"
+    return (
+        f": waits for more than {count(len(history.to_come), 'labelled window')}" if history.to_come else ""
+    )
+
+
 def windows_since_retraining(history: History) -> int | None:
-    """Windows decided since the last retraining, the present one included; None if there was none."""
+    """Windows decided on since the last retraining, the present one included; None if there was none.
+
+    0 means that it was after this very window: a window is decided on again when scores come after it.
+    """
     actions = [d.action for d in history.decisions]
     if "retrain" not in actions:
         return None
-    return actions[::-1].index("retrain") + 1
+    last = len(actions) - 1 - actions[::-1].index("retrain")
+    return len(windows_decided(history, last + 1) - {history.decisions[last].index})
+
+
+def windows_decided(history: History, first: int = 0) -> set[int]:
+    """The windows that decisions from the ``first`` on were about, and the present one."""
+    return {d.index for d in history.decisions[first:]} | {history.window.index}

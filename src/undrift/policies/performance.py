@@ -19,7 +19,8 @@ class Performance:
     predecessor's where that was lower: a model promoted in the middle of a change was judged on rows that
     nobody fitted yet, and must not make its own error the new normal. A model from elsewhere of which only
     its loss on its own training rows is known is held to the first windows that it served. Only windows that
-    the live model itself served count. ``drop = 0.2`` asks for a loss 20 % higher.
+    the live model itself served count, and without a new one nothing is decided. ``drop = 0.2`` asks for a
+    loss 20 % higher.
     """
 
     def __init__(self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100) -> None:
@@ -54,7 +55,10 @@ class Performance:
             f"{live.metric} {number(now)} over the last {count(len(newest), 'scored window')}, reference "
             f"{number(reference)}{of}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
         )
-        return Rule("performance", rise >= self.drop, text, rise, self.drop)
+        known = history.fresh is not None and not {s.window for s in scores} & {*history.fresh}
+        if known:
+            text = f"nothing new to decide on since the score of {scores[-1].window}: {text}"
+        return Rule("performance", rise >= self.drop and not known, text, rise, self.drop)
 
 
 def _rise(now: float, before: float) -> float:

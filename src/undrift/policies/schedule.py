@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from undrift.errors import ConfigError
-from undrift.policies import Policy, decision, enough, windows_since_retraining
+from undrift.policies import Policy, decision, enough, windows_decided, windows_since_retraining
 from undrift.records import Decision, History, Rule
 from undrift.wording import count
 
@@ -19,7 +19,8 @@ class Schedule:
 
     def decide(self, history: History) -> Decision:
         """Retrain when the interval has passed since the last retraining, or since the start."""
-        since = windows_since_retraining(history) or len(history.decisions) + 1
+        since = windows_since_retraining(history)
+        since = len(windows_decided(history)) if since is None else since
         text = f"{count(since, 'window')} since the last retraining, one is due every {self.every}"
         due = Rule("schedule", since >= self.every, text, since, self.every)
         return decision(history, (due, enough(history, self.minimum_rows)))

@@ -48,7 +48,7 @@ class Buckets:
     """Equal buckets over a grid's edges.
 
     ``at`` is the bucket of each edge, and ``mixed`` says of each bucket whether values in it must be
-    sorted. ``single`` is the one value at which a bucket's edges lie, else NaN: rows that repeat it need
+    sorted. ``single`` is the one value around which a bucket's edges lie, else NaN: rows that repeat it need
     no sorting either; None where the reference repeats no value.
     """
 
@@ -61,16 +61,17 @@ class Buckets:
     single: Numbers | None
 
     @classmethod
-    def of(cls, edges: Numbers, centre: float, typical: Numbers) -> Buckets | None:
+    def of(cls, edges: Numbers, centre: float, typical: Numbers, points: Numbers) -> Buckets | None:
         """Lay buckets over strictly increasing edges so that few of some typical values need sorting.
 
-        None where they cannot be spread evenly, or would not help.
+        ``points`` are values with an own cell. None where buckets cannot be spread evenly, or would not help.
 
-        >>> Buckets.of(np.array([0.0, 1.0]), 0.5, np.array([0.2])).below(np.array([-1.0, 0.5, 2.0])).tolist()
+        >>> laid = Buckets.of(np.array([0.0, 1.0]), 0.5, np.array([0.2]), np.empty(0))
+        >>> laid.below(np.array([-1.0, 0.5, 2.0])).tolist()
         [1, 2]
         """
         some = typical[:: max(len(typical) // TRIED, 1)]
-        laid = [cls._over(edges, centre, *_ends(edges, part)) for part in LEFT_OUT]
+        laid = [cls._over(edges, centre, *_ends(edges, part), points) for part in LEFT_OUT]
         shares = [
             (float(one._sorted(some, one._bucket(some)).mean()), one) for one in laid if one is not None
         ]
@@ -78,7 +79,7 @@ class Buckets:
         return best if share <= WORTH else None
 
     @classmethod
-    def _over(cls, edges: Numbers, centre: float, low: float, high: float) -> Buckets | None:
+    def _over(cls, edges: Numbers, centre: float, low: float, high: float, points: Numbers) -> Buckets | None:
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             scale = float(np.float64(SIZE - 2) / (high - low))
             shift = 1 - (low - centre) * scale
@@ -88,7 +89,7 @@ class Buckets:
         at = bare._bucket(edges).copy()
         mixed = np.zeros(SIZE, dtype=np.bool_)
         mixed[[0, SIZE - 1]] = mixed[at] = True
-        return cls(edges, centre, scale, shift, at, mixed, _single(edges, at))
+        return cls(edges, centre, scale, shift, at, mixed, _single(edges, at, points))
 
     def below(self, values: Numbers) -> NDArray[np.int64]:
         """How many of the finite values lie below each edge, shape (len(edges),)."""
@@ -125,15 +126,18 @@ def _ends(edges: Numbers, left_out: float) -> tuple[float, float]:
     return float(edges[floor(left_out * last)]), float(edges[ceil((1 - left_out) * last)])
 
 
-def _single(edges: Numbers, at: NDArray[np.int64]) -> Numbers | None:
-    """The one value of each bucket whose edges lie at it and just after it."""
-    single = np.full(SIZE, np.nan)
-    if not np.any(edges[1:] == np.nextafter(edges[:-1], np.inf)):
+def _single(edges: Numbers, at: NDArray[np.int64], points: Numbers) -> Numbers | None:
+    """The one value of each bucket all of whose edges are ends of that value's own cell."""
+    if not len(points):
         return None
+    single = np.full(SIZE, np.nan)
+    upper = np.searchsorted(edges, points, side="right")
     first = np.flatnonzero(np.diff(at, prepend=-1))
     last = np.append(first[1:], len(at)) - 1
-    alone = first[edges[last] <= np.nextafter(edges[first], np.inf)]
-    single[at[alone]] = edges[alone]
+    for end in (0, 1):  # a bucket may hold both ends of a cell, or either
+        begins = np.searchsorted(first, upper - 1 + end, side="right") - 1
+        alone = (first[begins] >= upper - 1) & (last[begins] <= upper)
+        single[at[first[begins[alone]]]] = points[alone]
     return single
 
 
@@ -142,7 +146,7 @@ def faster_than_sorting() -> bool:
     """Whether buckets beat sorting on this processor: both are tried once, on made-up numbers."""
     values = np.random.default_rng(0).normal(size=PROBE)
     edges = np.sort(values[:: PROBE // 300])
-    buckets = Buckets._over(edges, 0.0, float(edges[0]), float(edges[-1]))
+    buckets = Buckets._over(edges, 0.0, float(edges[0]), float(edges[-1]), np.empty(0))
     if buckets is None:
         return False
     ways = (lambda: buckets.below(values), lambda: np.searchsorted(np.sort(values), edges))

@@ -27,7 +27,7 @@ from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
 
 MAGIC = b"undrift-profile\n"
-VERSION = 3
+VERSION = 4
 
 ENDING = ".profile"
 """How the names of files end that hold a profile."""
@@ -39,6 +39,8 @@ SIZES = ("<u1", "<u2", "<i4", "<i8")
 """Integers to pack counts in, smallest first."""
 
 _TAILS = ("below", "above")
+
+_GRID = ("edges", "points", "separate")
 
 _COUNTERS = (
     "null",
@@ -149,7 +151,8 @@ def _segment_out(segment: TableProfile) -> dict[str, Any]:
     """A segment without the grids, which are those of the whole."""
     features = {name: _feature_out(f) for name, f in segment.features.items()}
     for body in features.values():
-        body.pop("edges", None)
+        for name in _GRID:
+            body.pop(name, None)
     past = {"history": _past_out(segment.history)} if segment.history else {}
     return {"rows": segment.rows, "features": features, **past}
 
@@ -233,7 +236,7 @@ def _feature_out(profile: AnyProfile) -> dict[str, Any]:
         }
     return {
         "kind": profile.kind,
-        "edges": profile.grid.edges.tolist(),
+        **_grid_out(profile.grid),
         "centre": profile.grid.centre,
         "counts": profile.counts.tolist(),
         **{name: getattr(profile, name) for name in _COUNTERS},
@@ -245,16 +248,36 @@ def _feature_in(body: dict[str, Any], like: AnyProfile | None = None) -> AnyProf
     if body["kind"] != "numeric":
         others, rest = body.get("others", {}), body.get("rest", 0)
         return CategoricalProfile(body["kind"], body["counts"], body["null"], others, rest)
-    if isinstance(like, NumericProfile):
-        grid = like.grid
-    else:
-        grid = Grid(np.array(body["edges"], dtype=np.float64), body["centre"])
+    grid = like.grid if isinstance(like, NumericProfile) else _grid_in(body)
     counts = np.array(body["counts"], dtype=np.int64)
     if counts.shape != (len(grid.edges) + 1,):
         raise ValueError("counts that do not fit their grid")
     below, above = (_tail_in(body.get(name), edges) for name, edges in zip(_TAILS, grid.tails, strict=True))
     found = {name: body[name] for name in _COUNTERS}
     return NumericProfile(grid, counts, **found, below=below, above=above)
+
+
+def _grid_out(grid: Grid) -> dict[str, Any]:
+    return {"edges": _shuffled(grid.edges), "points": grid.points.tolist(), "separate": grid.separate}
+
+
+def _grid_in(body: dict[str, Any]) -> Grid:
+    """A grid; before version 4 edges were a list, and values with an own cell known by them."""
+    if isinstance(body["edges"], list):
+        return Grid(np.array(body["edges"], dtype=np.float64), body["centre"])
+    edges, points = _sorted_out(body["edges"]), np.array(body["points"], dtype=np.float64)
+    return Grid(edges, body["centre"], points, body["separate"])
+
+
+def _shuffled(numbers: NDArray[np.float64]) -> str:
+    """Floats as text, the first bytes of all, then the second ones: alike bytes pack well."""
+    planes = numbers.astype("<f8").view(np.uint8).reshape(-1, 8).T
+    return base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode()
+
+
+def _sorted_out(text: str) -> NDArray[np.float64]:
+    planes = np.frombuffer(_unpacked(base64.b64decode(text)), np.uint8).reshape(8, -1)
+    return np.ascontiguousarray(planes.T).view("<f8").reshape(-1).astype(np.float64)
 
 
 def _tail_in(found: list[int] | None, edges: NDArray[np.float64]) -> NDArray[np.int64]:

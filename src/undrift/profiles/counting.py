@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from undrift import schema
 from undrift.inputs import Rows
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.cutting import HALF, SINGLE
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.history import Block, History
 from undrift.profiles.numeric import NumericProfile
@@ -39,6 +40,12 @@ class Counted:
     retyped: frozenset[str] = frozenset()
     segments: dict[str, Counted] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
+
+    def without(self, names: Container[str]) -> Counted:
+        """The same without some features."""
+        features = {name: feature for name, feature in self.features.items() if name not in names}
+        segments = {label: part.without(names) for label, part in self.segments.items()}
+        return replace(self, features=features, segments=segments)
 
     def merge(self, other: Counted) -> Counted:
         """Both together; a column that one of them could not count is of another type in both."""
@@ -102,10 +109,11 @@ class Plan:
         past = self.history
         if past is None:
             return found
+        known = {name: feature for name, feature in found.features.items() if name in past.cells}
         block = Block(
             place,
-            {name: past.coarse(name, feature) for name, feature in found.features.items()},
-            {name: past.present(name, feature) for name, feature in found.features.items()},
+            {name: past.coarse(name, feature) for name, feature in known.items()},
+            {name: past.present(name, feature) for name, feature in known.items()},
             past.joint.summed(part, self._edges) if past.joint else None,
         )
         return replace(found, blocks=(block,))
@@ -130,7 +138,8 @@ class Plan:
         """The profile of a column like the reference's; None where its type does not allow that."""
         like = self.features[name]
         try:
-            return counted(schema.as_kind(values, like.kind, told=name in self.told), like)
+            found = schema.as_kind(values, like.kind, told=name in self.told)
+            return counted(found, like, stored(values.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return None
 
@@ -159,11 +168,21 @@ def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[in
         yield int(codes[start]), batch.slice(int(start), int(end - start))
 
 
-def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile) -> AnyProfile:
-    """The profile of values of the right kind, over the grid or vocabulary of another one."""
+def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile, rounding: float = 0.0) -> AnyProfile:
+    """The profile of values of the right kind, over the grid or vocabulary of another one.
+
+    Values are taken for those of the reference of which they are roundings by the type that held them.
+    """
     if isinstance(like, CategoricalProfile):
         return CategoricalProfile.of(values, like.kind, like)
-    return NumericProfile.of(numbers(values), values.null_count, like.grid)
+    found = like.grid.snapped(numbers(values), rounding) if rounding else numbers(values)
+    return NumericProfile.of(found, values.null_count, like.grid)
+
+
+def stored(type_: pa.DataType) -> float:
+    """The rounding of a type of numbers, relative to a number: 0 for all but float32 and float16."""
+    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return HALF if pa.types.is_float16(plain) else SINGLE if pa.types.is_float32(plain) else 0.0
 
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:

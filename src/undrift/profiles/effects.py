@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from undrift.profiles import bins, shapes
+from undrift.profiles import bins, places, shapes
 from undrift.profiles.categorical import CategoricalProfile, label_hash
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
@@ -112,14 +112,14 @@ def _told_apart(ref: CategoricalProfile, cur: CategoricalProfile) -> dict[str, i
 def constant(profile: AnyProfile) -> str | None:
     """The only value of a column that has no other one, nulls aside; None where there are more, or none.
 
-    Two different numbers are never written alike.
+    Two different numbers are never written alike, and two that differ by rounding always are.
     """
     if isinstance(profile, CategoricalProfile):
         only = list(profile.labelled)
         return only[0] if len(only) == 1 and not profile.rest else None
-    if profile.minimum is None or profile.minimum != profile.maximum or profile.infinite:
+    if profile.only is None or profile.infinite:
         return None
-    only_ = profile.minimum + 0.0  # one zero
+    only_ = profile.only + 0.0  # one zero
     short = f"{only_:.10g}"
     return short if float(short) == only_ else repr(only_)
 
@@ -146,7 +146,7 @@ def _mean(ref: NumericProfile, cur: NumericProfile) -> str:
     if ref.deviation > 0:
         before, now = (rounded(mean, ref.deviation) for mean in (ref.mean, cur.mean))
         return f"mean {before} → {now}" + _in_deviations(shift / ref.deviation)
-    return f"mean {ref.mean:.4g} → {cur.mean:.4g}" if shift else ""
+    return f"mean {ref.mean:.4g} → {cur.mean:.4g}" if places.shift(ref, cur) else ""
 
 
 def _decile(ref: NumericProfile, cur: NumericProfile) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from undrift.profiles.buckets import Buckets, faster_than_sorting
+from undrift.profiles.cutting import EXACT, SINGLE, cut, places, points_of
 
 BINS = 256
 """Quantile bins of the fine grid; the coarser bins of PSI and others are merged from them."""
@@ -15,13 +17,22 @@ BINS = 256
 MONITORED = np.array([0.001, 0.005, 0.01, 0.025, *np.arange(1, 20) / 20, 0.975, 0.99, 0.995, 0.999])
 """Quantiles whose edges every grid holds, so that the monitor's bins are merged from it too."""
 
-TAIL = 72
-"""Cells beyond either end, so that what lies outside is not all in one place."""
 
-GROWTH = 1.25
-"""How much wider each of them is than the one before it; the first is a ``FINE`` part of the middle half."""
+class Tail(NamedTuple):
+    """Cells beyond either end, so that what lies outside is not all in one place.
 
-FINE = 1 / 16
+    The first is a ``fine`` part of the middle half wide, each of the others ``growth`` times the one before.
+    """
+
+    cells: int
+    growth: float
+    fine: float
+
+
+TAIL = Tail(144, 1.125, 1 / 64)
+
+COARSE_TAIL = Tail(72, 1.25, 1 / 16)
+"""The cells of grids that undrift 0.1 cut, by which the rows of saved profiles are counted."""
 
 SHORT = 16_384
 """Values up to which sorting is faster than filling buckets."""
@@ -41,32 +52,37 @@ class Grid:
 
     edges: Numbers
     centre: float
+    points: Numbers = None  # type: ignore[assignment]  # known by the edges, in grids of undrift 0.1
+    separate: bool = False
+    tail: Tail = TAIL
+
+    def __post_init__(self) -> None:
+        """Find the points of a grid that was made before they were kept."""
+        if self.points is None:
+            points = points_of(self.edges)
+            object.__setattr__(self, "points", points)
+            object.__setattr__(self, "tail", COARSE_TAIL)
+            object.__setattr__(self, "separate", len(self.edges) > 0 and 2 * len(points) == len(self.edges))
 
     @classmethod
-    def of(cls, values: Numbers, bins: int = BINS) -> Grid:
+    def of(cls, values: Numbers, bins: int = BINS, stored: float = 0.0) -> Grid:
         """Cut a grid at the quantiles of finite values, those of the monitor among them.
 
-        A value that fills whole quantiles gets a cell of its own, so ties are counted exactly; with
-        at most ``bins`` different values every value has its own cell.
+        A value that fills whole quantiles gets a cell of its own, as wide as rounding, so ties are
+        counted exactly; with at most ``bins`` different values every value has its own cell. ``stored`` is
+        the rounding of the type that held the values, relative to them.
 
-        >>> Grid.of(np.array([1.0, 2.0, 2.0])).count(np.array([2.0, 9.0])).tolist()
-        [0, 0, 0, 1, 1]
+        >>> grid = Grid.of(np.array([0.1, 0.2, 0.2]))
+        >>> grid.count(np.array([0.2, np.float32(0.2), 0.21]))[grid.own].tolist()
+        [0, 2]
         """
         if len(values) == 0:
-            return cls(np.empty(0), 0.0)
+            return cls(np.empty(0), 0.0, np.empty(0))
         ordered = np.sort(values)
         ordered[ordered == 0] = 0.0  # one zero: the two have one place on the line
-        distinct = ordered[_first(ordered)]
-        if len(distinct) <= bins:
-            inner = np.concatenate([distinct, following(distinct)])
-        else:
-            quantiles = _quantiles(ordered, np.linspace(0, 1, bins + 1))
-            repeated = quantiles[1:][quantiles[1:] == quantiles[:-1]]
-            inner = np.concatenate([quantiles, following(repeated), _quantiles(ordered, MONITORED)])
-        last = following(ordered[-1:])
-        edges = np.sort(np.append(inner[inner < last], last))
-        edges = edges[_first(edges)]
-        return cls(edges, float(_quantiles(ordered, np.array([0.5]))[0]))
+        centre = float(ordered[places(len(ordered), np.array([0.5]))[0]])
+        found = cut(ordered, bins, MONITORED, stored)
+        return cls(found.edges, centre, found.points, found.separate)
 
     def count(self, values: Numbers) -> Counts:
         """Exact counts of finite values per cell, shape (len(edges) + 1,)."""
@@ -76,6 +92,31 @@ class Grid:
         return np.diff(below, prepend=0, append=len(values))
 
     @property
+    def own(self) -> NDArray[np.intp]:
+        """The cell of each of the points, shape (len(points),)."""
+        return np.searchsorted(self.edges, self.points, side="right")
+
+    def point(self, value: float) -> float | None:
+        """The point that a value is but for rounding; None where it is none."""
+        at = np.flatnonzero(self.own == np.searchsorted(self.edges, value, side="right"))
+        return float(self.points[at[0]]) if len(at) else None
+
+    def snapped(self, values: Numbers, stored: float) -> Numbers:
+        """The values; those that are a point but for the rounding of their type become that point.
+
+        >>> Grid.of(np.array([0.1, 0.2])).snapped(np.array([0.1001, 0.15]), 2**-9).tolist()
+        [0.1, 0.15]
+        """
+        if stored <= SINGLE and not np.any(stored * np.abs(self.points) >= EXACT):
+            return values  # own cells are wide enough
+        points = np.concatenate([[-np.inf], self.points, [np.inf]])
+        right = np.clip(np.searchsorted(points, values), 1, len(points) - 1)
+        low, high = points[right - 1], points[right]
+        with np.errstate(invalid="ignore"):  # infinities and NaN are not near anything
+            nearest = np.where(values - low <= high - values, low, high)
+            return np.where(np.abs(values - nearest) <= stored * np.abs(values), nearest, values)
+
+    @property
     def tails(self) -> tuple[Numbers, Numbers]:
         """Edges beyond either end, below and above, each increasing: they part underflow and overflow.
 
@@ -83,7 +124,7 @@ class Grid:
         """
         kept: dict[str, tuple[Numbers, Numbers]] = vars(self)
         if "beyond" not in kept:
-            kept["beyond"] = _tails(self.edges)
+            kept["beyond"] = _tails(self.edges, self.tail)
         return kept["beyond"]
 
     def count_below(self, values: Numbers) -> Counts:
@@ -98,13 +139,13 @@ class Grid:
         """The buckets over this grid, laid out at the first call."""
         kept: dict[str, Buckets | None] = vars(self)
         if "buckets" not in kept:
-            kept["buckets"] = Buckets.of(self.edges, self.centre, values)
+            kept["buckets"] = Buckets.of(self.edges, self.centre, values, self.points)
         return kept["buckets"]
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
             isinstance(other, Grid)
-            and self.centre == other.centre
+            and (self.centre, self.tail) == (other.centre, other.tail)
             and np.array_equal(self.edges, other.edges)
         )
 
@@ -112,32 +153,15 @@ class Grid:
         return hash((self.centre, self.edges.tobytes()))
 
 
-def _tails(edges: Numbers) -> tuple[Numbers, Numbers]:
+def _tails(edges: Numbers, tail: Tail) -> tuple[Numbers, Numbers]:
     if not len(edges):
         return edges, edges
     with np.errstate(over="ignore"):
         middle = edges[3 * len(edges) // 4] - edges[len(edges) // 4]
-        away = FINE * middle * (GROWTH ** np.arange(1, TAIL + 1) - 1) / (GROWTH - 1)
+        away = tail.fine * middle * (tail.growth ** np.arange(1, tail.cells + 1) - 1) / (tail.growth - 1)
         below, above = np.unique(edges[0] - away), np.unique(edges[-1] + away)
     return below[np.isfinite(below) & (below < edges[0])], above[np.isfinite(above) & (above > edges[-1])]
 
 
 def _parted(edges: Numbers, values: Numbers) -> Counts:
     return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
-
-
-def _first(ordered: Numbers) -> NDArray[np.bool_]:
-    """Which of sorted values are the first of their kind."""
-    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
-
-
-def _quantiles(ordered: Numbers, shares: Numbers) -> Numbers:
-    """The smallest values that at least these shares of the sorted values do not exceed."""
-    places = np.ceil(shares * len(ordered) - 1e-9).astype(np.intp) - 1
-    return ordered[np.clip(places, 0, len(ordered) - 1)]
-
-
-def following(values: Numbers) -> Numbers:
-    """The next larger floats: infinity after the largest, without a warning."""
-    with np.errstate(over="ignore"):
-        return np.nextafter(values, np.inf)

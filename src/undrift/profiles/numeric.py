@@ -155,7 +155,7 @@ class NumericProfile:
         """
         if self.minimum is None or self.maximum is None:
             return float("nan")
-        if self.minimum == self.maximum:
+        if self.only is not None:
             return 0.0
         if SQUARABLE[0] < self.reach < SQUARABLE[1]:
             away = self.total / self.finite
@@ -163,6 +163,20 @@ class NumericProfile:
             if abs(away) < STEADY * found:
                 return found
         return (self.maximum / 2 - self.minimum / 2) / math.sqrt(3)
+
+    @property
+    def only(self) -> float | None:
+        """The one value, as the grid has it, that all finite values are but for rounding; None where none is.
+
+        >>> known = NumericProfile.of(np.array([0.1, 0.2]), null=0)
+        >>> NumericProfile.of(np.array([0.1, np.float32(0.1)]), null=0, grid=known.grid).only
+        0.1
+        """
+        if self.minimum is None or self.minimum == self.maximum:
+            cell = None if self.minimum is None else self.grid.point(self.minimum)
+            return self.minimum if cell is None else cell
+        point = self.grid.point(self.minimum)
+        return point if point is not None and int(self.counts.max()) == self.finite else None
 
     @property
     def reach(self) -> float:

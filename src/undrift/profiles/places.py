@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.profiles.bins import fine
+from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import SQUARABLE, NumericProfile
 
 FAR = 1e6
 """Standard deviations beyond which places are not told apart: there lie farther values and infinities."""
+
+WIDE = 0.03
+"""Width of a cell in standard deviations from which on a known extreme in it is told from its other rows."""
 
 Counts = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -40,9 +44,32 @@ def cells(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Co
         return np.zeros(2), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     first, last = float(edges[0]), min(float(edges[-1]), sys.float_info.max)
     below, above = _below(first, ref, cur), _above(last, ref, cur)
-    ends = np.concatenate([[-np.inf, -np.inf], below, _closed(edges), above, [np.inf, np.inf]])
+    ends = np.concatenate([[-np.inf, -np.inf], below, _closed(ref.grid), above, [np.inf, np.inf]])
+    apart = _adjoining(ref.grid)
     placed = _placed(ends, ref.minimum, deviation(ref))
-    return placed, _counts(ref, below, above), _counts(cur, below, above)
+    return placed, _counts(ref, below, above, apart), _counts(cur, below, above, apart)
+
+
+def pinned(ref: NumericProfile, cur: NumericProfile) -> tuple[Numbers, Counts, Counts]:
+    """The same cells, with one row of each profile at its smallest and one at its largest value.
+
+    Both are known exactly, and one row may lie so far away that its place decides a distance.
+    """
+    ends, a, b = cells(ref, cur)
+    if ref.minimum is None:
+        return ends, a, b
+    before, now = _extremes(ref, ref), _extremes(cur, ref)
+    at = {_cell(ends, *end) for end in (*_found(before), *_found(now))}
+    for cell in sorted(at, reverse=True):
+        low, high = ends[cell : cell + 2]
+        if high - low <= WIDE:
+            continue
+        pins = np.unique([place for place, _ in (*_found(before), *_found(now)) if low <= place <= high])
+        inner = np.concatenate([[low], np.repeat(pins, 2), [high]])
+        a = _replaced(a, cell, _within(int(a[cell]), inner, pins, before))
+        b = _replaced(b, cell, _within(int(b[cell]), inner, pins, now))
+        ends = np.concatenate([ends[:cell], inner, ends[cell + 2 :]])
+    return ends, a, b
 
 
 def quantiles(ends: Numbers, counts: Counts, levels: Numbers) -> Numbers:
@@ -88,6 +115,46 @@ def shift(ref: NumericProfile, cur: NumericProfile) -> float:
     return float(middles @ (b[1:-1] / cur.finite - a[1:-1] / ref.finite)) if len(middles) else 0.0
 
 
+def _extremes(profile: NumericProfile, ref: NumericProfile) -> tuple[float, float]:
+    """The places of a profile's smallest and largest value; infinities the other way round if it has none."""
+    if profile.minimum is None or profile.maximum is None or ref.minimum is None:
+        return np.inf, -np.inf
+    low, high = _placed(np.array([profile.minimum, profile.maximum]), ref.minimum, deviation(ref)).tolist()
+    return low, high
+
+
+def _found(extremes: tuple[float, float]) -> list[tuple[float, bool]]:
+    """The two places, and whether each is the top; none where there are none."""
+    return [(extremes[0], False), (extremes[1], True)] if extremes[0] <= extremes[1] else []
+
+
+def _cell(ends: Numbers, place: float, top: bool) -> int:
+    """The cell that a smallest or a largest value lies in."""
+    found = int(np.searchsorted(ends, place, side="left" if top else "right")) - 1
+    return min(max(found, 0), len(ends) - 2)
+
+
+def _within(rows: int, inner: Numbers, pins: Numbers, extremes: tuple[float, float]) -> Counts:
+    """Rows of a cell: one at each of the profile's extremes that lie in it, the others even between them."""
+    found = np.zeros(len(inner) - 1, dtype=np.int64)
+    for place in dict.fromkeys(extremes):
+        pin = np.flatnonzero(pins == place)
+        if len(pin) and found.sum() < rows:
+            found[2 * pin[0] + 1] = 1
+    low, high = np.clip(extremes, inner[0], inner[-1])
+    upto = np.clip(inner, low, high) - low
+    if left := rows - int(found.sum()):
+        if upto[-1] > 0:
+            found += np.diff(np.rint(left * upto / upto[-1]).astype(np.int64))
+        else:
+            found[min(_cell(inner, low, True) + 1, len(found) - 1)] += left
+    return found
+
+
+def _replaced(counts: Counts, cell: int, parts: Counts) -> Counts:
+    return np.concatenate([counts[:cell], parts, counts[cell + 1 :]])
+
+
 def _below(first: float, *profiles: NumericProfile) -> Numbers:
     """The ends of the cells below the first edge: one, at that edge, where no profile has a value there."""
     known = [(p.minimum, p.maximum) for p in profiles if p.counts[0]]
@@ -108,12 +175,23 @@ def _above(last: float, *profiles: NumericProfile) -> Numbers:
     return np.concatenate([[low], np.clip(profiles[0].grid.tails[1], low, high), [high]])
 
 
-def _closed(edges: Numbers) -> Numbers:
-    """The edges, with the upper end of every cell of a single value drawn down to that value."""
-    with np.errstate(over="ignore"):
-        single = edges[1:] == np.nextafter(edges[:-1], np.inf)
-    upper = np.where(single, edges[:-1], np.minimum(edges[1:], sys.float_info.max))
-    return np.append(edges[:1], upper)
+def _closed(grid: Grid) -> Numbers:
+    """The edges, with both ends of every cell of a single value drawn to that value.
+
+    Where two such cells adjoin, their common edge becomes two, at the one value and at the other.
+    """
+    ends = np.minimum(grid.edges, sys.float_info.max)
+    own = grid.own
+    ends[own] = grid.points
+    ends[own - 1] = grid.points
+    apart = _adjoining(grid)
+    return np.insert(ends, apart, grid.points[np.isin(own, apart)])
+
+
+def _adjoining(grid: Grid) -> NDArray[np.intp]:
+    """The cells of single values that are followed by another such cell: none lies between the two."""
+    own = grid.own
+    return np.asarray(own[:-1][np.diff(own) == 1])
 
 
 def _placed(values: Numbers, origin: float, unit: float) -> Numbers:
@@ -124,12 +202,12 @@ def _placed(values: Numbers, origin: float, unit: float) -> Numbers:
         return np.clip(away / half, -FAR, FAR)
 
 
-def _counts(profile: NumericProfile, below: Numbers, above: Numbers) -> Counts:
+def _counts(profile: NumericProfile, below: Numbers, above: Numbers, apart: NDArray[np.intp]) -> Counts:
     """Counts of the cells: the infinities outermost, and none where there is known to be nothing."""
     counts = profile.counts
     under = _parted(int(counts[0]), profile.below, below)
     over = _parted(int(counts[-1]), profile.above, above)
-    inner = [under, [0], counts[1:-1], [0], over]
+    inner = [under, [0], np.insert(counts[1:-1], apart, 0), [0], over]
     return np.concatenate([[profile.negative_infinite, 0], *inner, [0, profile.positive_infinite]])
 
 

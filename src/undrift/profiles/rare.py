@@ -55,13 +55,16 @@ def rarest(ref: AnyProfile, cur: AnyProfile) -> Region:
     if not (isinstance(ref, NumericProfile) and isinstance(cur, NumericProfile)):
         raise TypeError("two profiles of unlike kinds")
     counts, inside = ref.ordered, ~_tails(ref)
+    own = float(counts[~inside].sum()) / max(int(counts.sum()), 1)
     if not inside.any():
         return Region(1.0, 0.0, cur.rows)
     first, last = int(inside.argmax()), len(inside) - 1 - int(inside[::-1].argmax())
     edges = ref.grid.edges
     below = float(edges[first - 1]) if 0 < first <= len(edges) else None
     above = float(np.nextafter(edges[last], -np.inf)) if last < len(edges) else None
-    return Region(_base(int(counts.sum())), float(cur.ordered[_tails(ref)].sum()), cur.rows, below, above)
+    return Region(
+        _base(int(counts.sum()), own), float(cur.ordered[_tails(ref)].sum()), cur.rows, below, above
+    )
 
 
 def missing(ref: AnyProfile, cur: AnyProfile) -> Region:
@@ -95,9 +98,9 @@ def _base(rows: int, due: float = 0.0) -> float:
 
 
 def _tails(ref: NumericProfile) -> NDArray[np.bool_]:
-    """The cells outside the ½ % and 99½ % quantiles of the reference."""
+    """The cells outside the ½ % and 99½ % quantiles of the reference, and those of its extreme rows."""
     counts = ref.ordered
-    most = SHARE / 2 * counts.sum()
+    most = SHARE / 2 * counts.sum() + 1
     return np.asarray((np.cumsum(counts) <= most) | (np.cumsum(counts[::-1])[::-1] <= most))
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from undrift.profiles.bins import BINS, coarse, fine
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.grid import following
+from undrift.profiles.cutting import following
+from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
 from undrift.wording import number
 
@@ -55,17 +56,18 @@ def steps(reference: NumericProfile, window: NumericProfile) -> Steps | None:
     """
     before, now = fine(reference, window)
     with np.errstate(over="ignore", invalid="ignore"):
-        cuts = _cuts(reference.grid.edges)
+        cuts = _cuts(reference.grid)
         if len(cuts) < 2 or not (before.sum() and now.sum()):
             return None
         drawn = _steps(reference, window, before, now, cuts)
-        return drawn if np.isfinite([*drawn.edges, drawn.edges[-1] - drawn.edges[0]]).all() else None
+        finite = np.isfinite([*drawn.edges, drawn.edges[-1] - drawn.edges[0]]).all()
+        return drawn if finite and np.any(drawn.reference + drawn.window) else None
 
 
 def _steps(
     reference: NumericProfile, window: NumericProfile, before: Counts, now: Counts, cuts: NDArray[np.intp]
 ) -> Steps:
-    places = _places(reference.grid.edges, cuts)
+    places = _places(reference.grid, cuts)
     kept = _spaced(places, _between(before, cuts) / before.sum() + _between(now, cuts) / now.sum())
     inner, chosen = places[kept], cuts[kept]
     width = float((inner[-1] - inner[0]) / (len(inner) - 1))
@@ -98,25 +100,23 @@ def _between(counts: Counts, cuts: NDArray[np.intp]) -> Counts:
     return np.diff(np.cumsum(counts)[cuts])
 
 
-def _cuts(edges: Numbers) -> NDArray[np.intp]:
+def _cuts(grid: Grid) -> NDArray[np.intp]:
     """Indices of the edges that a step may begin or end at: no cell that holds a single value is cut off."""
-    if len(edges) < 2:
+    edges, own = len(grid.edges), grid.own
+    if edges < 2:
         return np.empty(0, dtype=np.intp)
-    single = np.append(edges[1:] == following(edges[:-1]), False)
-    upper = np.append(False, single[:-1])
-    cuts = np.flatnonzero(~upper)
-    return np.append(cuts if _discrete(edges) else cuts[cuts < len(edges) - 2], len(edges) - 1)
+    cuts = own - 1 if grid.separate else np.setdiff1d(np.arange(edges - 1), own)
+    if not grid.separate and edges - 1 in own:  # the largest value is alone there: no step of its own
+        cuts = cuts[:-1]
+    return np.append(cuts, edges - 1)
 
 
-def _discrete(edges: Numbers) -> bool:
-    """Whether every value of the reference has a cell of its own."""
-    return 2 * int(np.sum(edges[1:] == following(edges[:-1]))) == len(edges)
-
-
-def _places(edges: Numbers, cuts: NDArray[np.intp]) -> Numbers:
+def _places(grid: Grid, cuts: NDArray[np.intp]) -> Numbers:
     """Where the cuts lie on the axis; the last of separate values gets a step as wide as the others."""
-    places = edges[cuts].copy()
-    if _discrete(edges):
+    places = grid.edges[cuts].copy()
+    lower = np.isin(grid.own - 1, cuts)
+    places[np.searchsorted(cuts, (grid.own - 1)[lower])] = grid.points[lower]
+    if grid.separate:
         alone = max(1.0, abs(float(places[-2])) * 1e-9)  # among numbers of 1e17 adding 1 changes nothing
         step = float(np.median(np.diff(places[:-1]))) if len(places) > 2 else alone
         places[-1] = np.maximum(places[-2] + step, following(places[-2:-1])[0])
@@ -162,7 +162,7 @@ def _most(*profiles: NumericProfile) -> float:
 def _trimmed(drawn: Steps) -> Steps:
     """The histogram without empty steps at its ends."""
     held = np.flatnonzero(drawn.reference + drawn.window)
-    first, last = int(held[0]), int(held[-1]) + 1
+    first, last = (int(held[0]), int(held[-1]) + 1) if len(held) else (0, len(drawn.reference))
     return Steps(
         drawn.edges[first : last + 1], drawn.reference[first:last], drawn.window[first:last], drawn.width
     )
@@ -181,10 +181,9 @@ def ranges(reference: NumericProfile, window: NumericProfile) -> list[Share]:
     if not (before.sum() and now.sum()):
         return []
     group = coarse(before, BINS)
-    edges = reference.grid.edges
     shares = [
         Share(
-            _range(edges, np.flatnonzero(group == g)),
+            _range(reference.grid, np.flatnonzero(group == g)),
             float(before[group == g].sum() / before.sum()),
             float(now[group == g].sum() / now.sum()),
         )
@@ -193,35 +192,28 @@ def ranges(reference: NumericProfile, window: NumericProfile) -> list[Share]:
     return [share for share in shares if share.reference or share.window]
 
 
-def _range(edges: Numbers, cells: NDArray[np.intp]) -> str:
+def _range(grid: Grid, cells: NDArray[np.intp]) -> str:
     """What a run of cells is called: cell i lies below edge i and not below edge i - 1."""
-    first, last = int(cells[0]), int(cells[-1])
-    if not len(edges):
+    first, last, edges = int(cells[0]), int(cells[-1]), len(grid.edges)
+    if not edges:
         return " or ".join(UNCUT[cell] for cell in cells.tolist())
-    if first == 0 and last == len(edges):
+    if first == 0 and last == edges:
         return "all values"
-    values = _values(edges, first, last) if _discrete(edges) else np.empty(0)
-    low = number(float(values[0]) if len(values) else _without_step(edges, first - 1))
-    high = number(float(values[-1]) if len(values) else _without_step(edges, last))
+    held = grid.points[(grid.own >= first) & (grid.own <= last)] if grid.separate else np.empty(0)
+    low = number(float(held[0]) if len(held) else _end(grid, first - 1))
+    high = number(float(held[-1]) if len(held) else _end(grid, last))
     if first == 0:
-        return f"{high} and under" if len(values) else f"under {high}"
-    if last == len(edges):
-        return f"{low} and over" if len(values) or not _discrete(edges) else f"over {low}"
+        return f"{high} and under" if len(held) else f"under {high}"
+    if last == edges:
+        return f"{low} and over" if len(held) or not grid.separate else f"over {low}"
     return low if low == high else f"{low} – {high}"
 
 
-def _values(edges: Numbers, first: int, last: int) -> Numbers:
-    """The single values that have a cell of their own in a run of cells."""
-    held = edges[max(first - 1, 0) : last + 1]
-    single = held[1:] == following(held[:-1])
-    return np.asarray(held[:-1][single])
-
-
-def _without_step(edges: Numbers, edge: int) -> float:
-    """An edge; the value itself where the edge is the smallest step beyond a single value."""
-    edge = min(max(edge, 0), len(edges) - 1)
-    beyond = edge > 0 and edges[edge] == following(edges)[edge - 1]
-    return float(edges[edge - 1] if beyond else edges[edge])
+def _end(grid: Grid, edge: int) -> float:
+    """An edge; the value itself where the edge is an end of that value's own cell."""
+    edge = min(max(edge, 0), len(grid.edges) - 1)
+    beside = np.flatnonzero((grid.own == edge) | (grid.own == edge + 1))
+    return float(grid.points[beside[0]] if len(beside) else grid.edges[edge])
 
 
 def labels(reference: CategoricalProfile, window: CategoricalProfile) -> list[Share]:

@@ -15,7 +15,7 @@ from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
 from undrift.lakes import ORDER
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import Counted, Plan, numbers
+from undrift.profiles.counting import Counted, Plan, numbers, stored
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.grid import Grid
 from undrift.profiles.history import History
@@ -53,6 +53,9 @@ class TableProfile:
 
         Raises MergeError when they do not have the same features, segments or grids.
         """
+        other = other.awakened(self)
+        if (awake := self.awakened(other)) is not self:
+            return awake.merge(other)
         retyped = {*self.retyped, *other.retyped}
         unlike = (self.features.keys() ^ other.features.keys()) - retyped
         if unlike:
@@ -90,6 +93,19 @@ class TableProfile:
             by=self.by,
             segments={label: segment.empty() for label, segment in self.segments.items()},
             history=self.history.empty() if self.history else None,
+        )
+
+    def awakened(self, other: TableProfile) -> TableProfile:
+        """The same profile with the columns that are all null here, but have values in the other one."""
+        filled = {n for n, f in other.features.items() if self.left_out.get(n) == schema.UNTYPED}
+        if not filled:
+            return self
+        segments = {n: part.awakened(other.segments.get(n, other)) for n, part in self.segments.items()}
+        return replace(
+            self,
+            features=self.features | {n: replace(other.features[n].empty(), null=self.rows) for n in filled},
+            left_out={n: reason for n, reason in self.left_out.items() if n not in filled},
+            segments=segments,
         )
 
     def only(self, names: Iterable[str]) -> TableProfile:
@@ -150,8 +166,7 @@ def profile(
     told = dict(kinds or {})
     given = inputs.rows(data, frozenset(name for name, kind in told.items() if kind == "categorical"))
     names = tuple(given.schema.names)
-    by_order = time == schema.ROW_ORDER and time not in names
-    if by_order:
+    if time == schema.ROW_ORDER and time not in names:
         given, time = inputs.numbered(given, ORDER), ORDER
         columns = None if columns is None else [*columns, ORDER]
     rows = _chosen(given, columns, by, time)
@@ -169,7 +184,8 @@ def profile(
         stored=False,
     )
     frame = _frame(drawn.table, agreed, told=told, by=by)
-    frame = replace(frame, columns=names)
+    left_out = {name: reason for name, reason in frame.left_out.items() if name != ORDER}
+    frame = replace(frame, columns=names, left_out=left_out)
     if time is not None:
         frame = _with_past(frame, drawn.table, time, _span(window))
         frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
@@ -275,7 +291,7 @@ def _cut(values: pa.ChunkedArray, column: Column, told: Mapping[str, str]) -> An
     if kind != "numeric":
         return CategoricalProfile.of(found, kind).bounded().empty()
     known = numbers(found)
-    return NumericProfile.over(Grid.of(known[np.isfinite(known)]))
+    return NumericProfile.over(Grid.of(known[np.isfinite(known)], stored=stored(values.type)))
 
 
 def _segments(values: pa.ChunkedArray) -> list[str]:
@@ -320,12 +336,28 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
         type_ = rows.schema.field(like.by).type
         if not pa.types.is_null(type_):  # a column without any value: no row is in any segment
             _check_labels(type_)
-    found = Plan(like.features, like.kinds, like.by, tuple(like.segments), like.history).count(rows)
+    features = like.features | _untyped(rows, like)
+    found = Plan(features, like.kinds, like.by, tuple(like.segments), like.history).count(rows)
+    found = found.without(
+        {n for n, f in found.features.items() if n in like.left_out and f.missing == f.rows}
+    )
     known = {*like.features, *like.left_out, *like.columns}
     new = tuple(sorted(name for name in names if name not in known))
     left_out = {n: _retyped(like.features[n].kind, rows.schema.field(n).type) for n in found.retyped}
-    told = {"new": new, "columns": names, "left_out": like.left_out | left_out}
+    left_out |= {n: reason for n, reason in like.left_out.items() if n not in found.features}
+    told = {"new": new, "columns": names, "left_out": left_out}
     return _filled(like.empty(), found, **told)
+
+
+def _untyped(rows: Rows, like: TableProfile) -> dict[str, AnyProfile]:
+    """Profiles of no rows for the columns that were all null in the reference and have a type now."""
+    names = [n for n in rows.schema.names if like.left_out.get(n) == schema.UNTYPED]
+    kinds = {n: schema.kind_of(rows.schema.field(n).type) for n in names}
+    return {
+        n: NumericProfile.over(Grid.of(np.empty(0))) if kind == "numeric" else CategoricalProfile(kind)
+        for n, kind in kinds.items()
+        if kind is not None
+    }
 
 
 def _retyped(before: str, now: pa.DataType) -> str:

@@ -46,7 +46,8 @@ class Store(Protocol):
     def crown(self, promotion: Promotion, token: int) -> None:
         """Make a version champion and write its ledger entry, in one transaction.
 
-        Raises BusyError when the lease of ``token`` was lost in the meantime.
+        Raises BusyError when the lease of ``token`` was lost in the meantime, and SupersededError unless
+        ``promotion.previous`` is the champion whom it replaces.
         """
 
     def ledger(self) -> Sequence[LedgerEntry]:
@@ -80,6 +81,10 @@ class LedgerEntry(Protocol):
     @property
     def hash(self) -> str:
         """sha256 over the previous hash and this entry."""
+
+
+NO_MODEL = "If there was one, restore the store from a backup; else run undrift init."
+"""The remedy where no model is live: an empty store may be all that is left of a full one."""
 
 
 def scores(store: Store) -> list[Score]:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from undrift.errors import BusyError, ConfigError, UndriftError
+from undrift.errors import BusyError, ConfigError, SupersededError, UndriftError
 from undrift.records import Promotion, Version, decode, encode
 from undrift.stores import Store
 from undrift.stores._tables import HEAD, champion, leases, ledger, profiles, records
@@ -128,12 +128,28 @@ class Sql:
         if number != told:
             problem = f"the champion is {number}, but the ledger's last word is {told}"
             raise UndriftError(problem, "Restore the store from a backup.")
-        return self.get(Version, str(number)) if number is not None else None
+        if number is None:
+            return None
+        version = self.get(Version, str(number))
+        if version is None:
+            raise UndriftError(
+                f"the record of v{number}, which is live, is gone", "Restore the store from a backup."
+            )
+        return version
 
     def crown(self, promotion: Promotion, token: int) -> None:
         """Make a version champion and write its ledger entry, in one transaction."""
+        try:
+            self._crown(promotion, token)
+        except IntegrityError:  # where two may write at once, the second finds the entry's number taken
+            with self._reading() as connection:
+                _check_champion(connection, promotion)
+            raise
+
+    def _crown(self, promotion: Promotion, token: int) -> None:
         with self._writing() as connection:
             _check_token(connection, token)
+            _check_champion(connection, promotion)
             last = connection.execute(
                 sa.select(ledger.c.number, ledger.c.hash).order_by(ledger.c.number.desc()).limit(1)
             ).first()
@@ -275,6 +291,14 @@ def _sqlite_begin(connection: sa.Connection) -> None:
 def _check_token(connection: sa.Connection, token: int) -> None:
     if connection.execute(sa.select(sa.func.max(leases.c.token))).scalar() != token:
         raise BusyError("another process took over this workspace", "Run the step again.")
+
+
+def _check_champion(connection: sa.Connection, promotion: Promotion) -> None:
+    live = connection.execute(sa.select(champion.c.version)).scalar()
+    if live != promotion.previous:
+        meant, found = ("no version" if n is None else f"v{n}" for n in (promotion.previous, live))
+        problem = f"v{promotion.version} was to replace {meant}, but {found} is live by now"
+        raise SupersededError(problem, "Look again: undrift status.")
 
 
 def _dead(name: str) -> bool:

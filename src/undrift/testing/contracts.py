@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from undrift.errors import BusyError, DataError, UntrustedError
+from undrift.errors import BusyError, DataError, SupersededError, UntrustedError
 from undrift.lakes import WINDOW, Lake
 from undrift.merging import Merge
 from undrift.policies import Policy
@@ -58,6 +58,7 @@ def check_store(make: Callable[[], Store]) -> None:
         _lease_is_exclusive,
         _lease_expires,
         _lost_lease_cannot_crown,
+        _only_the_champion_who_was_meant_is_replaced,
     ):
         store = make()
         try:
@@ -249,6 +250,28 @@ def _lost_lease_cannot_crown(store: Store) -> None:
     assert store.champion() == _version(1)
     assert len(store.ledger()) == 1
     store.crown(Promotion("promote", 2, 1, "w", "in time"), new)
+    assert store.champion() == _version(2)
+
+
+def _only_the_champion_who_was_meant_is_replaced(store: Store) -> None:
+    for number in (1, 2, 3):
+        store.put(str(number), _version(number))
+    token = store.acquire("loop", "me", HOUR)
+    with pytest.raises(SupersededError) as refused:
+        store.crown(Promotion("promote", 2, 1, "w", "nobody is live yet"), token)
+    assert refused.value.exit_code == 6
+    store.crown(Promotion("start", 1, None, "w", "first"), token)
+    for wrong in (None, 2, 3):
+        with pytest.raises(SupersededError):
+            store.crown(Promotion("promote", 2, wrong, "w", "meant for another"), token)
+    assert store.champion() == _version(1)
+    assert len(store.ledger()) == 1
+    held = Promotion("rollback", 3, 1, "w", "back", hold=True)
+    freed = Promotion("release", 3, 3, "w", "mended")
+    by_hand = Promotion("promote", 2, 3, "w", "I say so", manual=True)
+    for change in (held, freed, by_hand):
+        store.crown(change, token)
+    assert [e.promotion for e in store.ledger()[1:]] == [held, freed, by_hand]
     assert store.champion() == _version(2)
 
 

@@ -152,6 +152,12 @@ class Tally:
     alarms: Counter[str] = field(default_factory=Counter)
     by: Counter[str] = field(default_factory=Counter)
 
+    def merge(self, other: Tally) -> None:
+        """Add what another tally has counted."""
+        self.windows += other.windows
+        self.alarms.update(other.alarms)
+        self.by.update(other.by)
+
     def add(self, comparison: Comparison) -> None:
         """Count the alarms of one window."""
         self.windows += 1
@@ -183,3 +189,33 @@ def _source(feature: FeatureComparison, metric: str) -> str:
 
 def _kind(name: str) -> str:
     return {OUTPUT: "output", "together": "together"}.get(name, "feature")
+
+
+def found_changes(job: tuple[str, str, int]) -> list[bool]:
+    """Whether the output drifts in each of ten windows after a change, from the sixth served on.
+
+    ``job`` names a learner, the change and a seed. A "shift" moves what the model says by half a standard
+    deviation; a "correlation" between features leaves every feature as it was.
+    """
+    learner, change, seed = job
+    random = np.random.default_rng(seed)
+    rows, training, quiet, changed = 200, 40, 5, 10
+    days = training + quiet + changed + 1
+    n = days * rows
+    of = np.repeat(np.arange(days), rows)
+    x = random.normal(size=(n, 4)) + 0.05 * random.normal(size=(days, 4))[of]
+    y = x[:, 0] + x[:, 1] + 0.5 * random.normal(size=n)
+    after = of >= training + quiet
+    if change == "shift":
+        x[after, :2] += 0.5 / np.sqrt(2)
+    else:
+        x[after, 1] = 0.8 * x[after, 0] + 0.6 * x[after, 1]
+    at = START + pd.to_timedelta(of * 86_400.0 + np.arange(n) % rows * 86_400.0 / rows, unit="s")
+    frame = pd.DataFrame({"id": np.arange(n), "at": at, **{f"x{i}": x[:, i] for i in range(4)}, "y": y})
+    loop = Cell(WORLDS[0], training, learner, classes=False, by_time=True, rows=rows).loop(
+        frame[: training * rows]
+    )
+    for start in range(training * rows, n - rows, rows):
+        loop.step(frame[start : start + rows], now=at[start + rows - 1].ceil("D"))
+    served = [c for c in loop.store.all(Comparison) if c.window is not None][quiet:]
+    return [any(f.name == OUTPUT and f.verdict == "drift" for f in c.features) for c in served]
