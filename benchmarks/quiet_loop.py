@@ -80,7 +80,7 @@ def table(found: dict[str, dict[Cell, Tally]]) -> str:
         "all": lambda _: "**all**",
     }
     lines = [
-        "| | windows | feature, output, together | of it output | slow | new ground | threshold 0 | slow there |",
+        "| | windows | feature, output, together | of it output | slow | new ground | at 0 | slow at 0 |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     default, bare = found["default"], found["zero"]

@@ -27,8 +27,9 @@ def novelty(ref: AnyProfile, cur: AnyProfile) -> float:
     values, and no moves within known ground. Source: by definition; Good (1953), Biometrika 40, for b.
 
     >>> import numpy as np
+    >>> from undrift.profiles.numeric import NumericProfile
     >>> known = NumericProfile.of(np.arange(1000.0), null=0)
-    >>> novelty(known, NumericProfile.of(np.arange(500.0, 1500.0), null=0, grid=known.grid))
+    >>> round(novelty(known, NumericProfile.of(np.arange(500.0, 1500.0), null=0, grid=known.grid)), 2)
     0.5
     """
     found = rarest(ref, cur)
