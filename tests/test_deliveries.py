@@ -114,6 +114,13 @@ def labels(number: int, size: float = 1.0) -> pd.DataFrame:
     return day(number)[["id", "y"]].assign(y=lambda rows: rows.y * size)
 
 
+def labelled(loop: Loop, rows: pd.DataFrame, now: datetime) -> Batch:
+    """The record of labels that were delivered."""
+    batch = loop.label(rows, now=now).batch
+    assert batch is not None
+    return batch
+
+
 def maes(loop: Loop) -> list[tuple[int, float, int]]:
     """Revision, MAE and rows of every score on record."""
     return [(s.revision, round(s.value, 9), s.rows) for s in loop.store.all(Score)]
@@ -127,7 +134,7 @@ def test_a_label_that_contradicts_the_one_on_record_is_a_correction_and_the_newe
 ) -> None:
     loop = make(tmp_path)
     delivered(loop, 6)
-    first, second, third = (loop.label(labels(6, size), now=end(6)) for size in (1.0, 3.0, 1.0))
+    first, second, third = (labelled(loop, labels(6, size), end(6)) for size in (1.0, 3.0, 1.0))
     index = str(first.labels and next(iter(first.labels)))
     assert (first.labels, first.corrected, first.same) == ({index: DAY}, {}, 0)
     assert (second.labels, second.corrected, second.same) == ({}, {index: DAY}, 0)
@@ -143,7 +150,7 @@ def test_only_labels_that_differ_are_corrections(tmp_path: Path) -> None:
     loop.label(labels(6)[:90], now=end(6))
     again = labels(6)
     again.loc[:8, "y"] *= 5
-    batch = loop.label(again, now=end(6))
+    batch = labelled(loop, again, end(6))
     assert (sum(batch.labels.values()), sum(batch.corrected.values()), batch.same) == (6, 9, 81)
     assert maes(loop) == [(0, 1.0, 90), (1, pytest.approx((87 + 9 * 5) / DAY), DAY)]
 
@@ -154,7 +161,7 @@ def test_the_same_labels_twice_change_nothing(tmp_path: Path) -> None:
     loop.label(labels(6), now=end(6))
     held, known = loop.lake.versions(), len(loop.archive.batches())
     for _ in range(2):
-        batch = loop.label(labels(6), now=end(6))
+        batch = labelled(loop, labels(6), end(6))
         assert (batch.labels, batch.corrected, batch.same) == ({}, {}, DAY)
     assert (loop.lake.versions(), len(loop.archive.batches())) == (held, known)
     assert maes(loop) == [(0, 1.0, DAY)]
@@ -404,7 +411,7 @@ def test_rows_delivered_with_a_wrong_zone_and_then_right_are_the_same_rows(tmp_p
 
 def test_rows_of_the_history_with_another_time_and_label_stop_no_run(tmp_path: Path) -> None:
     """They stay where they are, so that no held-out row is one that a model was trained on."""
-    loop = make(tmp_path, policy=build("policies", {"use": "schedule", "every": 1}))
+    loop = make(tmp_path, policy=build("policies", {"use": "schedule", "every": 1, "minimum_rows": 0}))
     stray = day(1)[:5].assign(at=day(7)["at"][:5], y=2.0)
     for number in (6, 7, 8):
         rows = pd.concat([day(number), stray]) if number == 7 else day(number)
@@ -438,7 +445,7 @@ def _parts(loop: Loop) -> dict[str, object]:
 def test_a_challenger_that_fails_beside_one_that_succeeds_is_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop = make(tmp_path, policy=build("policies", {"use": "schedule", "every": 1}))
+    loop = make(tmp_path, policy=build("policies", {"use": "schedule", "every": 1, "minimum_rows": 0}))
     train = loop.models.train
 
     def picky(window: str, merge: str, *rest: object, **named: object) -> Version:
@@ -556,7 +563,7 @@ def test_why_says_what_failed(workspace: Path, monkeypatch: pytest.MonkeyPatch) 
         return train(self, window, merge, *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Models, "train", picky)
-    sets = ("policy.use=schedule", "policy.every=1", "gate.block=1h", CANDIDATES)
+    sets = ("policy.use=schedule", "policy.every=1", "policy.minimum_rows=0", "gate.block=1h", CANDIDATES)
     told = ask(*at, "run", workspace / "8.csv", *(part for s in sets for part in ("--set", s)))
     assert told[0] == 0, told
     said = "✗ recent(windows=2): no challenger could be trained: it does not converge"

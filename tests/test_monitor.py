@@ -140,13 +140,13 @@ def test_unequal_windows_are_weighted_as_by_dersimonian_and_laird():
     assert np.mean(found.mean[0] ** 2) == pytest.approx(1 / (1 / (1 / rows + 0.01)).sum(), rel=0.25)
 
 
-def test_rare_counts_are_negative_binomial():
+def test_rare_counts_are_negative_binomial_where_the_window_does_not_bound_them():
     history = np.random.default_rng(5).negative_binomial(2, 0.4, (1, 3, 80)).astype(float)
     fit = rare(history, np.ones_like(history))
     now = np.array([0.0, 1, 5, 20])[None, None]
     k, mean = fit.dispersion[..., None], fit.ratio[..., None]
     wanted = stats.nbinom.sf(now - 1, 1 / k, 1 / (1 + k * mean))
-    assert fit.more(now, np.ones_like(now)) == pytest.approx(wanted)
+    assert fit.more(now, np.ones_like(now), np.full_like(now, 1e6)) == pytest.approx(wanted)
     assert fit.fewer(now, np.ones_like(now)) == pytest.approx(
         stats.nbinom.cdf(now, 1 / k, 1 / (1 + k * mean))
     )

@@ -71,14 +71,15 @@ def _bounded(found: Floats, rows: Floats, share: Floats, dispersion: Floats) -> 
 
     The binomial's tail is averaged over the beta distribution of the share, from the top down.
     """
-    from scipy.special import bdtrc, betaincinv
+    from scipy.special import betainc, betaincinv
 
     correlation = np.clip(dispersion * share / (1 - share), TINY, 1 - 1e-9)
     total = np.minimum(1 / correlation - 1, 1e12)
     a, b = share * total, (1 - share) * total
     above = np.exp(-NODES)
     odds = 1 - betaincinv(b[:, None], a[:, None], above)
-    tail = np.where(found[:, None] <= rows[:, None], bdtrc(found[:, None] - 1, rows[:, None], odds), 0.0)
+    least = np.minimum(found, rows)[:, None]
+    tail = betainc(least, rows[:, None] - least + 1.0, odds)
     return np.asarray(np.trapezoid(tail * above, NODES, axis=1))
 
 
