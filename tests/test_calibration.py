@@ -179,6 +179,7 @@ def test_nulls_and_new_labels_are_components_of_their_own():
     assert {f.metric: f.verdict for f in result.features["x"].record.findings} == {
         "psi": "stable",
         "missing": "drift",
+        "novelty": "drift",
     }
 
 

@@ -134,7 +134,7 @@ def test_the_demo_runs_with_another_metric_and_another_model(tmp_path: Path, cap
     metrics = {
         f.metric for c in store.all(Comparison) for x in c.features for f in x.findings if x.kind == "numeric"
     }
-    assert metrics == {"ks", "missing"}
+    assert metrics == {"ks", "missing", "novelty"}
     assert run(["status", "-C", str(root)]) == 0, "the workspace keeps the settings it was made with"
 
 

@@ -103,7 +103,7 @@ def test_it_is_said_where_the_rows_lie() -> None:
     assert found.below == pytest.approx(5, abs=3)
     assert found.above == pytest.approx(994, abs=3)
     assert said(found).startswith("100 % of the rows below ")
-    assert said(found).endswith(", where 1 % of the reference lies")
+    assert said(found).endswith(", where 0.80 % of the reference lies")
 
 
 # What it makes of a comparison -----------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_every_row_with_a_time_is_in_one_block_and_every_value_in_one_bin():
 
 @pytest.mark.parametrize(
     ("count", "window", "width"),
-    [(10, None, HOUR // 6), (60, None, 6 * HOUR), (60, "1d", DAY), (60, "7d", DAY), (400, "7d", 7 * DAY)],
+    [(10, None, HOUR // 6), (60, None, 6 * HOUR), (60, "1d", 6 * HOUR), (60, "7d", DAY), (400, "7d", DAY)],
 )
 def test_blocks_are_cut_on_the_calendar_and_divide_the_shortest_window(count, window, width):
     table = days(count, rows=48)
@@ -102,7 +102,7 @@ def test_times_to_the_day_give_blocks_of_a_day_and_whole_numbers_blocks_of_numbe
 
 
 def test_windows_are_whole_aligned_with_the_one_that_is_judged_and_hold_all_its_rows():
-    past = profile(days(60), time="t", window="1d").history
+    past = profile(days(60), time="t", window="7d").history
     first = int(past.blocks[0])
     windows, numbers = past.windows(7, first + 2)
     assert numbers.tolist() == list(range(8))
@@ -115,7 +115,7 @@ def test_stray_rows_do_not_stretch_a_window():
     now = days(1, rows=1000, start="2024-05-01")
     now.loc[0, "t"], now.loc[1, "t"] = pd.Timestamp("2019-01-01"), pd.Timestamp("2199-01-01")
     first, span = profile(now, like=ref).history.extent
-    assert (ref.history.start(first), span) == (datetime(2024, 5, 1, tzinfo=UTC), 1)
+    assert (ref.history.start(first), span) == (datetime(2024, 5, 1, tzinfo=UTC), DAY // ref.history.width)
 
 
 def test_more_blocks_than_are_kept_leave_the_newest():
@@ -169,7 +169,8 @@ def test_rank_correlations_of_blocks_are_those_of_their_rows():
     together, rows = correlations(joint.sums.sum(axis=0, keepdims=True), 2)
     assert rows.tolist() == [len(table)]
     assert together[0, 0] == pytest.approx(0.8, abs=0.01)
-    single, _ = correlations(joint.sums[:1], 2)
+    of_a_day = DAY // found.history.width
+    single, _ = correlations(joint.sums[:of_a_day].sum(axis=0, keepdims=True), 2)
     assert single[0, 0] == pytest.approx(table[:100][["x", "y"]].corr("pearson").iloc[0, 1], abs=0.03)
 
 
@@ -189,7 +190,7 @@ def test_a_label_of_one_window_is_new_to_the_others():
     table = days(60)
     table["c"] = np.where(np.arange(len(table)) // 100 == 7, "once", table["c"])
     ref = profile(table, time="t", window="1d")
-    windows = Windows.of(ref.history, 1, int(ref.history.blocks[0]))
+    windows = Windows.of(ref.history, DAY // ref.history.width, int(ref.history.blocks[0]))
     counts = windows.counts(ref, ["c"])
     assert counts.unseen[:, 0].tolist() == [100 if day == 7 else 0 for day in range(60)]
     assert counts.bins.sum() + counts.unseen.sum() + counts.null.sum() == len(table)

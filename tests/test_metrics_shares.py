@@ -23,7 +23,7 @@ from undrift.metrics.total_variation import total_variation
 from undrift.profiles.categorical import CategoricalProfile
 
 SHARES = (hellinger, kl, total_variation, chi_square, g_test)
-UNTOUCHED = ("missing", "out_of_range", "deviation_shift")
+UNTOUCHED = ("missing", "out_of_range", "deviation_shift", "novelty")
 """Metrics that look at something else than where ordinary rows lie."""
 
 

@@ -32,9 +32,10 @@ def ground(name: str, ref: AnyProfile, cur: AnyProfile, past: History | None, th
     values = by_block(name, ref, cur, past) if several and past is not None else None
     nulls = past.counts[name][:, -1].astype(np.float64) if several and past is not None else None
     sizes = past.counts[name].sum(axis=1) if several and past is not None else None
+    rows = min(ref.rows, cur.rows)
     found = [
-        _bounded("values", rarest(ref, cur), runs, values, sizes, threshold),
-        _bounded("missing", missing(ref, cur), runs, nulls, sizes, threshold),
+        _bounded("values", rarest(ref, cur), runs, values, sizes, threshold, rows),
+        _bounded("missing", missing(ref, cur), runs, nulls, sizes, threshold, rows),
     ]
     return max(found, key=lambda one: (one.new, one.lower))
 
@@ -46,22 +47,23 @@ def _bounded(
     totals: NDArray[np.float64] | None,
     sizes: NDArray[np.int64] | None,
     threshold: float,
+    rows: int,
 ) -> Ground:
     """The lower bound of one part's novelty, and whether it makes new ground."""
     if totals is None or sizes is None:
         least = _wilson(region.rows, region.of)
     else:
         _, group = np.unique(runs, return_inverse=True)
-        rows = np.bincount(group, sizes).astype(np.int64)
-        least = ratio_t(np.bincount(group, totals).astype(np.float64), rows, CONFIDENCE).lower
+        of = np.bincount(group, sizes).astype(np.int64)
+        least = ratio_t(np.bincount(group, totals).astype(np.float64), of, CONFIDENCE).lower
     lower = region.beyond(min(max(least, 0.0), 1.0))
-    new = threshold > 0 and region.of >= MINIMUM_ROWS and lower >= threshold
+    new = threshold > 0 and rows >= MINIMUM_ROWS and lower >= threshold
     return Ground(
         "missing" if part == "missing" else "values",
         region.share,
         lower,
         threshold,
-        region.base,
+        region.own,
         new,
         region.below,
         region.above,

@@ -333,7 +333,7 @@ def _feature(
     beside = limits.values(ref.kind, ref, cur, [f.metric for f in findings])
     told = {} if belief is None else _told(belief, findings)
     importance = None if question.relevance is None else question.relevance.get(name, 0.0)
-    moved_so = effect(ref, cur) + (f"; {wording.ground(stands)}" if stands is not None and stands.new else "")
+    moved_so = "; ".join(filter(None, (effect(ref, cur), wording.ground(stands))))
     return FeatureComparison(
         name, ref.kind, found, moved_so, capped, beside, relevance=importance, ground=stands, **told
     )

@@ -163,23 +163,20 @@ def worst(record: Comparison) -> str:
     return f"{cut(feature.name)}, {feature.effect} ({finding(deciding(feature.findings))})"
 
 
-def ground(record: Ground) -> str:
-    """Where rows lie that the reference hardly has, and how few it has there.
+def ground(record: Ground | None) -> str:
+    """Where numbers lie that the reference hardly has, and how few it has there; empty where they do not.
+
+    New labels and missing values are named by the effect itself.
 
     >>> ground(Ground("values", 0.83, 0.7, 0.1, 0.01, True, 13.6, 33.4))
     '83 % of the rows below 13.6 or above 33.4, where 1 % of the reference lies'
     """
+    if record is None or not record.new or record.part == "missing":
+        return ""
+    sides = (("below", record.below), ("above", record.above))
+    ends = " or ".join(f"{side} {number(end)}" for side, end in sides if end is not None)
     few = percent(record.trained)
-    if record.part == "missing":
-        return f"{percent(record.share)} of the rows without a value, {few} of the reference"
-    ends = [
-        f"{side} {number(end)}"
-        for side, end in (("below", record.below), ("above", record.above))
-        if end is not None
-    ]
-    if ends:
-        return f"{percent(record.share)} of the rows {' or '.join(ends)}, where {few} of the reference lies"
-    return f"{percent(record.share)} of the rows with labels that {few} of the reference has"
+    return f"{percent(record.share)} of the rows {ends}, where {few} of the reference lies" if ends else ""
 
 
 def deciding(findings: Sequence[Finding]) -> Finding:

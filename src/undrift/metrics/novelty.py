@@ -11,9 +11,9 @@ from undrift.profiles.rare import rarest
 
 def _noise(ref: AnyProfile, cur: AnyProfile) -> float:
     """Half the mean absolute error of the base share: √(base (1 - base) / 2π m)."""
-    if not ref.rows or not cur.rows:
-        return math.inf
     base = rarest(ref, cur).base
+    if not cur.rows or base == 1:
+        return math.inf
     return math.sqrt(base * (1 - base) / (2 * math.pi * cur.rows))
 
 

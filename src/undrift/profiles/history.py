@@ -52,6 +52,9 @@ STRAY = 0.005
 RUNS = 7
 """Parts of a window, as many as a week has days, that show how far its rows hang together."""
 
+FINE = 20_000
+"""Blocks, over all features, up to which they are short enough for a window to have a few: a megabyte."""
+
 FEWEST_RUNS = 4
 """Days under which a window is cut into runs of rows instead."""
 
@@ -120,7 +123,8 @@ class History:
         """
         calendar, moments = _moments(times, name)
         most = min(BLOCKS, CELLS // (30 * parts * max(len(features), 1)))
-        width = width or _width(moments, calendar, shortest, max(most, 2))
+        fine = FINE // (parts * max(len(features), 1))
+        width = width or _width(moments, calendar, shortest, max(most, 2), fine)
         cells = {n: _cells(f) for n, f in features.items()}
         labels = {n: len(f.counts) for n, f in features.items() if isinstance(f, CategoricalProfile)}
         stays = {n: np.empty((2, count), np.int64) for n, count in labels.items()}
@@ -340,12 +344,12 @@ def _place(moments: Ints, width: int, calendar: bool) -> Ints:
     return (moments - (START if calendar else 0)) // width
 
 
-def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int) -> int:
+def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int, fine: int) -> int:
     """The length of a block.
 
-    Where the shortest window is named, the longest unit that divides it into a few parts and makes enough
-    blocks; else the shortest unit that makes at most so many, as long as that makes no difference: times
-    to the day give blocks of a day.
+    Where the shortest window is named, the longest unit that makes enough blocks and divides it into a few
+    parts, if there are no more than ``fine``; else the shortest unit that makes at most so many, as long as
+    that makes no difference: times to the day give blocks of a day.
     """
     known = np.unique(moments[moments != UNTIMED])
     blocks = {unit: len(np.unique(_place(known, unit, calendar))) for unit in _units(known, calendar)}
@@ -355,7 +359,7 @@ def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int)
     asked = shortest // timedelta(microseconds=1)
     dividing = [unit for unit in fit if asked % unit == 0]
     enough = [unit for unit in dividing if blocks[unit] >= ENOUGH]
-    parts = [unit for unit in enough if asked // unit >= FEWEST_RUNS]
+    parts = [unit for unit in enough if asked // unit >= FEWEST_RUNS and blocks[unit] <= fine]
     return max(parts or enough, default=min(dividing, default=asked))
 
 

@@ -16,6 +16,9 @@ from undrift.profiles.numeric import NumericProfile
 SHARE = 0.01
 """Share of the reference's rows in its rarest region, at most: half of it at either end of numbers."""
 
+EDGE = 1.05
+"""How much more of it lies beyond the edge of a cell than beyond the quantile itself, at most."""
+
 Floats = NDArray[np.float64]
 
 
@@ -23,10 +26,12 @@ Floats = NDArray[np.float64]
 class Region:
     """How much of two tables lies in the region where the reference is rarest.
 
-    ``base`` is the share that quiet rows may have there, ``rows`` those of the current table in it, out of
-    ``of`` rows, missing ones included. ``below`` and ``above`` bound the inside of a numeric region.
+    ``own`` is the reference's share there and ``base`` the one that quiet rows may have, ``rows`` those of
+    the current table in it, out of ``of`` rows, missing ones included. ``below`` and ``above`` bound the
+    inside of a numeric region.
     """
 
+    own: float
     base: float
     rows: float
     of: int
@@ -51,26 +56,27 @@ def rarest(ref: AnyProfile, cur: AnyProfile) -> Region:
     0.5
     """
     if isinstance(ref, CategoricalProfile) and isinstance(cur, CategoricalProfile):
-        return Region(_base(ref.valid, unseen_due(ref)), sum(_labels(ref, cur)), cur.rows)
+        own = sum(ref.counts[label] for label in _rare(ref)) / max(ref.valid, 1)
+        return Region(own, _base(ref.valid, max(own, unseen_due(ref))), sum(_labels(ref, cur)), cur.rows)
     if not (isinstance(ref, NumericProfile) and isinstance(cur, NumericProfile)):
         raise TypeError("two profiles of unlike kinds")
     counts, inside = ref.ordered, ~_tails(ref)
     own = float(counts[~inside].sum()) / max(int(counts.sum()), 1)
     if not inside.any():
-        return Region(1.0, 0.0, cur.rows)
+        return Region(1.0, 1.0, 0.0, cur.rows)
     first, last = int(inside.argmax()), len(inside) - 1 - int(inside[::-1].argmax())
     edges = ref.grid.edges
     below = float(edges[first - 1]) if 0 < first <= len(edges) else None
     above = float(np.nextafter(edges[last], -np.inf)) if last < len(edges) else None
     return Region(
-        _base(int(counts.sum()), own), float(cur.ordered[_tails(ref)].sum()), cur.rows, below, above
+        own, _base(int(counts.sum()), own), float(cur.ordered[_tails(ref)].sum()), cur.rows, below, above
     )
 
 
 def missing(ref: AnyProfile, cur: AnyProfile) -> Region:
     """The region of rows without a value, of which the reference had its own share."""
     before = ref.missing / ref.rows if ref.rows else 0.0
-    return Region(_base(ref.rows, before), float(cur.missing), cur.rows)
+    return Region(before, _base(ref.rows, before), float(cur.missing), cur.rows)
 
 
 def by_block(name: str, ref: AnyProfile, cur: AnyProfile, past: History) -> Floats:
@@ -98,9 +104,9 @@ def _base(rows: int, due: float = 0.0) -> float:
 
 
 def _tails(ref: NumericProfile) -> NDArray[np.bool_]:
-    """The cells outside the ½ % and 99½ % quantiles of the reference, and those of its extreme rows."""
+    """The cells outside the ½ % and 99½ % quantiles of the reference, edges of cells allowed for."""
     counts = ref.ordered
-    most = SHARE / 2 * counts.sum() + 1
+    most = SHARE / 2 * counts.sum() * EDGE
     return np.asarray((np.cumsum(counts) <= most) | (np.cumsum(counts[::-1])[::-1] <= most))
 
 
