@@ -56,7 +56,8 @@ def _bounded(
         _, group = np.unique(runs, return_inverse=True)
         of = np.bincount(group, sizes).astype(np.int64)
         least = ratio_t(np.bincount(group, totals).astype(np.float64), of, CONFIDENCE).lower
-    lower = region.beyond(min(max(least, 0.0), 1.0))
+    least = min(max(least, 0.0), 1.0)
+    lower = region.excess(least) if part == "missing" else region.beyond(least)
     new = threshold > 0 and rows >= MINIMUM_ROWS and lower >= threshold
     return Ground(
         "missing" if part == "missing" else "values",

@@ -68,6 +68,10 @@ class Counts:
         """The counts of some windows (W,)."""
         return Counts(self.bins[windows], self.null[windows], self.unseen[windows])
 
+    def features(self, chosen: NDArray[np.intp]) -> Counts:
+        """The counts of some features, by their places."""
+        return Counts(self.bins[:, chosen], self.null[:, chosen], self.unseen[:, chosen])
+
     @classmethod
     def joined(cls, first: Counts, then: Counts) -> Counts:
         """The windows of both, one after the other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from undrift.calibration import Calibration, Evidence, Judgement, Reading
 from undrift.calibration._monitor import COMPONENTS, CYCLES, Counts, Judged, Monitor
 from undrift.calibration._slow import Slow, slow
+from undrift.calibration._tempered import WINDOWS, backtested, tempered
 from undrift.calibration.asymptotic import Asymptotic
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
@@ -40,6 +41,9 @@ KEPT = 4
 
 SLOWLY = "; slow drift is asked for apart, at the same rate"
 """What is said where the windows before are known."""
+
+SMALL = 0.05
+"""p-values from which on it is asked whether the history bears them out; larger ones decide nothing."""
 
 PHASES = 12
 """Phases of a year: about its months."""
@@ -194,6 +198,9 @@ class History:
         judged = monitor.judge(_counts(windows, tables, known), _phases_of(windows, tables, self.season))
         moving = slow(judged.z, monitor.effective, monitor.persistence) if len(tables) > 1 else None
         starts = [windows.past.start(t.history.extent[0]) for t in tables if t.history is not None]
+        judged = _borne_out(
+            judged, lambda: windows.counts(ref, known), is_ordered(ref, known), windows.phases
+        )
         return _judgement(
             ref, cur, known, judged, moving, starts, _assumes(windows, len(windows)), len(windows)
         )
@@ -216,6 +223,9 @@ class History:
         every = np.ones(len(windows), dtype=np.bool_)
         monitor = read.monitor(counts, ordered, every)
         judged = monitor.judge(now, phases)
+        kept = read.learnt & (read.phases == 0) if read.era and read.phases is not None else read.learnt
+        seasons = None if read.era or read.phases is None else read.phases[kept]
+        judged = _borne_out(judged, lambda: counts.of(kept), ordered, seasons)
         assumes = _assumes(windows, int(read.learnt.sum()))
         moving, starts = None, [windows.past.start(windows.anchor)]
         later = _later(windows, reading)
@@ -228,6 +238,21 @@ class History:
             moving = slow(base.judge(tables, seasons).z, base.effective, base.persistence)
             starts = [windows.past.start(int(place)) for place in places]
         return _judgement(ref, cur, names, judged, moving, starts, assumes, int(read.learnt.sum()))
+
+
+def _borne_out(
+    judged: Judged, counts: Callable[[], Counts], ordered: NDArray[np.bool_], phases: Ints | None
+) -> Judged:
+    """What was found, small p-values held to what back-tested windows of the history bear out."""
+    small = np.flatnonzero(judged.value[-1] <= SMALL)
+    if not len(small):
+        return judged
+    past = counts().features(small)
+    if len(past.null) < WINDOWS:
+        return judged
+    value = judged.value.copy()
+    value[-1, small] = tempered(value[-1, small], backtested(past, ordered[small], phases))
+    return replace(judged, value=value)
 
 
 def _later(windows: Windows, reading: Reading) -> NDArray[np.bool_]:

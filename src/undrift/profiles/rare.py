@@ -44,8 +44,12 @@ class Region:
         return self.rows / self.of if self.of else 0.0
 
     def beyond(self, share: float) -> float:
-        """A share of rows as novelty: how far it is above the base, 0 to 1."""
-        return max(0.0, (share - self.base) / (1 - self.base)) if self.base < 1 else 0.0
+        """A share of rows as novelty: how far it is above the base, as a part of the rest; 0 to 1."""
+        return self.excess(share) / (1 - self.base) if self.base < 1 else 0.0
+
+    def excess(self, share: float) -> float:
+        """A share of rows beyond the base, as a part of all; 0 to 1."""
+        return max(0.0, share - self.base)
 
 
 def rarest(ref: AnyProfile, cur: AnyProfile) -> Region:
