@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,50 +27,36 @@ def ground(name: str, ref: AnyProfile, cur: AnyProfile, past: History | None, th
     """How much of a window lies on new ground: by its values, or by its missing ones where these are more.
 
     Rows of a window hang together, so the bound is a t over the runs of rows of ``past``, the current
-    window's own blocks; without any, rows are taken for independent (Wilson 1927).
+    window's own blocks; without a few of them, rows are taken for independent (Wilson 1927).
     """
-    runs = past.runs if past is not None and name in past.counts else np.empty(0, np.int64)
-    several = past is not None and len(np.unique(runs)) >= FEWEST_RUNS
-    values = by_block(name, ref, cur, past) if several and past is not None else None
-    nulls = past.counts[name][:, -1].astype(np.float64) if several and past is not None else None
-    sizes = past.counts[name].sum(axis=1) if several and past is not None else None
-    rows = min(ref.rows, cur.rows)
-    found = [
-        _bounded("values", rarest(ref, cur), runs, values, sizes, threshold, rows),
-        _bounded("missing", missing(ref, cur), runs, nulls, sizes, threshold, rows),
-    ]
-    return max(found, key=lambda one: (one.new, one.lower))
-
-
-def _bounded(
-    part: str,
-    region: Region,
-    runs: NDArray[np.int64],
-    totals: NDArray[np.float64] | None,
-    sizes: NDArray[np.int64] | None,
-    threshold: float,
-    rows: int,
-) -> Ground:
-    """The lower bound of one part's novelty, and whether it makes new ground."""
-    if totals is None or sizes is None:
-        least = _wilson(region.rows, region.of)
+    values, nulls = rarest(ref, cur), missing(ref, cur)
+    if past is None or name not in past.counts or len(np.unique(past.runs)) < FEWEST_RUNS:
+        least = [_wilson(region.rows, region.of) for region in (values, nulls)]
     else:
-        _, group = np.unique(runs, return_inverse=True)
-        of = np.bincount(group, sizes).astype(np.int64)
-        least = ratio_t(np.bincount(group, totals).astype(np.float64), of, CONFIDENCE).lower
-    least = min(max(least, 0.0), 1.0)
-    lower = region.excess(least) if part == "missing" else region.beyond(least)
-    new = threshold > 0 and rows >= MINIMUM_ROWS and lower >= threshold
-    return Ground(
-        "missing" if part == "missing" else "values",
-        region.share,
-        lower,
-        threshold,
-        region.own,
-        new,
-        region.below,
-        region.above,
+        counts = past.counts[name]
+        totals = (by_block(name, ref, cur, past), counts[:, -1].astype(np.float64))
+        least = [_over_runs(each, counts.sum(axis=1), past.runs) for each in totals]
+    enough = min(ref.rows, cur.rows) >= MINIMUM_ROWS
+    found = (
+        _told("values", values, values.beyond(least[0]), threshold),
+        _told("missing", nulls, nulls.excess(least[1]), threshold),
     )
+    most = max(found, key=lambda one: one.lower)
+    return replace(most, new=enough and most.lower >= threshold > 0)
+
+
+def _told(part: Literal["values", "missing"], region: Region, lower: float, threshold: float) -> Ground:
+    """What the record says of one part."""
+    share, own = region.share, region.own
+    return Ground(part, share, lower, threshold, own, new=False, below=region.below, above=region.above)
+
+
+def _over_runs(totals: NDArray[np.float64], sizes: NDArray[np.int64], runs: NDArray[np.int64]) -> float:
+    """The lower bound of a share of blocks' rows, by how much runs of blocks differ; all are (B,)."""
+    _, group = np.unique(runs, return_inverse=True)
+    rows = np.bincount(group, sizes).astype(np.int64)
+    lower = ratio_t(np.bincount(group, totals).astype(np.float64), rows, CONFIDENCE).lower
+    return min(max(lower, 0.0), 1.0)
 
 
 def _wilson(found: float, rows: int) -> float:
