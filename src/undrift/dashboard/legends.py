@@ -44,7 +44,7 @@ def heatmap(cells: Sequence[Row], colours: Palette) -> str:
     extra = {GONE: colours.gone, FEW: colours.few}
     others = [(name, "square", extra[name]) for name in present(cells, "band", extra)]
     return _html(
-        [*bands, *others, ("drift: over the limit, and beyond chance", "mark", colours.mark)], colours
+        [*bands, *others, ("drift: out of the ordinary, or new ground", "mark", colours.mark)], colours
     )
 
 
