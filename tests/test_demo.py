@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from undrift.cli import run
-from undrift.config import load
+from undrift.config import load, opened
+from undrift.profiles.codec import loads
+from undrift.profiles.numeric import NumericProfile
 from undrift.records import Batch, Comparison, Decision, Outcome, Score, Service, Step, Version, encode
 
 Capture = pytest.CaptureFixture[str]
@@ -151,3 +153,25 @@ def test_a_wrong_setting_is_refused_before_anything_is_made(tmp_path: Path, caps
     assert run(["demo", "--set", "drift.metrik=ks", "-C", str(root)]) == 2
     assert not root.exists() or not list(root.iterdir())
     assert "drift.metric" in capsys.readouterr().err
+
+
+def test_a_feature_that_the_model_uses_and_half_of_whose_rows_are_out_of_range_is_drift(
+    demo_weeks: Path,
+) -> None:
+    loop = opened(load(demo_weeks))
+    far = 0
+    for comparison in loop.store.all(Comparison):
+        assert comparison.window is not None
+        reference = loop.models.reference(comparison.reference or 0)
+        data = loop.store.get_profile(f"window/{comparison.window.key}")
+        assert data is not None
+        window = loads(data)
+        for feature in comparison.features:
+            now = window.features.get(feature.name)
+            if feature.name not in reference.features or not isinstance(now, NumericProfile):
+                continue
+            outside = float(now.ordered[[0, -1]].sum()) / now.rows
+            if outside > 0.5 and (feature.relevance is None or feature.relevance > 0):
+                assert feature.verdict == "drift", (comparison.window.key, feature.name)
+                far += 1
+    assert far, "spring of the demo is warmer than anything that the first models saw"

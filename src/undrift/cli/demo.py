@@ -75,7 +75,7 @@ def _always(stage: Stage, total: int) -> float:
 
 
 def _body(
-    found: Totals, tally: dict[str, int], root: Path, seconds: float, always: float | None
+    found: Totals, tally: dict[str, Any], root: Path, seconds: float, always: float | None
 ) -> dict[str, Any]:
     body: dict[str, Any] = {
         "metric": found.metric,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from undrift import config
 from undrift.beginning import OWN
 from undrift.errors import ConfigError, NotFoundError
-from undrift.records import Batch, Outcome, Service, Window
+from undrift.records import Batch, Comparison, Outcome, Service, Window
 from undrift.replay import Recording, Totals, play, totals
 from undrift.stores import scores
 from undrift.wording import cut
@@ -118,11 +119,17 @@ def summary_of(loop: Loop) -> Totals:
     return totals(scores(loop.store), loop.store.all(Service), loop.first().number)
 
 
-def tally(loop: Loop) -> dict[str, int]:
-    """How often the loop retrained, promoted and rejected."""
+def tally(loop: Loop) -> dict[str, Any]:
+    """How often the loop retrained, promoted and rejected, and how many windows had which verdict."""
     outcomes = loop.store.all(Outcome)
+    verdicts = Counter(comparison.verdict for comparison in loop.store.all(Comparison))
     promoted = sum(o.promoted is not None for o in outcomes)
-    return {"retrainings": len(outcomes), "promotions": promoted, "rejections": len(outcomes) - promoted}
+    return {
+        "retrainings": len(outcomes),
+        "promotions": promoted,
+        "rejections": len(outcomes) - promoted,
+        "verdicts": dict(verdicts),
+    }
 
 
 def _delay(loop: Loop) -> timedelta:
