@@ -1,6 +1,6 @@
 """Does a finished demo meet its targets?
 
-The live model's mean error is at most 0.6 of the first model's, and at most a fifth of the windows are "watch".
+The live model's mean error is at most 0.6 of the first model's; at most a fifth of the windows are "watch".
 
 Usage: undrift demo --json | tee summary.json; python benchmarks/demo_target.py summary.json
 """
