@@ -168,7 +168,6 @@ def profile(
     names = tuple(given.schema.names)
     if time == schema.ROW_ORDER and time not in names:
         given, time = inputs.numbered(given, ORDER), ORDER
-        columns = None if columns is None else [*columns, ORDER]
     rows = _chosen(given, columns, by, time)
     ignored = {*ignore, *(name for name, kind in told.items() if kind == "ignored")} - {by, time}
     drawn = sample(rows, without=ignored)
@@ -184,13 +183,17 @@ def profile(
         stored=False,
     )
     frame = _frame(drawn.table, agreed, told=told, by=by)
-    left_out = {name: reason for name, reason in frame.left_out.items() if name != ORDER}
-    frame = replace(frame, columns=names, left_out=left_out)
+    frame = replace(frame, columns=names, left_out=_given(frame.left_out))
     if time is not None:
         frame = _with_past(frame, drawn.table, time, _span(window))
         frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
     found = _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
     return _with_values(found, told)
+
+
+def _given(left_out: Mapping[str, str]) -> dict[str, str]:
+    """The columns that are left out, without that of the row numbers, which nobody gave."""
+    return {name: reason for name, reason in left_out.items() if name != ORDER}
 
 
 def _noted(frame: TableProfile, note: str) -> TableProfile:
