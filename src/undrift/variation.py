@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from undrift import discoveries
 from undrift.calibration._monitor import Counts, Monitor
+from undrift.calibration._tempered import FOLDS, parts
 from undrift.calibration.history import FEWEST, Windows, is_ordered
 from undrift.errors import ConfigError, TooFewError
 from undrift.limits import Limits
 from undrift.profiles.history import History
 from undrift.profiles.table import TableProfile
-
-FOLDS = 5
-"""Parts of a history that are judged in turn by what the other parts teach."""
 
 POWER = 0.8
 """Share of windows in which a move should be found."""
@@ -178,7 +176,7 @@ def _folds(
     """Each part of a history, and a monitor that learnt from the other parts."""
     return [
         (held, Monitor.of(counts.of(~held), ordered, None if phases is None else phases[~held]))
-        for held in _parts(len(counts.null))
+        for held in parts(len(counts.null))
     ]
 
 
@@ -191,12 +189,6 @@ def _backtested(
         judged = monitor.judge(counts.of(held), None if phases is None else phases[held])
         found[held] = judged.p_value
     return found
-
-
-def _parts(windows: int) -> list[NDArray[np.bool_]]:
-    """Consecutive parts of a history."""
-    part = np.arange(windows) * FOLDS // windows
-    return [part == i for i in range(FOLDS)]
 
 
 def _alarms(p_values: Floats, names: Sequence[str], rate: float) -> bool:

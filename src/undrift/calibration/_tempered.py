@@ -21,13 +21,17 @@ TOP, LEAST = 0.1, 4
 def backtested(counts: Counts, ordered: Bools, phases: NDArray[np.int64] | None) -> Floats:
     """p-values (W, F) of values of every window, by a monitor that has not seen its part of the history."""
     found = np.ones(counts.null.shape)
-    part = np.arange(len(found)) * FOLDS // len(found)
-    for fold in range(FOLDS):
-        held = part == fold
+    for held in parts(len(found)):
         known = None if phases is None else phases[~held]
         monitor = Monitor.of(counts.of(~held), ordered, known)
         found[held] = monitor.judge(counts.of(held), None if phases is None else phases[held]).value
     return found
+
+
+def parts(windows: int) -> list[Bools]:
+    """Consecutive parts of a history, each as a mark of its windows (W,)."""
+    part = np.arange(windows) * FOLDS // windows
+    return [part == fold for fold in range(FOLDS)]
 
 
 def tempered(p: Floats, past: Floats) -> Floats:
