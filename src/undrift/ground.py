@@ -30,12 +30,13 @@ def ground(name: str, ref: AnyProfile, cur: AnyProfile, past: History | None, th
     window's own blocks; without a few of them, rows are taken for independent (Wilson 1927).
     """
     values, nulls = rarest(ref, cur), missing(ref, cur)
-    if past is None or name not in past.counts or len(np.unique(past.runs)) < FEWEST_RUNS:
+    runs = past.runs if past is not None and name in past.counts else np.empty(0, np.int64)
+    if past is None or not len(runs) or len(np.unique(runs)) < FEWEST_RUNS:
         least = [_wilson(region.rows, region.of) for region in (values, nulls)]
     else:
         counts = past.counts[name]
         totals = (by_block(name, ref, cur, past), counts[:, -1].astype(np.float64))
-        least = [_over_runs(each, counts.sum(axis=1), past.runs) for each in totals]
+        least = [_over_runs(each, counts.sum(axis=1), runs) for each in totals]
     enough = min(ref.rows, cur.rows) >= MINIMUM_ROWS
     found = (
         _told("values", values, values.beyond(least[0]), threshold),
@@ -47,8 +48,10 @@ def ground(name: str, ref: AnyProfile, cur: AnyProfile, past: History | None, th
 
 def _told(part: Literal["values", "missing"], region: Region, lower: float, threshold: float) -> Ground:
     """What the record says of one part."""
-    share, own = region.share, region.own
-    return Ground(part, share, lower, threshold, own, new=False, below=region.below, above=region.above)
+    share = region.share
+    value = region.excess(share) if part == "missing" else region.beyond(share)
+    ends = {"below": region.below, "above": region.above}
+    return Ground(part, share, lower, threshold, region.own, new=False, **ends, value=value)
 
 
 def _over_runs(totals: NDArray[np.float64], sizes: NDArray[np.int64], runs: NDArray[np.int64]) -> float:

@@ -378,23 +378,15 @@ def _finding(
     belief: Belief | None,
     stands: Ground | None,
 ) -> Finding:
+    if metric.watches == "ground" and stands is not None:
+        said: Verdict = "drift" if stands.new else "stable"
+        return Finding(metric.name, stands.value, threshold, 0.0, said, None, stands.new)
     value, noise = metric(ref, cur), metric.noise(ref, cur)
-    if metric.watches == "ground":
-        return _on_ground(metric, value, threshold, noise, stands)
     significant = None if belief is None else belief.significant(metric)
     p_value = None if belief is None else belief.evidence.parts.get(metric.watches)
     sure = belief is None or belief.sure
     found = verdict(value, threshold, noise, min(ref.rows, cur.rows), significant=significant, sure=sure)
     return Finding(metric.name, value, threshold, noise, found, p_value, significant)
-
-
-def _on_ground(
-    metric: Metric, value: float, threshold: float, noise: float, stands: Ground | None
-) -> Finding:
-    """New ground is drift; without it nothing is said, whatever the share of novel rows."""
-    new = stands is not None and stands.new
-    shown = max(value, stands.lower) if stands is not None and stands.part == "missing" else value
-    return Finding(metric.name, shown, threshold, noise, "drift" if new else "stable", None, new)
 
 
 def _faults(ref: TableProfile, cur: TableProfile, names: Iterable[str]) -> tuple[Fault, ...]:

@@ -111,9 +111,9 @@ class Ground:
     """How many of a window's rows lie where the rows that the model was trained on were rarest.
 
     ``part`` says what was looked at: the values, or the missing ones. ``share`` is that of all rows,
-    ``lower`` the one-sided 95 % lower bound of novelty (the share beyond what is due) and ``threshold`` from
-    where on it is ``new``. Numbers outside ``below`` and ``above`` had the share ``trained`` of the training
-    rows; both are None for labels and missing values.
+    ``value`` the novelty (the share beyond what is due), ``lower`` its one-sided 95 % lower bound and
+    ``threshold`` from where on it is ``new``. Numbers outside ``below`` and ``above`` had the share
+    ``trained`` of the training rows; both are None for labels and missing values.
     """
 
     part: Literal["values", "missing"]
@@ -124,6 +124,7 @@ class Ground:
     new: bool
     below: float | None = None
     above: float | None = None
+    value: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
