@@ -39,7 +39,7 @@ class LeakError(UndriftError):
 
 
 class NotFoundError(UndriftError):
-    """A window, version or workspace that does not exist."""
+    """A window, version, workspace or file that does not exist."""
 
 
 class TooFewError(UndriftError):

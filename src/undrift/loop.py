@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from undrift import adoption, contest, inputs, occasions, reign
+from undrift import adoption, contest, inputs, occasions, refusals, reign
 from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, utc_now
 from undrift.comparison import Result
@@ -368,7 +368,9 @@ class Loop:
         with self._lease():
             clock = self._reached(now)
             resumed = self._reconsider(occasions.unfinished(self.store), clock)
-            kept = self.archive.label(inputs.read(rows), inputs.label_of(rows), batch)
+            source = inputs.label_of(rows)
+            with refusals.recorded(self.store, "labels", source):
+                kept = self.archive.label(inputs.read(rows), source, batch)
             self._score(clock)
             occasion = None if self._due(clock) else occasions.of_scores(self.store)
             return Report(kept, (*resumed, *self._reconsider(occasion, clock)))
@@ -451,7 +453,9 @@ class Loop:
         if rows is None:
             return None
         self.live()
-        kept = self.archive.add(inputs.read(rows), inputs.label_of(rows), batch)
+        source = inputs.label_of(rows)
+        with refusals.recorded(self.store, "rows", source):
+            kept = self.archive.add(inputs.read(rows), source, batch)
         self.scoring.catch_up(kept)
         tell("batch", kept)
         return kept

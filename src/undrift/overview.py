@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from undrift import reign, wording
+from undrift import refusals, reign, wording
 from undrift.errors import NotFoundError, suggest
 from undrift.records import (
     Batch,
@@ -14,6 +14,7 @@ from undrift.records import (
     Decision,
     Outcome,
     Promotion,
+    Refusal,
     Rule,
     Score,
     Service,
@@ -84,8 +85,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A delivery that was refused, with the time at which that was put on record."""
+
+    at: datetime
+    refusal: Refusal
+
+
+@dataclass(frozen=True)
 class Overview:
-    """The state of a workspace; ``lines`` are the settled windows, oldest first."""
+    """The state of a workspace; ``lines`` are the settled windows, oldest first.
+
+    ``refused`` are deliveries that were refused, oldest first; ``broken`` is the newest one, None where a
+    delivery of its kind came since.
+    """
 
     live: Version
     since: Change
@@ -93,6 +106,8 @@ class Overview:
     versions: tuple[Version, ...]
     changes: tuple[Change, ...]
     lines: tuple[Line, ...]
+    refused: tuple[Refused, ...] = ()
+    broken: Refused | None = None
 
     @property
     def over(self) -> Rule | None:
@@ -203,7 +218,15 @@ def overview(store: Store) -> Overview:
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
     since = next(c for c in reversed(changes) if c.promotion.action != "release")
-    return Overview(live, since, first, versions, changes, _lines(store, first.number))
+    lines = _lines(store, first.number)
+    return Overview(live, since, first, versions, changes, lines, *_refused(store))
+
+
+def _refused(store: Store) -> tuple[tuple[Refused, ...], Refused | None]:
+    """Deliveries that were refused, and the newest of them where the feed has not been mended since."""
+    times = store.times(Refusal)
+    found = tuple(map(Refused, times.values(), store.all(Refusal)))
+    return found, found[-1] if refusals.newest(store) else None
 
 
 def _near(window: str, keys: Iterable[str]) -> str:

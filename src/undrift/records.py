@@ -91,6 +91,20 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A delivery of ``what`` that was refused: its source, what was wrong, and the remedy.
+
+    ``before`` is how many deliveries were on record then.
+    """
+
+    what: Literal["rows", "labels"]
+    source: str
+    problem: str
+    remedy: str = ""
+    before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One feature by one metric: its value, the limit, and what that means.
 

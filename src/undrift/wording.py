@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from undrift.records import (
     Batch,
@@ -16,6 +17,7 @@ from undrift.records import (
     Ground,
     Outcome,
     Promotion,
+    Refusal,
     Region,
     Rule,
     Score,
@@ -318,6 +320,15 @@ def labels(record: Batch, rescored: int) -> list[str]:
         anew = f", {count(rescored, 'window')} scored anew" if rescored else ""
         out.append(f"{differing(sum(record.corrected.values()))}{anew}.")
     return out
+
+
+def refusal(record: Refusal, at: datetime) -> str:
+    """That a delivery was refused, when, and why.
+
+    >>> refusal(Refusal("rows", "june.csv", "june.csv has no column 'age'"), datetime(2026, 6, 1, 4, 5))
+    "june.csv (rows) was refused on 1 Jun 2026, 04:05 UTC: june.csv has no column 'age'"
+    """
+    return f"{record.source} ({record.what}) was refused on {at.day} {at:%b %Y, %H:%M} UTC: {record.problem}"
 
 
 def differing(labels: int) -> str:

@@ -11,6 +11,8 @@ import typer
 from undrift.cli._shell import Json, emit, say, store_here, table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from undrift.overview import Change, Line, Overview
 
 Row = tuple[object, ...]
@@ -28,7 +30,8 @@ def history(
     found = overview(store_here(context))
     lines = found.lines[-last:] if last else found.lines
     if json:
-        emit({"windows": [_as_dict(line) for line in lines], "changes": _changes(found)})
+        windows = [_as_dict(line) for line in lines]
+        emit({"windows": windows, "changes": _changes(found), "refused": _refused(found)})
     elif scores:
         _as_csv(lines)
     elif not lines:
@@ -39,13 +42,13 @@ def history(
 
 def _as_table(lines: tuple[Line, ...], found: Overview, *, whole: bool) -> None:
     metric = next((line.live.metric for line in lines if line.live), "score")
-    waiting = [c for c in found.by_hand if whole or c.at >= lines[0].at]
+    waiting = [(at, row) for at, row in _between(found) if whole or at >= lines[0].at]
     rows: list[Row] = []
     for line in lines:
-        while waiting and waiting[0].at < line.at:
-            rows.append(_by_hand(waiting.pop(0)))
+        while waiting and waiting[0][0] < line.at:
+            rows.append(waiting.pop(0)[1])
         rows += _rows(line)
-    rows += map(_by_hand, waiting)
+    rows += [row for _, row in waiting]
     table(("window", "verdict", "drifting", metric, "first", "live", ""), rows, right=(2, 3, 4))
 
 
@@ -64,6 +67,14 @@ def _rows(line: Line) -> list[Row]:
     )
     retrained = [act for act in line.later if act.outcome]
     return [window, *(("", "", "", "", "", f"v{act.step.live}", act.step.why) for act in retrained)]
+
+
+def _between(found: Overview) -> list[tuple[datetime, Row]]:
+    """What happened between windows, oldest first: what persons decided, and deliveries that were refused."""
+    from undrift.wording import refusal
+
+    refused = [(r.at, ("", "refused", "", "", "", "", refusal(r.refusal, r.at))) for r in found.refused]
+    return sorted([*((c.at, _by_hand(c)) for c in found.by_hand), *refused], key=lambda pair: pair[0])
 
 
 def _by_hand(made: Change) -> Row:
@@ -128,3 +139,9 @@ def _changes(found: Overview) -> list[dict[str, object]]:
     from undrift.records import encode
 
     return [{"at": c.at.isoformat(), **encode(c.promotion), "hash": c.hash} for c in found.changes]
+
+
+def _refused(found: Overview) -> list[dict[str, object]]:
+    from undrift.records import encode
+
+    return [{"at": r.at.isoformat(), **encode(r.refusal)} for r in found.refused]

@@ -31,11 +31,15 @@ def status(context: typer.Context, detailed: Detailed = False, json: Json = Fals
                 "held": encode(found.held) if found.held else None,
                 "score": encode(found.scored) if found.scored else None,
                 "waiting": found.waiting,
+                "refused": encode(found.broken.refusal) if found.broken else None,
                 "unscored": {line.window.key: line.unscored for line in found.lines if line.unscored},
                 "advice": notes,
             }
         )
         return code
+    if found.broken:
+        refused = found.broken
+        say(f"The feed is broken: {wording.refusal(refused.refusal, refused.at)}. {refused.refusal.remedy}")
     say(found.sentence)
     if last and act:
         say(f"Window {last.window.key}: {wording.comparison(last.comparison)}")

@@ -58,8 +58,8 @@ def rows(source: Any, text: frozenset[str] = frozenset()) -> Rows:
     anything with ``__arrow_c_stream__``), or a name: a file (CSV, JSON lines, Parquet, Feather), a
     folder, pattern or list of such, a Delta table (``path@3`` is its version 3), a query
     (``sqlite:///shop.db#select * from t``), each local or as a URI (``s3://…``). Columns named in
-    ``text`` are read as text where the format leaves a choice. Raises DataError naming the source when
-    it cannot be read.
+    ``text`` are read as text where the format leaves a choice. Raises NotFoundError for a file
+    that does not exist, DataError for a source that cannot be read, naming it.
 
     >>> rows({"x": [1.0, None]}).schema.names
     ['x']

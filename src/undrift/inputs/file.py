@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 from pyarrow.fs import FileType
 
-from undrift.errors import DataError
+from undrift.errors import DataError, NotFoundError
 from undrift.inputs import Rows
 from undrift.inputs._places import Place, ending, place, shown
 from undrift.plugins import find, names
@@ -83,7 +83,7 @@ def _present(where: Place) -> tuple[int, object]:
     with _named(where):
         info = where.info()
     if info.type == FileType.NotFound:
-        raise DataError(f"{where.name} does not exist", "Check the path.")
+        raise NotFoundError(f"{where.name} does not exist", "Check the path.")
     if info.type != FileType.File:
         raise DataError(f"{where.name} is a pipe, a device or a folder", "Write the rows to a file first.")
     if info.size == 0:

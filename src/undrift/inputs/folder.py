@@ -7,7 +7,7 @@ from functools import partial, reduce
 
 import pyarrow as pa
 
-from undrift.errors import DataError
+from undrift.errors import DataError, NotFoundError
 from undrift.inputs import Rows, _places, rows, several
 from undrift.inputs._places import Place
 from undrift.inputs._types import cast, joined, wider
@@ -27,7 +27,7 @@ def folder(source: str | list[str], text: frozenset[str] = frozenset()) -> Rows:
         return together([partial(rows, str(name)) for name in source], several(source), text)
     found = _files(source)
     if not found:
-        raise DataError(f"{_places.shown(source)} matches no file that undrift reads", "Check the path.")
+        raise NotFoundError(f"{_places.shown(source)} matches no file that undrift reads", "Check the path.")
     return together([partial(read, where) for where in found], _places.shown(source), text)
 
 

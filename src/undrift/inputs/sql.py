@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from undrift.errors import DataError
+from undrift.errors import DataError, NotFoundError
 from undrift.inputs import Rows, batch_rows
 from undrift.inputs._places import shown
 from undrift.inputs._spool import spooled
@@ -66,7 +66,7 @@ def _require_file(url: Any) -> None:
     """Raise DataError when an SQLite file is not there: SQLite would make an empty one."""
     path = url.database if url.get_backend_name() == "sqlite" else None
     if path and path != ":memory:" and not path.startswith("file:") and not Path(path).is_file():
-        raise DataError(f"{path} does not exist", "Check the path; an absolute one follows four slashes.")
+        raise NotFoundError(f"{path} does not exist", "Check the path; an absolute one follows four slashes.")
 
 
 def _statement(query: str) -> Any:

@@ -32,7 +32,7 @@ class Store(Protocol):
         """All records of a class, or the newest ones, in the order in which they were put."""
 
     def times(self, kind: type[Any]) -> dict[str, datetime]:
-        """When each record of a class was put (UTC), by key."""
+        """When each record of a class was put (UTC), by key, in the order in which they were put."""
 
     def put_profile(self, key: str, data: bytes) -> None:
         """Keep a profile's serial form; the first one under a key stays."""

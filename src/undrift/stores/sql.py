@@ -100,7 +100,11 @@ class Sql:
 
     def times(self, kind: type[Any]) -> dict[str, datetime]:
         """When each record of a class was put (UTC), by key."""
-        query = sa.select(records.c.key, records.c.at).where(records.c.kind == kind.__name__)
+        query = (
+            sa.select(records.c.key, records.c.at)
+            .where(records.c.kind == kind.__name__)
+            .order_by(records.c.number)
+        )
         with self._reading() as connection:
             return {key: datetime.fromtimestamp(at, UTC) for key, at in connection.execute(query)}
 
