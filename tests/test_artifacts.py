@@ -20,9 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from undrift import artifacts
+from undrift.arrow import type_named
 from undrift.errors import ConfigError, DataError, ModelError, UntrustedError
 from undrift.records import Schema
-from undrift.schema import conform, infer, type_named
+from undrift.schema import conform, infer
 from undrift.trainers.estimator import Estimator
 from undrift.trainers.refit import Refit
 

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from undrift import schema
 from undrift.errors import DataError
+from undrift.kinds import as_text
 from undrift.records import Column, decode, encode
 from undrift.schema import conform, features, infer, labels
 
@@ -302,9 +303,9 @@ def test_numbers_to_predict_must_be_finite_numbers():
     ],
 )
 def test_labels_read_as_people_write_them(values, text):
-    assert schema.as_text(pa.chunked_array([values])).to_pylist() == text
+    assert as_text(pa.chunked_array([values])).to_pylist() == text
 
 
 def test_large_unsigned_ids_stay_apart():
     ids = pa.chunked_array([pa.array([2**64 - 1, 2**64 - 2], pa.uint64())])
-    assert schema.as_text(ids).to_pylist() == ["18446744073709551615", "18446744073709551614"]
+    assert as_text(ids).to_pylist() == ["18446744073709551615", "18446744073709551614"]

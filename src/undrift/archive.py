@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import schema as agreed
+from undrift.arrow import MOMENT, plain
 from undrift.deliveries import UNKNOWN, Deliveries, names, tally
 from undrift.errors import DataError, NotFoundError
 from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake
@@ -398,19 +399,19 @@ class Archive:
 
 def content_hash(table: pa.Table) -> str:
     """The sha256 of a table's names, types and values, however it is chunked."""
-    plain = pa.table([agreed.plain(c) for c in table.columns], names=table.column_names)
+    kept = pa.table([plain(c) for c in table.columns], names=table.column_names)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, plain.schema) as writer:
-        writer.write_table(plain.combine_chunks())
+    with pa.ipc.new_stream(sink, kept.schema) as writer:
+        writer.write_table(kept.combine_chunks())
     return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _stamped(given: Given, windows: NDArray[np.int64], before: int) -> pa.Table:
     """Rows with the lake's own columns, but for the batch; ``before`` rows are on record."""
-    times = pa.nulls(len(given), agreed.MOMENT) if given.times is None else pa.array(given.times)
+    times = pa.nulls(len(given), MOMENT) if given.times is None else pa.array(given.times)
     own = {
         ID: given.ids,
-        TIME: times.cast(agreed.MOMENT),
+        TIME: times.cast(MOMENT),
         WINDOW: pa.array(windows),
         ORDER: pa.array(before + np.arange(len(given), dtype=np.int64)),
     }

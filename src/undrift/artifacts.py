@@ -19,8 +19,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from undrift.errors import ConfigError, DataError, ModelError, UntrustedError, suggest
+from undrift.kinds import as_text
 from undrift.records import Schema
-from undrift.schema import as_text, features
+from undrift.schema import features
 
 Format = Literal["skops", "pickle"]
 

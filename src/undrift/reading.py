@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from undrift import schema as agreed
 from undrift.errors import DataError
+from undrift.kinds import as_text, cast
 from undrift.records import Schema
 
 AHEAD = timedelta(days=1)
@@ -68,7 +69,7 @@ def read(table: pa.Table, schema: Schema, batch: str, source: str, now: datetime
 def ids_of(table: pa.Table, schema: Schema, source: str) -> pa.Array:
     """The id of every row as text; raises DataError for a row without one, and for one that is not alone."""
     name = schema.id or ""
-    ids = agreed.as_text(table[name]).combine_chunks()
+    ids = as_text(table[name]).combine_chunks()
     if ids.null_count:
         raise DataError(
             f"id column {name!r} of {source} has {ids.null_count} nulls", "Every row needs an id."
@@ -144,7 +145,7 @@ def _predictions(table: pa.Table, schema: Schema, source: str) -> NDArray[np.flo
         return None
     if name not in table.column_names:
         raise DataError(f"{source} has no column {name!r}", "It should hold the model's predictions.")
-    column = agreed.cast(table[name], pa.float64(), name, source)
+    column = cast(table[name], pa.float64(), name, source)
     values = column.to_numpy()
     outside = schema.task == "binary" and ((values < 0) | (values > 1)).any()
     if column.null_count or not np.isfinite(values).all() or outside:

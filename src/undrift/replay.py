@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from undrift.arrow import plain
 from undrift.errors import TooFewError
 from undrift.loop import Loop, Report, Settled
 from undrift.records import Score, Service, Window
-from undrift.schema import plain
 from undrift.windows import Cut
 
 

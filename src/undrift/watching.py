@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from undrift import inputs
 from undrift import schema as agreed
 from undrift.archive import FOREIGN, Archive, Labelled
+from undrift.arrow import MOMENT
 from undrift.comparison import Result
 from undrift.errors import DataError, ModelError
 from undrift.explanation import explain
@@ -309,7 +310,7 @@ class Watch:
         length = self.archive.cut.length
         moment = MONDAY + last * length if length else MONDAY
         own = {
-            TIME: pa.array([moment] * table.num_rows, agreed.MOMENT),
+            TIME: pa.array([moment] * table.num_rows, MOMENT),
             WINDOW: pa.array(np.full(table.num_rows, last)),
             ORDER: pa.array(np.arange(table.num_rows)),
         }

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from undrift.arrow import MOMENT
 from undrift.errors import DataError
 from undrift.inputs import Rows
-from undrift.schema import MOMENT, as_kind, as_text
+from undrift.kinds import as_kind, as_text
 
 Fit = Callable[[pa.DataType, pa.DataType], pa.DataType | None]
 """Gives the type that holds the values of two types."""

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from undrift.arrow import as_numpy
 from undrift.errors import MergeError
+from undrift.kinds import as_text
 from undrift.records import Kind
-from undrift.schema import as_numpy, as_text
 
 LABELS = 1000
 """Labels of a reference that are counted by name, the most frequent ones."""

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from undrift import schema
+from undrift.arrow import as_arrow, as_numpy, without_views
 from undrift.inputs import Rows
+from undrift.kinds import as_kind, as_text
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.cutting import HALF, SINGLE
 from undrift.profiles.feature import AnyProfile, merged
@@ -138,20 +139,20 @@ class Plan:
         """The profile of a column like the reference's; None where its type does not allow that."""
         like = self.features[name]
         try:
-            found = schema.as_kind(values, like.kind, told=name in self.told)
+            found = as_kind(values, like.kind, told=name in self.told)
             return counted(found, like, stored(values.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return None
 
     def _parts(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         """The rows of each segment that has any, in their order."""
-        labels = schema.as_text(pa.chunked_array([batch.column(self.by)]))
+        labels = as_text(pa.chunked_array([batch.column(self.by)]))
         places = (
-            pc.index_in(labels, schema.as_arrow(self.segments).cast(pa.string()))
+            pc.index_in(labels, as_arrow(self.segments).cast(pa.string()))
             .combine_chunks()
             .fill_null(len(self.segments))
         )
-        for code, part in _apart(batch, schema.as_numpy(places)):
+        for code, part in _apart(batch, as_numpy(places)):
             if code < len(self.segments):
                 yield self.segments[code], part
 
@@ -162,7 +163,7 @@ def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[in
     if not rising:
         order = np.argsort(codes, kind="stable")
         codes = codes[order]
-        batch = batch.cast(schema.without_views(batch.schema)).take(schema.as_arrow(order))
+        batch = batch.cast(without_views(batch.schema)).take(as_arrow(order))
     starts = np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
     for start, end in zip(starts, np.append(starts[1:], len(codes)), strict=True):
         yield int(codes[start]), batch.slice(int(start), int(end - start))
@@ -187,7 +188,7 @@ def stored(type_: pa.DataType) -> float:
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     """The values that are not null as float64, without a copy where they are that in one piece."""
-    return np.asarray(schema.as_numpy(values), dtype=np.float64)
+    return np.asarray(as_numpy(values), dtype=np.float64)
 
 
 @contextmanager

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import schema
 from undrift.errors import DataError, MergeError
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import MONITORED
 from undrift.profiles.joint import Joint
 from undrift.profiles.numeric import NumericProfile
+from undrift.times import moments
 from undrift.windows import MONDAY
 
 START = int(MONDAY.timestamp()) * 1_000_000
@@ -323,7 +323,7 @@ class History:
 def _moments(times: pa.Array | pa.ChunkedArray, name: str) -> tuple[bool, Ints]:
     """Whether these are points in time, and each as microseconds or as it is; UNTIMED for nulls."""
     try:
-        return schema.moments(times, UNTIMED)
+        return moments(times, UNTIMED)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(
             f"time column {name!r} is {times.type}", "Write times in ISO 8601, or whole numbers that rise."

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from undrift.arrow import as_numpy
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.schema import as_numpy
 
 FEATURES = 20
 """Numeric features that are looked at together, the first ones: the sums grow with the square."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from undrift.arrow import as_arrow, without_views
 from undrift.inputs import Rows
-from undrift.schema import as_arrow, without_views
 
 CELLS = 1 << 24
 """Values that a sample holds at most, over all columns."""

@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from undrift import inputs, schema
+from undrift.arrow import kind_of
 from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
+from undrift.kinds import as_kind
 from undrift.lakes import ORDER
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.counting import Counted, Plan, numbers, stored
@@ -290,7 +292,7 @@ def _frame(
 def _cut(values: pa.ChunkedArray, column: Column, told: Mapping[str, str]) -> AnyProfile:
     """The profile of no rows over a grid or vocabulary of these values."""
     kind = column.kind or "categorical"
-    found = schema.as_kind(values, kind, told=column.name in told)
+    found = as_kind(values, kind, told=column.name in told)
     if kind != "numeric":
         return CategoricalProfile.of(found, kind).bounded().empty()
     known = numbers(found)
@@ -305,7 +307,7 @@ def _segments(values: pa.ChunkedArray) -> list[str]:
 
 
 def _check_labels(type_: pa.DataType) -> None:
-    if schema.kind_of(type_) is None:
+    if kind_of(type_) is None:
         raise DataError(f"rows cannot be told apart by a column of {type_}", "Name a column of labels.")
 
 
@@ -355,7 +357,7 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
 def _untyped(rows: Rows, like: TableProfile) -> dict[str, AnyProfile]:
     """Profiles of no rows for the columns that were all null in the reference and have a type now."""
     names = [n for n in rows.schema.names if like.left_out.get(n) == schema.UNTYPED]
-    kinds = {n: schema.kind_of(rows.schema.field(n).type) for n in names}
+    kinds = {n: kind_of(rows.schema.field(n).type) for n in names}
     return {
         n: NumericProfile.over(Grid.of(np.empty(0))) if kind == "numeric" else CategoricalProfile(kind)
         for n, kind in kinds.items()
@@ -365,7 +367,7 @@ def _untyped(rows: Rows, like: TableProfile) -> dict[str, AnyProfile]:
 
 def _retyped(before: str, now: pa.DataType) -> str:
     """What became of a column's type; a file without types may have shown codes as numbers."""
-    codes = "; if they are codes, tell the kind categorical" if schema.kind_of(now) == "categorical" else ""
+    codes = "; if they are codes, tell the kind categorical" if kind_of(now) == "categorical" else ""
     return f"was {before}, now {now}{codes}"
 
 

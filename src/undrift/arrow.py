@@ -1,0 +1,141 @@
+"""Arrow types and columns: what kind they are, in which plain type they are kept, to NumPy and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from undrift.records import Kind
+
+MOMENT = pa.timestamp("us", tz="UTC")
+"""The type of every time that undrift keeps."""
+
+EXACT_POWER = 22
+"""The largest power of ten that is a float without rounding."""
+
+
+def kind_of(type_: pa.DataType) -> Kind | None:
+    """How undrift sees an Arrow type; None for what it cannot compare (times, bytes, nested).
+
+    >>> kind_of(pa.int8()), kind_of(pa.string()), kind_of(pa.timestamp("us"))
+    ('numeric', 'categorical', None)
+    """
+    if pa.types.is_dictionary(type_):
+        return kind_of(type_.value_type)
+    if pa.types.is_boolean(type_):
+        return "boolean"
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return "numeric"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return "categorical"
+    return None
+
+
+def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in a type that every lake can keep: no dictionaries, views, or unsigned integers."""
+    nanoseconds = pa.types.is_timestamp(values.type) and values.type.unit == "ns"
+    narrows = nanoseconds or pa.types.is_uint64(values.type)
+    if pa.types.is_decimal(values.type):
+        return decimals(values)
+    return values.cast(plain_type(values.type), safe=not narrows)
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """The lake's type for an Arrow type, wide enough for all but nanoseconds and integers over 2^53."""
+    if pa.types.is_dictionary(type_):
+        return plain_type(type_.value_type)
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return pa.string()
+    if pa.types.is_uint64(type_) or pa.types.is_decimal(type_) or pa.types.is_float16(type_):
+        return pa.float64()
+    if pa.types.is_unsigned_integer(type_):
+        return pa.int64()
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
+        return MOMENT
+    if pa.types.is_null(type_):
+        return pa.float64()
+    if pa.types.is_time(type_):
+        return pa.string()
+    if pa.types.is_duration(type_):
+        return pa.int64()
+    if kind_of(type_) is None and "binary" in str(type_):
+        return pa.binary()
+    return type_
+
+
+def type_named(name: str) -> pa.DataType:
+    """The Arrow type that was written down by name in a schema.
+
+    >>> type_named("timestamp[us, tz=UTC]")
+    TimestampType(timestamp[us, tz=UTC])
+    """
+    if name == str(MOMENT):
+        return MOMENT
+    return {"double": pa.float64(), "float": pa.float32()}.get(name) or pa.type_for_alias(name)
+
+
+def decimals(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The nearest floats of decimals, as if they were parsed; Arrow's own cast is off in the last digit."""
+    if isinstance(values, pa.ChunkedArray):
+        return pa.chunked_array([decimals(chunk) for chunk in values.chunks], pa.float64())
+    short = pa.types.is_decimal128(values.type) and 0 <= values.type.scale <= EXACT_POWER
+    whole = _unscaled(values) if short else None
+    if whole is None:
+        return values.cast(pa.string()).cast(pa.float64())
+    return pc.if_else(values.is_valid(), pa.array(whole / 10.0**values.type.scale), None)
+
+
+def _unscaled(values: pa.Array) -> NDArray[np.float64] | None:
+    """Decimals without their point; None where one is too large to be an exact float."""
+    words = np.frombuffer(values.buffers()[1], dtype="<i8").reshape(-1, 2)
+    low, high = words[values.offset : values.offset + len(values)].T
+    exact = (high == low >> 63) & (low >= -(2**53)) & (low <= 2**53)
+    return low.astype(np.float64) if exact.all() else None
+
+
+def as_numpy(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """Numbers that are not null as a NumPy array, in place where they are in one piece without nulls.
+
+    Arrow's own ``to_numpy`` imports pandas, which takes longer than reading many a file.
+    """
+    parts = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    found = [_valid(part) for part in parts if len(part)] or [np.empty(0, np.int64)]
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def without_views(types: pa.Schema) -> pa.Schema:
+    """The same columns with plain text and bytes for views, of which Arrow does not take single rows yet."""
+    plain_ = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    return pa.schema([f.with_type(plain_.get(f.type, f.type)) for f in types])
+
+
+def as_arrow(values: NDArray[Any] | Sequence[str]) -> pa.Array:
+    """Numbers, truths or labels as an Arrow array; Arrow's own ``array`` imports pandas.
+
+    >>> as_arrow(["a", "bc"]).to_pylist(), as_arrow(np.array([True, False])).to_pylist()
+    (['a', 'bc'], [True, False])
+    """
+    if isinstance(values, np.ndarray):
+        bits = values.dtype == np.bool_
+        data = np.packbits(values, bitorder="little") if bits else np.ascontiguousarray(values)
+        type_ = pa.bool_() if bits else pa.from_numpy_dtype(values.dtype)
+        return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(data)])
+    encoded = [label.encode() for label in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return pa.LargeStringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def _valid(values: pa.Array) -> NDArray[Any]:
+    validity, numbers = values.buffers()
+    bare = pa.Array.from_buffers(values.type, len(values), [None, numbers], 0, values.offset)
+    found = np.from_dlpack(bare)
+    if not values.null_count:
+        return found
+    end = values.offset + len(values)
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), count=end, bitorder="little")
+    return found[bits[values.offset :].view(np.bool_)]
