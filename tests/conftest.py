@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from undrift.cli import run
+from undrift.cli import execute
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.numeric import NumericProfile
 
@@ -29,7 +29,7 @@ def ask(*arguments: object) -> tuple[int, str, str]:
     """The exit code, stdout and stderr of a command, run in this process."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = run([str(a) for a in arguments])
+        code = execute([str(a) for a in arguments])
     return code, out.getvalue(), err.getvalue()
 
 
@@ -68,5 +68,5 @@ def moving_stream(windows: int = 26, rows: int = 120, change: int = 12, seed: in
 def demo_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace that the first twelve weeks of the demo leave behind. Do not change it."""
     root = tmp_path_factory.mktemp("demo") / "undrift-demo"
-    assert run(["demo", "--windows", "12", "--json", "-C", str(root)]) == 0
+    assert execute(["demo", "--windows", "12", "--json", "-C", str(root)]) == 0
     return root

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from undrift.cli import run, verbs
+from undrift.cli import execute, verbs
 
 Capture = pytest.CaptureFixture[str]
 
@@ -25,7 +25,7 @@ def workspace(demo_weeks: Path, tmp_path: Path) -> Path:
 
 
 def ask(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
-    code = run([str(a) for a in arguments])
+    code = execute([str(a) for a in arguments])
     out, err = capsys.readouterr()
     return code, out, err
 

@@ -755,8 +755,8 @@ def test_compare_loads_no_heavy_package_it_does_not_need(tmp_path, ending):
     else:
         codec.write(ud.profile(rows()), path)
     code = (
-        "import sys; from undrift.cli import run\n"
-        f"assert run(['compare', {str(path)!r}, {str(path)!r}, '--json']) == 0\n"
+        "import sys; from undrift.cli import execute\n"
+        f"assert execute(['compare', {str(path)!r}, {str(path)!r}, '--json']) == 0\n"
         "print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from undrift.cli import run
+from undrift.cli import execute
 from undrift.config import load, opened
 from undrift.profiles.codec import loads
 from undrift.profiles.numeric import NumericProfile
@@ -75,23 +75,23 @@ def test_a_finished_demo_starts_clean_and_touches_nothing_it_did_not_make(
 ) -> None:
     root = tmp_path / "undrift-demo"
     arguments = ["demo", "--windows", "2", "--json", "-C", str(root)]
-    assert run(arguments) == 0
+    assert execute(arguments) == 0
     mine = root / "notes.txt"
     mine.write_text("mine")
     capsys.readouterr()
-    assert run(arguments) == 0
+    assert execute(arguments) == 0
     assert json.loads(capsys.readouterr().out)["windows"] == 2
     assert mine.read_text() == "mine"
     toml = root / "undrift.toml"
     toml.write_text(toml.read_text() + "# edited\n")
-    assert run(arguments) == 2
+    assert execute(arguments) == 2
     assert "was edited" in capsys.readouterr().err
     assert toml.read_text().endswith("# edited\n")
 
 
 def test_a_folder_that_the_demo_did_not_make_is_refused(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "precious.txt").write_text("mine")
-    assert run(["demo", "-C", str(tmp_path)]) == 2
+    assert execute(["demo", "-C", str(tmp_path)]) == 2
     assert "did not make it" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["precious.txt"]
 
@@ -100,7 +100,7 @@ def test_a_folder_named_like_the_demos_own_is_not_the_demos(tmp_path: Path, caps
     for name in (".undrift-old", ".undrift-new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "precious.txt").write_text("mine")
-    assert run(["demo", "-C", str(tmp_path)]) == 2
+    assert execute(["demo", "-C", str(tmp_path)]) == 2
     assert "did not make it" in capsys.readouterr().err
     assert {p.read_text() for p in tmp_path.rglob("*.txt")} == {"mine"}
 
@@ -110,7 +110,7 @@ def test_a_demo_that_a_person_delivered_rows_to_is_not_removed(
 ) -> None:
     root = Path(shutil.copytree(demo_weeks, tmp_path / "undrift-demo"))
     load(root).store().put("mine", Batch("mine", 5, 0))
-    assert run(["demo", "--windows", "2", "-C", str(root)]) == 2
+    assert execute(["demo", "--windows", "2", "-C", str(root)]) == 2
     assert "the batch mine" in capsys.readouterr().err
     assert len([s for s in load(root).store().all(Step) if not s.on]) == 12
 
@@ -118,7 +118,7 @@ def test_a_demo_that_a_person_delivered_rows_to_is_not_removed(
 def test_the_demo_runs_with_another_metric_and_another_model(tmp_path: Path, capsys: Capture) -> None:
     root = tmp_path / "undrift-demo"
     swapped = ["--set", "drift.metric=ks", "--set", "model.use=sklearn.linear_model:Ridge"]
-    assert run(["demo", "--windows", "4", "--json", *swapped, "-C", str(root)]) == 0
+    assert execute(["demo", "--windows", "4", "--json", *swapped, "-C", str(root)]) == 0
     body = json.loads(capsys.readouterr().out)
     assert {
         "metric",
@@ -137,12 +137,12 @@ def test_the_demo_runs_with_another_metric_and_another_model(tmp_path: Path, cap
         f.metric for c in store.all(Comparison) for x in c.features for f in x.findings if x.kind == "numeric"
     }
     assert metrics == {"ks", "missing", "novelty"}
-    assert run(["status", "-C", str(root)]) == 0, "the workspace keeps the settings it was made with"
+    assert execute(["status", "-C", str(root)]) == 0, "the workspace keeps the settings it was made with"
 
 
 def test_a_course_that_retrains_every_window_is_played_beside_it(tmp_path: Path, capsys: Capture) -> None:
     root = tmp_path / "undrift-demo"
-    assert run(["demo", "--windows", "5", "--full", "--json", "-C", str(root)]) == 0
+    assert execute(["demo", "--windows", "5", "--full", "--json", "-C", str(root)]) == 0
     body = json.loads(capsys.readouterr().out)
     assert 0 < body["always"] < body["first"]
     assert len(load(root / ".undrift" / "always").store().all(Outcome)) > body["retrainings"]
@@ -150,7 +150,7 @@ def test_a_course_that_retrains_every_window_is_played_beside_it(tmp_path: Path,
 
 def test_a_wrong_setting_is_refused_before_anything_is_made(tmp_path: Path, capsys: Capture) -> None:
     root = tmp_path / "undrift-demo"
-    assert run(["demo", "--set", "drift.metrik=ks", "-C", str(root)]) == 2
+    assert execute(["demo", "--set", "drift.metrik=ks", "-C", str(root)]) == 2
     assert not root.exists() or not list(root.iterdir())
     assert "drift.metric" in capsys.readouterr().err
 

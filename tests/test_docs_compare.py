@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from undrift.cli import run
+from undrift.cli import execute
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "compare.md").read_text(encoding="utf-8")
 
@@ -43,7 +43,7 @@ def tables(tmp_path, monkeypatch):
 
 
 def test_the_table_in_the_guide_is_what_is_printed(tables, capsys):
-    assert run(["compare", "train.parquet", "today.csv"]) == 3
+    assert execute(["compare", "train.parquet", "today.csv"]) == 3
     shown = re.search(r"```text\n(.*?)```", GUIDE, re.DOTALL)
     assert shown
     assert capsys.readouterr().out == shown[1]
@@ -53,7 +53,7 @@ def test_every_command_of_the_guide_runs(tables):
     commands = re.findall(r"^    undrift (.*)$", GUIDE, re.MULTILINE)
     assert len(commands) > 7
     for command in commands:
-        assert run(shlex.split(command)) in (0, 3, None), command
+        assert execute(shlex.split(command)) in (0, 3, None), command
 
 
 def test_the_snippet_of_the_guide_runs(tables):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pandas as pd
 
@@ -33,7 +35,7 @@ def test_importing_undrift_loads_no_third_party_module() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = {"numpy", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "deltalake", "rich"}
-    assert not loaded_by("from undrift.cli import run; run(['--help'])") & heavy
+    assert not loaded_by("from undrift.cli import execute; execute(['--help'])") & heavy
 
 
 def test_status_loads_no_model_and_no_lake() -> None:
@@ -51,6 +53,32 @@ def test_public_names_work_after_every_module_was_imported() -> None:
         result = undrift.compare(reference, rows)
         assert result.verdict == "stable"
         assert callable(undrift.open)
+
+
+def test_no_function_of_a_package_has_the_name_of_one_of_its_modules() -> None:
+    """A module that is imported takes the place of whatever its package called so before."""
+    for package in pkgutil.walk_packages(undrift.__path__, "undrift."):
+        if not package.ispkg or "_migrations" in package.name:
+            continue
+        loaded = import_module(package.name)
+        modules = {m.name for m in pkgutil.iter_modules(loaded.__path__)}
+        tree = ast.parse(Path(loaded.__file__ or "").read_text(encoding="utf-8"))
+        assert not modules & {getattr(node, "name", "") for node in tree.body}, package.name
+
+
+def test_the_command_line_runs_twice_in_one_process() -> None:
+    twice = """
+import sys
+from undrift import cli
+for words in (["parts", "--json"], ["status", "-C", "nowhere"], ["parts", "--json"]):
+    sys.argv = ["undrift", *words]
+    try:
+        cli.main()
+    except SystemExit as end:
+        print(end.code)
+"""
+    done = subprocess.run([sys.executable, "-c", twice], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if not line.startswith("{")] == ["0", "2", "0"]
 
 
 def test_a_result_says_in_python_what_its_json_says() -> None:

@@ -24,13 +24,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from conftest import moving_stream
-from undrift.cli import run
+from undrift.cli import execute
 
 Capture = pytest.CaptureFixture[str]
 
 
 def ask(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
-    code = run([str(a) for a in arguments])
+    code = execute([str(a) for a in arguments])
     out, err = capsys.readouterr()
     assert "Traceback" not in err
     return code, out, err
@@ -258,7 +258,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     history = write(moving_stream().head(960), folder / "history.csv")
     root = folder / "workspace"
     assert (
-        run(["init", "--from", str(history), "--target", "y", "--id", "id", "--time", "at", "-C", str(root)])
+        execute(["init", "--from", str(history), "--target", "y", "--id", "id", "--time", "at", "-C", str(root)])
         == 0
     )
     return root

@@ -15,7 +15,7 @@ import pytest
 
 import undrift as ud
 from undrift import inputs
-from undrift.cli import run
+from undrift.cli import execute
 from undrift.records import Comparison, Decision, Score, Step
 from undrift.replay import Recording
 from undrift.windows import Cut
@@ -42,16 +42,16 @@ def test_it_opens_with_every_record_that_0_1_kept(workspace: Path, capsys: Captu
     assert len(loop.store.all(Comparison)) == len(loop.store.all(Decision)) == PLAYED
     assert len(loop.store.all(Step)) == PLAYED
     assert [e.promotion.version for e in loop.store.ledger()] == [1, 3, 5, 7]
-    assert run(["-C", str(workspace), "status", "--json"]) == 0
+    assert execute(["-C", str(workspace), "status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["live"]["number"] == 7
 
 
 def test_it_explains_a_window_and_a_retraining(workspace: Path, capsys: Capture) -> None:
     at = ["-C", str(workspace)]
     for verb in (["status"], ["history"], ["models"], ["why", "2011-05-23"], ["explain", "2011-08-29"]):
-        assert run([*at, *verb]) == 0, verb
+        assert execute([*at, *verb]) == 0, verb
         assert capsys.readouterr().out.strip()
-    assert run([*at, "why", "2011-05-23", "--json"]) == 0
+    assert execute([*at, "why", "2011-05-23", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"]["promoted"] == 7
 
 

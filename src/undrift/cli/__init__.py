@@ -20,10 +20,10 @@ HOISTED = {"-C": True, "--debug": False, "--log-format": True}
 
 def main() -> None:
     """Run one command and end the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(execute(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def execute(arguments: list[str]) -> int:
     """Run one command line and return its exit code.
 
     0 done, 1 unexpected, 2 usage or data, 3 drift, 4 rejected, 5 too little to decide, 6 try later.
