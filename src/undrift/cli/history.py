@@ -51,7 +51,8 @@ def _as_table(lines: tuple[Line, ...], found: Overview, *, whole: bool) -> None:
 
 def _rows(line: Line) -> list[Row]:
     """The row of a window, and one for every retraining on scores that came after it."""
-    from undrift.wording import ICONS, drifted, movers, number
+    from undrift.words.moves import ICONS, drifted, movers
+    from undrift.words.numbers import number
 
     window: Row = (
         line.window.key,
@@ -68,7 +69,7 @@ def _rows(line: Line) -> list[Row]:
 
 def _by_hand(made: Change) -> Row:
     """The row of what a person decided."""
-    from undrift.wording import change
+    from undrift.words.deeds import change
 
     said = f"{made.at:%Y-%m-%d %H:%M} UTC: {change(made.promotion)}"
     return ("", made.promotion.action, "", "", "", f"v{made.promotion.version}", said)
@@ -96,7 +97,7 @@ def _as_csv(lines: tuple[Line, ...]) -> None:
 
 def _as_dict(line: Line) -> dict[str, object]:
     from undrift.records import encode
-    from undrift.wording import drifted
+    from undrift.words.moves import drifted
 
     return {
         "window": encode(line.window),
