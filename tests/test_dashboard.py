@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undrift import wording
 from undrift.dashboard import captions, charts, rows
 from undrift.dashboard.names import inert
 from undrift.errors import ConfigError
@@ -39,6 +38,7 @@ from undrift.records import (
     Window,
 )
 from undrift.stores.sql import Sql
+from undrift.words import moves
 
 IMAGE = "![x](http://evil.example/x.png)"
 SCRIPT = "</script><img src=http://evil.example/y.png>"
@@ -347,7 +347,7 @@ def test_bands_are_cut_at_the_limit(far, band):
 def test_bands_of_what_cannot_be_judged():
     few = replace(feature("x", 9), verdict="insufficient")
     assert rows.band(few) == rows.FEW
-    assert wording.times_limit(Finding("unseen", 0.5, 0.0, 0.0, "drift")) == float("inf")
+    assert moves.times_limit(Finding("unseen", 0.5, 0.0, 0.0, "drift")) == float("inf")
 
 
 def test_features_are_ranked_by_how_often_they_drift(tmp_path):

@@ -11,11 +11,12 @@ import pytest
 
 from conftest import ask, moving_stream
 from test_loop import played
-from undrift import inputs, wording
+from undrift import inputs
 from undrift.errors import NotFoundError, TooFewError
 from undrift.explanation import FEWEST, ROWS, explain
 from undrift.records import Condition, Explanation, Region, Schema, decode, encode
 from undrift.schema import infer
+from undrift.words import moves, numbers
 
 
 def rows_of(n: int, seed: int) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def test_rows_of_one_kind_cannot_be_told_apart() -> None:
     assert len(quiet) >= 8
     for one in quiet:
         assert (one.features, one.where) == ({}, None)
-        assert wording.explanation(one).startswith("A classifier cannot tell the window's rows")
+        assert moves.explanation(one).startswith("A classifier cannot tell the window's rows")
 
 
 def test_a_shifted_number_is_named_first_and_where() -> None:
@@ -56,7 +57,7 @@ def test_a_shifted_number_is_named_first_and_where() -> None:
     (condition,) = found.where.conditions
     assert (condition.feature, condition.test) == ("x", ">")
     assert condition.value == pytest.approx(0.75, abs=0.25)
-    assert "x does most of it." in wording.explanation(found)
+    assert "x does most of it." in moves.explanation(found)
 
 
 def test_the_auc_of_a_known_shift_is_what_theory_says() -> None:
@@ -111,8 +112,8 @@ def test_labels_nulls_and_booleans_are_said_in_words(
     found = explained(window)
     assert next(iter(found.features)) == feature
     assert found.where
-    share = wording.percent(before.mean())
-    assert wording.region(found.where) == f"{text}: 100 % of the window, {share} of the training rows"
+    share = numbers.percent(before.mean())
+    assert moves.region(found.where) == f"{text}: 100 % of the window, {share} of the training rows"
 
 
 def test_a_change_of_how_features_go_together_is_found() -> None:
@@ -167,12 +168,12 @@ def test_the_record_comes_back() -> None:
 def test_sentences() -> None:
     shares = {"temperature": 0.5, "season": 0.3, "hour": 0.1}
     record = Explanation("w", 1, 168, 2000, 0.93, 0.91, 0.95, shares)
-    assert wording.explanation(record) == (
+    assert moves.explanation(record) == (
         "A classifier tells the window's rows from the training rows with AUC 0.93 [0.91, 0.95]: "
         "temperature and season do most of it."
     )
     conditions = (Condition("temperature", ">", value=24.5), Condition("season", "=", label="summer"))
-    assert wording.region(Region(conditions, 0.61, 0.08)) == (
+    assert moves.region(Region(conditions, 0.61, 0.08)) == (
         "temperature > 24.5 and season = summer: 61 % of the window, 8 % of the training rows"
     )
 

@@ -20,7 +20,7 @@ from undrift.limits import Limits
 from undrift.metrics.novelty import novelty
 from undrift.profiles.rare import rarest
 from undrift.verdicts import WORST_FIRST
-from undrift.wording import ground as said
+from undrift.words.moves import ground as said
 
 ALONE = {"beside": (), "multivariate": ()}
 

@@ -508,7 +508,7 @@ def test_every_line_of_run_shows_the_score_of_its_own_window(tmp_path: Path) -> 
     _, csv, _ = ask("history", "--scores", "-C", tmp_path / "w")
     scores = {r.split(",")[0]: float(r.split(",")[4]) for r in csv.splitlines()[1:] if ",live," in r}
     assert len(lines) == len(scores) == 6
-    from undrift.wording import number
+    from undrift.words.numbers import number
 
     for line in lines:
         assert line.endswith(f"MAE {number(scores[line.split()[0]])}")

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 import undrift as ud
-from undrift import wording
 from undrift.comparison import Result
 from undrift.palette import DARK, LIGHT
 from undrift.profiles.table import TableProfile
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Window
 from undrift.report import _charts
 from undrift.report.html import FRAGMENT, PAGE, fragment, html, short
+from undrift.words import moves, numbers
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
@@ -171,16 +171,16 @@ def test_only_what_is_on_the_page_may_act_on_it(shifted):
 def test_it_says_what_the_record_says(shifted):
     text = Page(shifted.to_html()).text
     record = shifted.record
-    assert wording.comparison(record) in text
+    assert moves.comparison(record) in text
     for feature in record.features:
         assert feature.name in text
         assert feature.effect in text
         for finding in feature.findings:
-            assert wording.number(finding.value) in text or feature.verdict == "stable"
+            assert numbers.number(finding.value) in text or feature.verdict == "stable"
     for verdict in {f.verdict for f in record.features}:
-        assert f"{wording.ICONS[verdict]}{verdict}" in text
+        assert f"{moves.ICONS[verdict]}{verdict}" in text
     assert "2,000 rows" in text
-    assert wording.promise(record) in text
+    assert moves.promise(record) in text
 
 
 def test_faults_columns_and_segments_are_told(shifted):
@@ -201,7 +201,7 @@ def test_faults_columns_and_segments_are_told(shifted):
         "the column has another type", "another order", "nearly every value is different", "By town", "north",
     ):  # fmt: skip
         assert said in text
-    assert text.count(wording.comparison(shifted.record)) == 1, "of the segment; the whole has lost a column"
+    assert text.count(moves.comparison(shifted.record)) == 1, "of the segment; the whole has lost a column"
     plain = Page(html(replace(shifted.record, faults=()), shifted.reference, shifted.current)).text
     assert "broken" not in plain
     assert "Columns" not in plain

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from undrift.records import MeanCalibration, Outcome, Ranking
-from undrift.wording import count, number, percent
+from undrift.words.numbers import number, percent
+from undrift.words.phrases import count
 
 HALF = 0.5
 """A row that makes up more than this part of all squared deviations decides by itself."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
-from undrift import wording
 from undrift.errors import ConfigError, DataError, MergeError, suggest
 from undrift.judging import compared, constants
 from undrift.lakes import ORDER
@@ -21,6 +20,7 @@ from undrift.profiles.table import TableProfile, profile
 from undrift.records import Comparison, FeatureComparison, Verdict, encode
 from undrift.report.html import fragment, html
 from undrift.schema import ROW_ORDER
+from undrift.words import moves
 
 FORMAT = 1
 """Version of the JSON form of a result."""
@@ -58,12 +58,12 @@ class Result:
     @property
     def drifted(self) -> list[str]:
         """Names of the features drifted in all rows, worst first, with those lost or retyped."""
-        return list(wording.drifted(self.record))
+        return list(moves.drifted(self.record))
 
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
-        return wording.comparison(self.record)
+        return moves.comparison(self.record)
 
     def to_dict(self) -> dict[str, Any]:
         """The versioned JSON form."""
@@ -192,7 +192,7 @@ def comparison_dict(record: Comparison) -> dict[str, Any]:
     return {
         "verdict": record.verdict,
         "rows": {"reference": record.rows_reference, "current": record.rows_current},
-        "sentence": wording.comparison(record),
+        "sentence": moves.comparison(record),
         "features": [feature_dict(f) for f in record.features],
         "schema": {
             **{change: list(getattr(record, change)) for change in ("lost", "new", "retyped")},
@@ -214,7 +214,7 @@ def _segments_dict(record: Comparison) -> dict[str, Any]:
     segments = {label: comparison_dict(segment) for label, segment in record.segments.items()}
     if not segments:
         return {"segments": {}}
-    outside = dict(zip(("reference", "current"), wording.in_no_segment(record), strict=True))
+    outside = dict(zip(("reference", "current"), moves.in_no_segment(record), strict=True))
     return {"by": record.by, "segments": segments, "in_no_segment": outside}
 
 

@@ -14,7 +14,7 @@ from undrift.gate import Gate
 from undrift.models import Models
 from undrift.occasions import Occasion
 from undrift.records import Outcome, Version, Window
-from undrift.wording import outcome as outcome_sentence
+from undrift.words.deeds import outcome as outcome_sentence
 
 
 def judged(

@@ -27,7 +27,7 @@ from undrift.intervals import block_t
 from undrift.losses import log_loss
 from undrift.records import Condition, Explanation, Region, Schema
 from undrift.schema import features
-from undrift.wording import count
+from undrift.words.phrases import count
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from undrift.errors import ConfigError, LeakError
 from undrift.intervals import block_t
 from undrift.records import Ranking, Trial, Version
 from undrift.skill import heaviest
-from undrift.wording import count
+from undrift.words.phrases import count
 
 Losses = NDArray[np.float64]
 

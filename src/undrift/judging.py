@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from undrift import discoveries, wording
+from undrift import discoveries
 from undrift.calibration import Evidence, Judgement, Reading
 from undrift.errors import DataError
 from undrift.ground import ground
@@ -20,6 +20,7 @@ from undrift.profiles.table import TableProfile
 from undrift.quality import faults
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Ground, Together, Verdict
 from undrift.verdicts import MINIMUM_ROWS, WORST_FIRST, verdict, worst
+from undrift.words import moves
 
 Key = tuple[str | None, str, bool]
 """A segment (None for all rows), a feature of it, or what looks at all features together (True)."""
@@ -333,7 +334,7 @@ def _feature(
     beside = limits.values(ref.kind, ref, cur, [f.metric for f in findings])
     told = {} if belief is None else _told(belief, findings)
     importance = None if question.relevance is None else question.relevance.get(name, 0.0)
-    moved_so = "; ".join(filter(None, (effect(ref, cur), wording.ground(stands))))
+    moved_so = "; ".join(filter(None, (effect(ref, cur), moves.ground(stands))))
     return FeatureComparison(
         name, ref.kind, found, moved_so, capped, beside, relevance=importance, ground=stands, **told
     )
@@ -409,7 +410,7 @@ def _order(one: TableProfile, other: TableProfile) -> list[str]:
 def _worst_first(feature: FeatureComparison) -> tuple[int, float]:
     """By verdict, then by how far over the limit, weighted by what the model makes of it."""
     weight = 1.0 if feature.relevance is None else feature.relevance
-    return WORST_FIRST.index(feature.verdict), -weight * _relative(wording.deciding(feature.findings))
+    return WORST_FIRST.index(feature.verdict), -weight * _relative(moves.deciding(feature.findings))
 
 
 def _relative(finding: Finding) -> float:

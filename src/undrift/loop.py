@@ -50,9 +50,9 @@ from undrift.stores import NO_MODEL, Store, keep, scores, tell
 from undrift.trainers import Trainer
 from undrift.watching import Watch
 from undrift.windows import Cut, span, spanning
-from undrift.wording import decision as decision_sentence
-from undrift.wording import held as held_sentence
-from undrift.wording import void as void_sentence
+from undrift.words.deeds import decision as decision_sentence
+from undrift.words.deeds import held as held_sentence
+from undrift.words.deeds import void as void_sentence
 
 T = TypeVar("T")
 

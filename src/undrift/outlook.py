@@ -18,7 +18,8 @@ from undrift.profiles.table import of_schema
 from undrift.records import Outcome, Window
 from undrift.schema import features
 from undrift.verdicts import MINIMUM_ROWS
-from undrift.wording import count, listed, number
+from undrift.words.numbers import number
+from undrift.words.phrases import count, listed
 
 NAMED = 3
 """Features that are named, at most."""

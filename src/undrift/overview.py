@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from undrift import refusals, reign, wording
+from undrift import refusals, reign
 from undrift.errors import NotFoundError, suggest
 from undrift.records import (
     Batch,
@@ -27,6 +27,7 @@ from undrift.records import (
 )
 from undrift.stores import NO_MODEL, Store, scores
 from undrift.verdicts import WORST_FIRST, worst
+from undrift.words import states
 
 
 @dataclass(frozen=True)
@@ -116,14 +117,14 @@ class Overview:
             return None
         decision, step = self.last.newest.decision, self.last.newest.step
         replaced = step.action == "promote" or step.live != self.live.number
-        return None if replaced else wording.unreliable(decision)
+        return None if replaced else states.unreliable(decision)
 
     @property
     def state(self) -> str:
         """The state of the model in a word or two; empty before a window is complete."""
         if self.last is None:
             return ""
-        return wording.UNRELIABLE if self.over else wording.STATES[self.last.verdict]
+        return states.UNRELIABLE if self.over else states.STATES[self.last.verdict]
 
     @property
     def held(self) -> Promotion | None:
@@ -188,7 +189,7 @@ class Overview:
     @property
     def sentence(self) -> str:
         """The state of the model in one or two sentences."""
-        return wording.status(
+        return states.status(
             live=self.live.number,
             since=self.since.promotion.window or "the start",
             comparison=self.last.comparison if self.last else None,

@@ -148,7 +148,7 @@ def _span(past: History, size: str | None) -> int:
 
     length = span(size) // timedelta(microseconds=1)
     if not past.calendar or length % past.width:
-        from undrift.wording import step
+        from undrift.words.numbers import step
 
         raise ConfigError(
             f"windows of {size} are not whole blocks of {step(past.width, calendar=past.calendar)}",
@@ -163,7 +163,7 @@ def _anchor(past: History, span: int) -> int:
 
 
 def _shown(past: History, span: int, size: str | None) -> str:
-    from undrift.wording import step
+    from undrift.words.numbers import step
 
     if size is not None and size.isdecimal():
         return f"about {int(size):,} rows"

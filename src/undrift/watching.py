@@ -41,7 +41,7 @@ from undrift.records import (
 from undrift.schema import OUTPUT, TARGET
 from undrift.stores import Store, keep
 from undrift.windows import MONDAY
-from undrift.wording import count
+from undrift.words.phrases import count
 
 ENOUGH = 5
 """Windows that a model must have said something about, unseen in training, before its output is compared."""

@@ -19,7 +19,7 @@ from undrift.profiles.history import History as Past
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.ordering import sorted_by
 from undrift.profiles.table import TableProfile
-from undrift.wording import count, cut
+from undrift.words.phrases import count, cut
 
 FEW = 30
 """Windows from which on their variation is known well enough; with fewer, p-values are wider and say so."""

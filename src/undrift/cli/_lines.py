@@ -9,7 +9,9 @@ from undrift.cli._shell import ended
 from undrift.comparison import feature_dict
 from undrift.loop import Report, Settled
 from undrift.records import Score, encode
-from undrift.wording import ICONS, count, cut, drifted, movers, number, watched
+from undrift.words.moves import ICONS, drifted, movers, watched
+from undrift.words.numbers import number
+from undrift.words.phrases import count, cut
 
 EFFECT_WIDTH = 58
 

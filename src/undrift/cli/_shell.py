@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift import wording
+from undrift.words import moves, phrases, states
 
 if TYPE_CHECKING:
     from undrift.comparison import Result
@@ -128,7 +128,7 @@ def note(text: str) -> None:
 
 def clean(text: str) -> str:
     """The text without control characters: a hostile name cannot move the cursor, add or hide a line."""
-    return wording.clean(text)
+    return phrases.clean(text)
 
 
 def table(
@@ -138,7 +138,7 @@ def table(
     widest: int = WIDEST,
 ) -> None:
     """Print columns under a head, as wide as their ``widest`` cell; ``right`` are aligned to the right."""
-    cells = [[clean(wording.cut(str(c), widest)) for c in row] for row in rows]
+    cells = [[clean(phrases.cut(str(c), widest)) for c in row] for row in rows]
     widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(head)]
     for row in ([*head], *cells):
         parts = [
@@ -158,10 +158,10 @@ def show_comparison(
     shown = [f for f in record.features if f.verdict in only]
     rows: list[Sequence[str]] = [
         (
-            f"{wording.ICONS[f.verdict]} {f.verdict}",
-            *(wording.cut(f.name), f.kind, f.effect),
-            *([wording.moved(f)] if tested else []),
-            wording.finding(wording.deciding(f.findings)),
+            f"{moves.ICONS[f.verdict]} {f.verdict}",
+            *(phrases.cut(f.name), f.kind, f.effect),
+            *([moves.moved(f)] if tested else []),
+            moves.finding(moves.deciding(f.findings)),
         )
         for f in shown
     ]
@@ -170,21 +170,21 @@ def show_comparison(
         rows = [(*row, _drawn(result, f.name)) for row, f in zip(rows, shown, strict=True)]
     for word, names in (("lost", record.lost), ("retyped", record.retyped)):
         if names:
-            say(f"{word}: {', '.join(map(wording.cut, names))}")
+            say(f"{word}: {', '.join(map(phrases.cut, names))}")
     if rows:
         table(head, rows)
     for one in record.together:
-        say(f"together: {wording.together(one)}")
+        say(f"together: {moves.together(one)}")
     for fault in record.faults:
-        say(f"quality: {wording.cut(fault.column)}: {fault.text}")
+        say(f"quality: {phrases.cut(fault.column)}: {fault.text}")
     if record.new:
-        say(f"new: {', '.join(map(wording.cut, record.new))}")
+        say(f"new: {', '.join(map(phrases.cut, record.new))}")
     if record.reordered:
         say("reordered: the columns come in another order")
     for name, reason in record.left_out.items():
-        say(f"left out: {wording.cut(name)} ({wording.cut(reason, WIDEST)})")
+        say(f"left out: {phrases.cut(name)} ({phrases.cut(reason, WIDEST)})")
     if only == ALL and record.assumes:
-        say(wording.promise(record))
+        say(moves.promise(record))
 
 
 def _drawn(result: Result, name: str) -> str:
@@ -232,7 +232,7 @@ def ended(verdict: str, action: str, decision: Decision) -> int:
     """
     if action == "reject":
         return 4
-    if action == "keep" and wording.unreliable(decision):
+    if action == "keep" and states.unreliable(decision):
         return 3
     return {"drift": 3, "insufficient": 5}.get(verdict, 0)
 

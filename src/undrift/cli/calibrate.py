@@ -113,7 +113,8 @@ def _shortest(sizes: list[str | None]) -> str | None:
 
 
 def _show(found: Variation) -> None:
-    from undrift.wording import count, number, percent
+    from undrift.words.numbers import number, percent
+    from undrift.words.phrases import count
 
     say(
         f"Windows of {found.size}: {count(found.windows, 'window')} in the history, "
@@ -145,7 +146,8 @@ def _show(found: Variation) -> None:
 
 def _advice(found: Variation) -> str:
     """What follows from the table for someone who must choose a window and a threshold."""
-    from undrift.wording import count, number
+    from undrift.words.numbers import number
+    from undrift.words.phrases import count
 
     sharp = [f for f in found.features if f.least is not None and f.least**2 <= found.threshold]
     rows = [f for f in found.features if f not in sharp and f.rows is not None]
@@ -174,7 +176,7 @@ def _least(feature: FeatureVariation) -> str:
 
 def _size(move: float, feature: FeatureVariation) -> str:
     """A move in words: standard deviations of numbers, and as PSI."""
-    from undrift.wording import number
+    from undrift.words.numbers import number
 
     psi = f"PSI {number(move**2)}"
     return f"{number(move)} sd ({psi})" if feature.kind == "numeric" else psi

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift import wording
 from undrift.cli._shell import Json, emit, exit_code, note, progress, say, show_comparison
+from undrift.words import moves
 
 if TYPE_CHECKING:
     from undrift.comparison import Result
@@ -96,7 +96,7 @@ def compare(
     if html is not None:
         _write(html, result.to_html())
         note(f"report written to {html}")
-    if metric is not None and (other := wording.in_its_place(result.record, metric)):
+    if metric is not None and (other := moves.in_its_place(result.record, metric)):
         note(other)
     if json:
         emit(result.to_dict())
@@ -162,7 +162,8 @@ def _show(result: Result) -> None:
 
 def _show_segments(result: Result) -> None:
     from undrift.verdicts import WORST_FIRST
-    from undrift.wording import count, cut, in_no_segment
+    from undrift.words.moves import in_no_segment
+    from undrift.words.phrases import count, cut
 
     worst_first = sorted(result.segments.items(), key=lambda item: WORST_FIRST.index(item[1].verdict))
     for label, segment in worst_first:

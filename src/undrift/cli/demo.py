@@ -50,7 +50,7 @@ def demo(
 
 def _play(stage: Stage, loop: Loop, recording: Any, *, quiet: bool) -> None:
     from undrift.cli._lines import lines
-    from undrift.wording import number
+    from undrift.words.numbers import number
 
     first = loop.first()
     if not quiet:
@@ -91,7 +91,7 @@ def _body(
 
 
 def _tell(body: dict[str, Any]) -> None:
-    from undrift.wording import number
+    from undrift.words.numbers import number
 
     where = Path(body["workspace"])
     shown = where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else where

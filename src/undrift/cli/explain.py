@@ -20,22 +20,22 @@ def explain(
 
     A classifier is fitted on at most 5,000 rows of each side and judged on rows it has not seen.
     """
-    from undrift import wording
     from undrift.records import encode
+    from undrift.words import moves, numbers, phrases
 
     found = loop_here(context).explain(window)
     if json:
-        emit({"sentence": wording.explanation(found), **encode(found)})
+        emit({"sentence": moves.explanation(found), **encode(found)})
         return
-    say(wording.explanation(found))
+    say(moves.explanation(found))
     if found.where:
-        say(f"Where: {wording.region(found.where)}.")
+        say(f"Where: {moves.region(found.where)}.")
     if found.features:
         say("")
-        rows = [(name, wording.percent(share)) for name, share in found.features.items()]
+        rows = [(name, numbers.percent(share)) for name, share in found.features.items()]
         table(("feature", "share"), rows, right=(1,))
         say("")
     say(
-        f"Window {found.window}, {wording.count(found.rows_window, 'row')}, against "
-        f"{wording.count(found.rows_reference, 'row')} that {wording.trained(found.reference)}."
+        f"Window {found.window}, {phrases.count(found.rows_window, 'row')}, against "
+        f"{phrases.count(found.rows_reference, 'row')} that {phrases.trained(found.reference)}."
     )

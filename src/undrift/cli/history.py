@@ -54,7 +54,8 @@ def _as_table(lines: tuple[Line, ...], found: Overview, *, whole: bool) -> None:
 
 def _rows(line: Line) -> list[Row]:
     """The row of a window, and one for every retraining on scores that came after it."""
-    from undrift.wording import ICONS, drifted, movers, number
+    from undrift.words.moves import ICONS, drifted, movers
+    from undrift.words.numbers import number
 
     window: Row = (
         line.window.key,
@@ -71,7 +72,7 @@ def _rows(line: Line) -> list[Row]:
 
 def _between(found: Overview) -> list[tuple[datetime, Row]]:
     """What happened between windows, oldest first: what persons decided, and deliveries that were refused."""
-    from undrift.wording import refusal
+    from undrift.words.deeds import refusal
 
     refused = [(r.at, ("", "refused", "", "", "", "", refusal(r.refusal, r.at))) for r in found.refused]
     return sorted([*((c.at, _by_hand(c)) for c in found.by_hand), *refused], key=lambda pair: pair[0])
@@ -79,7 +80,7 @@ def _between(found: Overview) -> list[tuple[datetime, Row]]:
 
 def _by_hand(made: Change) -> Row:
     """The row of what a person decided."""
-    from undrift.wording import change
+    from undrift.words.deeds import change
 
     said = f"{made.at:%Y-%m-%d %H:%M} UTC: {change(made.promotion)}"
     return ("", made.promotion.action, "", "", "", f"v{made.promotion.version}", said)
@@ -107,7 +108,7 @@ def _as_csv(lines: tuple[Line, ...]) -> None:
 
 def _as_dict(line: Line) -> dict[str, object]:
     from undrift.records import encode
-    from undrift.wording import drifted
+    from undrift.words.moves import drifted
 
     return {
         "window": encode(line.window),

@@ -162,7 +162,8 @@ def _tell(loop: Any, version: Any, root: Path) -> None:
     from undrift.outlook import advice
     from undrift.promise import WORDS, promise
     from undrift.schema import features
-    from undrift.wording import count, number
+    from undrift.words.numbers import number
+    from undrift.words.phrases import count
 
     names = ", ".join(c.name for c in features(loop.schema))
     say(f"{root / FILE} is written; {count(len(features(loop.schema)), 'feature')}: {names}")

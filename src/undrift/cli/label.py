@@ -27,7 +27,7 @@ def label(
     from undrift.cli._lines import acted, code, settled_dict
     from undrift.records import encode
     from undrift.stores import scores
-    from undrift.wording import labels, score
+    from undrift.words.deeds import labels, score
 
     loop = loop_here(context)
     before = {(s.window, s.version, s.revision) for s in scores(loop.store)}
@@ -57,7 +57,7 @@ def label(
 
 def _notes(batch: Batch) -> Iterator[str]:
     """What is to be said of the labels of a delivery."""
-    from undrift.wording import count
+    from undrift.words.phrases import count
 
     if batch.unknown:
         verb = "belongs to no known row and was" if batch.unknown == 1 else "belong to no known row and were"

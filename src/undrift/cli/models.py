@@ -13,7 +13,7 @@ def models(context: typer.Context, json: Json = False) -> None:
     from undrift.overview import overview
     from undrift.promise import promise
     from undrift.records import encode
-    from undrift.wording import number
+    from undrift.words.numbers import number
 
     found = overview(store_here(context))
     spent = alphas(found.outcomes)

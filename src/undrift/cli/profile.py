@@ -80,7 +80,7 @@ def _made(sources: list[str], like: TableProfile | None, how: dict[str, Any]) ->
 
 
 def _show(found: TableProfile) -> None:
-    from undrift.wording import cut
+    from undrift.words.phrases import cut
 
     say(f"{found.rows:,} rows, {len(found.features)} features")
     rows = [(cut(name), f.kind, _share(f.missing, f.rows), *_words(f)) for name, f in found.features.items()]
@@ -97,7 +97,8 @@ def _show(found: TableProfile) -> None:
 
 def _past(history: History) -> str:
     """How far the history reaches, and in which steps."""
-    from undrift.wording import count, step
+    from undrift.words.numbers import step
+    from undrift.words.phrases import count
 
     blocks = count(len(history.blocks), "block")
     return f"history by {history.time}: {blocks} of {step(history.width, calendar=history.calendar)}"
@@ -107,7 +108,8 @@ def _words(feature: AnyProfile) -> tuple[str, str, str]:
     """What is typical of a feature, between which ends it lies, and its shape."""
     from undrift.profiles.numeric import NumericProfile
     from undrift.profiles.sparkline import sparkline
-    from undrift.wording import count, cut, number
+    from undrift.words.numbers import number
+    from undrift.words.phrases import count, cut
 
     shape = sparkline(feature, feature)[0]
     if isinstance(feature, NumericProfile):
@@ -119,7 +121,7 @@ def _words(feature: AnyProfile) -> tuple[str, str, str]:
 
 
 def _share(rows: int, all_: int) -> str:
-    from undrift.wording import percent
+    from undrift.words.numbers import percent
 
     return percent(rows / all_ if all_ else 0.0)
 

@@ -62,7 +62,8 @@ def run(
 
 def _notes(batch: Batch) -> Iterator[str]:
     """What is to be said of a batch that was taken in."""
-    from undrift.wording import count, differing
+    from undrift.words.deeds import differing
+    from undrift.words.phrases import count
 
     yield f"{batch.rows:,} rows taken in, {sum(batch.labels.values()):,} with labels."
     if batch.extra:

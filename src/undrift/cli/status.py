@@ -9,9 +9,9 @@ from undrift.cli._shell import Detailed, Json, emit, ended, here, say, store_her
 
 def status(context: typer.Context, detailed: Detailed = False, json: Json = False) -> int:
     """Say in one sentence how the model is, which version is live and since when."""
-    from undrift import wording
     from undrift.overview import overview
     from undrift.records import encode
+    from undrift.words import deeds, moves, phrases
 
     found = overview(store_here(context))
     notes = _advice(context)
@@ -25,7 +25,7 @@ def status(context: typer.Context, detailed: Detailed = False, json: Json = Fals
                 "sentence": found.sentence,
                 "verdict": last.verdict if last else None,
                 "window": encode(last.window) if last else None,
-                "drifted": list(wording.drifted(last.comparison)) if last else [],
+                "drifted": list(moves.drifted(last.comparison)) if last else [],
                 "live": encode(found.live),
                 "since": {"at": found.since.at.isoformat(), **encode(found.since.promotion)},
                 "held": encode(found.held) if found.held else None,
@@ -39,13 +39,13 @@ def status(context: typer.Context, detailed: Detailed = False, json: Json = Fals
         return code
     if found.broken:
         refused = found.broken
-        say(f"The feed is broken: {wording.refusal(refused.refusal, refused.at)}. {refused.refusal.remedy}")
+        say(f"The feed is broken: {deeds.refusal(refused.refusal, refused.at)}. {refused.refusal.remedy}")
     say(found.sentence)
     if last and act:
-        say(f"Window {last.window.key}: {wording.comparison(last.comparison)}")
+        say(f"Window {last.window.key}: {moves.comparison(last.comparison)}")
         say(act.step.why)
         if found.waiting:
-            say(f"{wording.count(found.waiting, 'window')} waiting for labels.")
+            say(f"{phrases.count(found.waiting, 'window')} waiting for labels.")
         if found.unscored:
             say(f"Window {found.unscored.window.key} has labels but no score: {found.unscored.unscored}.")
     for sentence in notes:

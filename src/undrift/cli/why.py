@@ -32,18 +32,18 @@ def why(
         acts = [act.outcome for act in line.acts if act.outcome]
         _emit(line, alphas(found.until(acts[-1])) if acts else [])
         return
-    from undrift import wording
+    from undrift.words import deeds, moves, phrases
 
-    say(f"Window {line.window.key}, {wording.count(line.window.rows, 'row')}")
-    say(wording.comparison(line.comparison))
+    say(f"Window {line.window.key}, {phrases.count(line.window.rows, 'row')}")
+    say(moves.comparison(line.comparison))
     say("")
     show_comparison(line.comparison)
     say("")
     for act in line.acts:
         if act.decision.on:
             say("")
-            say(f"When the labels of {wording.listed(act.decision.scored)} came:")
-        say(wording.decision(act.decision))
+            say(f"When the labels of {phrases.listed(act.decision.scored)} came:")
+        say(deeds.decision(act.decision))
         for rule in act.decision.rules:
             say(f"  {'✓' if rule.holds else '✗'} {rule.name}: {rule.text}")
         if act.outcome:
@@ -51,13 +51,13 @@ def why(
             _show_outcome(act.outcome)
             if act.outcome.trials:
                 say(f"Up to here {retrainings(alphas(found.until(act.outcome)))}.")
-    for text in wording.scored(line.live, line.earlier, line.unscored, line.one_class):
+    for text in deeds.scored(line.live, line.earlier, line.unscored, line.one_class):
         say(text)
 
 
 def _show_outcome(outcome: Outcome) -> None:
     from undrift.caveats import of_retraining
-    from undrift.wording import bounds, number
+    from undrift.words.numbers import bounds, number
 
     say(f"{outcome.why}.")
     if outcome.trials:

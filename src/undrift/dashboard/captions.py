@@ -9,7 +9,9 @@ from undrift.overview import Line
 from undrift.profiles.effects import outside
 from undrift.profiles.feature import AnyProfile
 from undrift.records import Outcome
-from undrift.wording import chosen, count, number, percent
+from undrift.words.deeds import chosen
+from undrift.words.numbers import number, percent
+from undrift.words.phrases import count
 
 
 def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:

@@ -21,7 +21,7 @@ from undrift.dashboard.rows import (
 )
 from undrift.palette import Palette
 from undrift.profiles.shapes import Share, Steps
-from undrift.wording import number
+from undrift.words.numbers import number
 
 Chart = alt.LayerChart | alt.FacetChart | alt.Chart
 

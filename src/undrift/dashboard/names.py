@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from undrift.wording import clean
+from undrift.words.phrases import clean
 
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 """Every character that CommonMark lets a backslash take the meaning from."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from undrift import wording
 from undrift.config import find_root, load
 from undrift.dashboard import captions, charts, legends, rows
 from undrift.dashboard.names import inert
@@ -20,6 +19,7 @@ from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.records import Decision, Outcome, Score, Step, Verdict
 from undrift.stores import Store
+from undrift.words import deeds, moves, numbers, phrases, spans
 
 FEATURES = 30
 """Features that the heatmap has room for."""
@@ -109,8 +109,8 @@ def _sentence(root: Path, found: Overview) -> None:
             st.markdown("Deliver rows with `undrift run`; the first complete window appears here.")
             return
         st.markdown(
-            f"**Window {inert(last.window.key)}** ({inert(wording.span(last.window))}). "
-            f"{inert(wording.comparison(last.comparison))}"
+            f"**Window {inert(last.window.key)}** ({inert(spans.span(last.window))}). "
+            f"{inert(moves.comparison(last.comparison))}"
         )
         st.markdown(f"**Last decision.** {inert(_ended(last.newest.step.why))}")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -149,7 +149,7 @@ def _numbers(found: Overview) -> None:
         _newest_score(found.lines)
         _tile("Live model", f"v{number}", beside if number else "predictions come with the rows")
         _tile(
-            "Waiting for labels", wording.count(found.waiting, "window"), f"of {len(found.lines):,} settled"
+            "Waiting for labels", phrases.count(found.waiting, "window"), f"of {len(found.lines):,} settled"
         )
 
 
@@ -159,7 +159,7 @@ def _over_the_limit(last: Line | None) -> None:
         return
     record = last.comparison
     total = len(record.features) + len(record.lost) + len(record.retyped)
-    _tile("Features that drift", f"{len(wording.drifted(record))} of {total}", "newest window")
+    _tile("Features that drift", f"{len(moves.drifted(record))} of {total}", "newest window")
 
 
 def _newest_score(lines: tuple[Line, ...]) -> None:
@@ -167,9 +167,9 @@ def _newest_score(lines: tuple[Line, ...]) -> None:
     if scored is None or scored.live is None:
         _tile("Score of the live model", "–", "labels to come")
         return
-    beside = f"first model: {wording.number(scored.first.value)}" if scored.first else "no first model"
+    beside = f"first model: {numbers.number(scored.first.value)}" if scored.first else "no first model"
     _tile(
-        f"{inert(scored.live.metric)}, {inert(scored.window.key)}", wording.number(scored.live.value), beside
+        f"{inert(scored.live.metric)}, {inert(scored.window.key)}", numbers.number(scored.live.value), beside
     )
 
 
@@ -251,17 +251,17 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
     by_key = {line.window.key: line for line in reversed(lines)}
     left, right = st.columns(2)
     st.session_state.setdefault("feature", _worst(lines[-1], features))
-    feature = left.selectbox("Feature", features, key="feature", format_func=wording.clean)
-    key = right.selectbox("Window", list(by_key), key="window", format_func=wording.clean)
+    feature = left.selectbox("Feature", features, key="feature", format_func=phrases.clean)
+    key = right.selectbox("Window", list(by_key), key="window", format_func=phrases.clean)
     comparison = by_key[key].comparison
     found = next((f for f in comparison.features if f.name == feature), None)
     if found is None:
         st.warning(f"{inert(feature)} was not compared in window {inert(key)}.", icon=":material/help:")
         return
-    findings = " · ".join(wording.finding(f) for f in found.findings)
+    findings = " · ".join(moves.finding(f) for f in found.findings)
     st.markdown(f"{STATES[found.verdict].format(found.verdict)}: {inert(found.effect)}")
     st.caption(inert(f"{findings}. {captions.reference(comparison.reference)}"))
-    told = [wording.moved(found), *map(wording.together, comparison.together), wording.promise(comparison)]
+    told = [moves.moved(found), *map(moves.together, comparison.together), moves.promise(comparison)]
     st.caption("  \n".join(inert(line) for line in told if line))
     sides = pictured(store, key, comparison.reference or 0, feature)
     if sides is None:
@@ -301,7 +301,7 @@ def _numbers_changed(
     shares = shapes.ranges(reference, window)
     left, right = st.columns([3, 2])
     left.altair_chart(
-        charts.histogram(drawn, colours, wording.clean(feature)),
+        charts.histogram(drawn, colours, phrases.clean(feature)),
         alt=f"Histogram of {feature}. {_told(shares)}",
     )
     right.altair_chart(
@@ -328,7 +328,7 @@ def _retrainings(lines: tuple[Line, ...], colours: Palette) -> None:
         keys,
         index=newest,
         key="retraining",
-        format_func=lambda k: wording.clean(captions.retraining(outcomes[k])),
+        format_func=lambda k: phrases.clean(captions.retraining(outcomes[k])),
     )
     _before_and_after(outcomes[key], colours)
     if len(outcomes) > 1:
@@ -337,7 +337,7 @@ def _retrainings(lines: tuple[Line, ...], colours: Palette) -> None:
 
 
 def _before_and_after(outcome: Outcome, colours: Palette) -> None:
-    best = wording.chosen(outcome)
+    best = deeds.chosen(outcome)
     trials = rows.trials(outcome)
     left, right = st.columns([2, 3])
     with left:
@@ -350,12 +350,12 @@ def _before_and_after(outcome: Outcome, colours: Palette) -> None:
         st.markdown(f"#### v{best.version} {state}")
         before, after = st.columns(2)
         before.metric(
-            f"{inert(outcome.loss)} before, v{outcome.champion}", wording.number(outcome.champion_loss)
+            f"{inert(outcome.loss)} before, v{outcome.champion}", numbers.number(outcome.champion_loss)
         )
         after.metric(
             f"{inert(outcome.loss)} after, v{best.version}",
-            wording.number(best.loss),
-            delta=wording.bounds(best).replace("−", "-", 1),
+            numbers.number(best.loss),
+            delta=numbers.bounds(best).replace("−", "-", 1),
             delta_color="inverse" if best.better else "off",
         )
         st.caption(inert(captions.grounds(outcome)))

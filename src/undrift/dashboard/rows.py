@@ -8,7 +8,10 @@ from typing import Any
 
 from undrift.overview import Line, Overview
 from undrift.records import FeatureComparison, Outcome, Trial, Window
-from undrift.wording import bounds, chosen, count, deciding, drifted, finding, gone, number, times_limit
+from undrift.words.deeds import chosen
+from undrift.words.moves import deciding, drifted, finding, gone, times_limit
+from undrift.words.numbers import bounds, number
+from undrift.words.phrases import count
 
 Row = dict[str, Any]
 

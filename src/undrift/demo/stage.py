@@ -18,7 +18,7 @@ from undrift.errors import ConfigError, NotFoundError
 from undrift.records import Batch, Comparison, Outcome, Service, Window
 from undrift.replay import Recording, Totals, play, totals
 from undrift.stores import scores
-from undrift.wording import cut
+from undrift.words.phrases import cut
 
 if TYPE_CHECKING:
     from undrift.loop import Loop, Report

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from undrift.multivariate import Moved, Part
 from undrift.profiles.joint import FREQUENCIES, Joint, waves
-from undrift.wording import number
+from undrift.words.numbers import number
 
 THRESHOLD = 0.1
 """The smallest distance worth caring about."""

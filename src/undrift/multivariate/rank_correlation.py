@@ -6,7 +6,7 @@ import numpy as np
 
 from undrift.multivariate import Moved, Part, pooled, predictive
 from undrift.profiles.joint import Joint, correlations, pairs
-from undrift.wording import signed
+from undrift.words.numbers import signed
 
 THRESHOLD = 0.2
 """The smallest change of a correlation worth caring about."""

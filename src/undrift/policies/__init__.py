@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from undrift.records import Decision, History, Rule
-from undrift.wording import count
+from undrift.words.phrases import count
 
 
 class Policy(Protocol):

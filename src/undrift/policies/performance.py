@@ -9,7 +9,8 @@ from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
 from undrift.promise import FIRST, trusted
 from undrift.records import Decision, History, Rule, Score
-from undrift.wording import count, number, signed
+from undrift.words.numbers import number, signed
+from undrift.words.phrases import count
 
 
 class Performance:

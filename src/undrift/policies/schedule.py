@@ -5,7 +5,7 @@ from __future__ import annotations
 from undrift.errors import ConfigError
 from undrift.policies import Policy, decision, enough, windows_decided, windows_since_retraining
 from undrift.records import Decision, History, Rule
-from undrift.wording import count
+from undrift.words.phrases import count
 
 
 class Schedule:

@@ -10,7 +10,8 @@ from undrift.profiles import bins, places, shapes
 from undrift.profiles.categorical import CategoricalProfile, label_hash
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.wording import cut, number, percent
+from undrift.words.numbers import number, percent
+from undrift.words.phrases import cut
 
 NOTEWORTHY = 0.05
 """Change of a decile's share from which on it is named."""

@@ -12,7 +12,7 @@ from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.cutting import following
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
-from undrift.wording import number
+from undrift.words.numbers import number
 
 STEPS = 24
 """About as many steps as a histogram has."""

@@ -6,7 +6,7 @@ from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.effects import constant as value_of
 from undrift.profiles.feature import AnyProfile
 from undrift.quality._chance import beyond_chance
-from undrift.wording import cut
+from undrift.words.phrases import cut
 
 
 def constant(ref: AnyProfile, cur: AnyProfile) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.wording import count
+from undrift.words.phrases import count
 
 
 def infinite(ref: AnyProfile, cur: AnyProfile) -> str:

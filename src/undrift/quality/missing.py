@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undrift.profiles.feature import AnyProfile
 from undrift.quality._chance import beyond_chance
-from undrift.wording import percent
+from undrift.words.numbers import percent
 
 NOTEWORTHY = 0.01
 """A rise of the share of missing values from which on it is said."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.quality._chance import beyond_chance
-from undrift.wording import number, percent
+from undrift.words.numbers import number, percent
 
 NOTEWORTHY = 0.01
 """Share of rows from which on it is said."""

@@ -7,7 +7,7 @@ from undrift.profiles.effects import TOLD, named, tell_all, unseen_due, unseen_s
 from undrift.profiles.effects import unseen as unseen_labels
 from undrift.profiles.feature import AnyProfile
 from undrift.quality._chance import beyond_chance
-from undrift.wording import percent
+from undrift.words.numbers import percent
 
 
 def unseen(ref: AnyProfile, cur: AnyProfile) -> str:

@@ -15,7 +15,8 @@ from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.shapes import Share, Steps
 from undrift.records import Finding
-from undrift.wording import number, times_limit
+from undrift.words.moves import times_limit
+from undrift.words.numbers import number
 
 WIDE, HIGH = 500, 200
 """The drawing space of a histogram; the page stretches it."""

@@ -12,7 +12,9 @@ from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
 from undrift.records import Comparison, FeatureComparison, Finding, Verdict
 from undrift.report import _charts
-from undrift.wording import count, deciding, gone, number, percent, promise
+from undrift.words.moves import deciding, gone, promise
+from undrift.words.numbers import number, percent
+from undrift.words.phrases import count
 
 DETAILED: tuple[Verdict, ...] = ("drift", "watch")
 """Verdicts of the features that are shown at length."""

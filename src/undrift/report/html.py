@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from undrift import wording
 from undrift.palette import DARK, LIGHT
 from undrift.profiles.table import TableProfile
 from undrift.records import Comparison
 from undrift.report._content import content
+from undrift.words import moves, numbers, phrases, spans
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -50,8 +50,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(number=wording.number, percent=wording.percent, short=short)
-    made.globals.update(wording=wording, light=LIGHT, dark=DARK, pointed=POINTED)
+    made.filters.update(number=numbers.number, percent=numbers.percent, short=short)
+    made.globals.update(
+        moves=moves, numbers=numbers, phrases=phrases, spans=spans, light=LIGHT, dark=DARK, pointed=POINTED
+    )
     return made
 
 
@@ -61,7 +63,7 @@ def short(text: str, most: int = NAME) -> str:
     >>> short("a\nb"), short(""), short("x" * 9, 4)
     ('a�b', '(blank)', 'xxx…')
     """
-    cleaned = wording.clean(text[: most + 1])
+    cleaned = phrases.clean(text[: most + 1])
     if not cleaned.strip():
         return "(blank)"
     return cleaned if len(cleaned) <= most else f"{cleaned[: most - 1]}…"

@@ -1,0 +1,1 @@
+"""Words: numbers, phrases and sentences, made from stored records and from nothing else."""

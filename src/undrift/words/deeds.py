@@ -1,0 +1,113 @@
+"""What the loop and its people did, in words, made from stored records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from undrift.records import Batch, Decision, Outcome, Promotion, Refusal, Score, Trial
+from undrift.words.numbers import bounds, number
+from undrift.words.phrases import count, model, times
+
+
+def score(record: Score) -> str:
+    """A realised score: "MAE 61.2 on 168 rows"."""
+    return f"{record.metric} {number(record.value)} on {count(record.rows, 'row')}"
+
+
+def scored(live: Score | None, earlier: Sequence[Score], unscored: str, one_class: str) -> list[str]:
+    """How the live model did on a window, what that score replaced, and what is odd about its labels."""
+    out = []
+    if live is not None:
+        before = [number(s.value) for s in earlier if s.version == live.version]
+        revised = f", revised {times(live.revision)}: {' → '.join([*before, number(live.value)])}"
+        out.append(f"Scored: {model(live.version)} {score(live)}{revised if before else ''}.")
+    if unscored:
+        out.append(f"Not scored: {unscored}.")
+    if one_class:
+        out.append(f"All labels of a delivery for this window are {one_class!r}.")
+    return out
+
+
+def labels(record: Batch, rescored: int) -> list[str]:
+    """What a delivery of labels brought: "64 new, 32 the same.", and how many corrected what."""
+    out = [f"{sum(record.labels.values()):,} new, {record.same:,} the same."]
+    if record.corrected:
+        anew = f", {count(rescored, 'window')} scored anew" if rescored else ""
+        out.append(f"{differing(sum(record.corrected.values()))}{anew}.")
+    return out
+
+
+def refusal(record: Refusal, at: datetime) -> str:
+    """That a delivery was refused, when, and why.
+
+    >>> refusal(Refusal("rows", "june.csv", "june.csv has no column 'age'"), datetime(2026, 6, 1, 4, 5))
+    "june.csv (rows) was refused on 1 Jun 2026, 04:05 UTC: june.csv has no column 'age'"
+    """
+    return f"{record.source} ({record.what}) was refused on {at.day} {at:%b %Y, %H:%M} UTC: {record.problem}"
+
+
+def differing(labels: int) -> str:
+    """That labels contradict those on record, and what follows: "1 label differs from …"."""
+    verb, kind = ("differs", "a correction") if labels == 1 else ("differ", "corrections")
+    origin = "the one" if labels == 1 else "those"
+    return f"{count(labels, 'label')} {verb} from {origin} on record: taken as {kind}"
+
+
+def decision(record: Decision) -> str:
+    """What was decided, and why."""
+    return f"{'Retrain' if record.action == 'retrain' else 'Keep the model'}: {record.why}."
+
+
+def held(record: Promotion) -> str:
+    """Why the loop does not retrain: the rollback that holds it.
+
+    >>> held(Promotion("rollback", 3, 4, "0012", "bad feed.", hold=True))
+    'held since the rollback of v4: bad feed'
+    """
+    return f"held since the rollback of {model(record.previous or 0)}: {record.reason.rstrip('. ')}"
+
+
+def change(record: Promotion) -> str:
+    """A change of champion that a person made, in words."""
+    live, reason = model(record.version), record.reason.rstrip(". ")
+    if record.action == "release":
+        return f"released, {live} stays: {reason}"
+    before = model(record.previous or 0)
+    if record.action == "rollback":
+        return f"rolled back from {before} to {live}{', held' if record.hold else ''}: {reason}"
+    return f"{live} promoted by hand in place of {before}: {reason}"
+
+
+def void(record: Outcome, since: Promotion) -> str:
+    """Why the winner of a retraining is not promoted: whom it beat no longer reigns, or the loop is held."""
+    won = f"v{record.promoted} was better than {model(record.champion)} but is not promoted"
+    if since.version == record.champion:
+        return f"{won}: the loop is {held(since)}"
+    return f"{won}: {model(since.version)} is live by now ({change(since)})"
+
+
+def outcome(record: Outcome) -> str:
+    """What the gate found: who was better, by how much, on how many rows."""
+    best = chosen(record)
+    if record.promoted is not None:
+        return (
+            f"v{best.version} promoted: {record.loss} {number(record.champion_loss)} → {number(best.loss)}, "
+            f"{bounds(best)} on the same {count(record.rows, 'row')}"
+        )
+    verdict = _constant(record, best) if best.ranks is False and best.upper < 0 else "not better"
+    return f"v{best.version} rejected: {record.loss} {bounds(best)}, {verdict}; v{record.champion} stays"
+
+
+def _constant(record: Outcome, trial: Trial) -> str:
+    """Why a challenger that saves loss is no better all the same."""
+    said = "but it ranks rows no better than a constant"
+    own, live = (record.ranking.get(str(version)) for version in (trial.version, record.champion))
+    if own is None or live is None:
+        return said
+    return f"{said} ({own.name} {number(own.value)}, v{record.champion} {number(live.value)})"
+
+
+def chosen(record: Outcome) -> Trial:
+    """The promoted challenger, or the one that came nearest."""
+    return min(record.trials, key=lambda t: (t.version != record.promoted, t.difference))
