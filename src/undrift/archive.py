@@ -123,6 +123,7 @@ class Archive:
             self._append_predictions(own.ids, cut, {FOREIGN: own.predictions}, name)
         now = self.clock()
         ahead = later(own.times, now)
+        completing = 0 if history else self._completing(own, cut)
         record = Batch(
             id=batch,
             rows=len(own),
@@ -132,7 +133,8 @@ class Archive:
             latest=newest(own.times, upto=now),
             history=history,
             extra=agreed.extra(table, self.schema),
-            late=0 if history else int(np.sum(cut <= self._settled())),
+            late=0 if history else int(np.sum(cut <= self._settled())) - completing,
+            completing=completing,
             repeated=len(given) - len(own),
             corrected=news.corrected,
             same=news.same,
@@ -391,6 +393,14 @@ class Archive:
 
     def _next_window(self) -> int:
         return max((int(i) for b in self.batches() for i in b.windows), default=-1) + 1
+
+    def _completing(self, own: Given, cut: NDArray[np.int64]) -> int:
+        """How many rows are newer than the history, but fall into the window that it ends in."""
+        inside = cut <= self._history_end()
+        ends = [b.latest for b in self.batches() if b.history and b.latest]
+        if own.times is None or not ends:
+            return int(np.sum(inside))
+        return later(own.times[inside], max(ends))
 
     def _settled(self) -> int:
         """The last window that was predicted, or else the end of the history."""

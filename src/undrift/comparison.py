@@ -136,6 +136,7 @@ def compare(
     kinds: Mapping[str, str] | None = None,
     by: str | None = None,
     time: str | None = None,
+    time_format: str | None = None,
     earlier: Sequence[Any] = (),
     **settings: Any,
 ) -> Result:
@@ -144,7 +145,8 @@ def compare(
     All are anything that ``profile`` takes, profiles, or files of profiles. ``columns`` names the only
     ones to compare, ``kinds`` tells the kind of a column, ``by`` compares within each segment too. With
     the ``time`` column (here or when the reference was profiled) what is normal from one window to the next
-    is learnt from the reference; "order" takes the order of its rows for time. ``earlier`` are the windows
+    is learnt from the reference; "order" takes the order of its rows for time, ``time_format`` says how times
+    are written where that is not ISO 8601. ``earlier`` are the windows
     before this one, oldest first, so that slow drift is found and dated. ``settings`` are those of Limits
     (``metric="ks"``, ``threshold=0.2``, ``alarm_rate=0.05``). Columns that hold one and the same value in
     both are left out by name. Raises
@@ -160,7 +162,7 @@ def compare(
     chosen = limits or _limits(settings)
     if not isinstance(earlier, list | tuple):
         raise ConfigError("earlier is no list of windows", "Give the windows before in a list, oldest first.")
-    ref = _reference(reference, columns, kinds, by, time)
+    ref = _reference(reference, columns, kinds, by, time, time_format)
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
     ref = ref.awakened(cur)
@@ -224,8 +226,16 @@ def _reference(
     kinds: Mapping[str, str] | None,
     by: str | None,
     time: str | None,
+    time_format: str | None,
 ) -> TableProfile:
-    ref = read_profile(source, columns=columns, kinds=kinds, by=by, time=time)
+    how: dict[str, Any] = {
+        "columns": columns,
+        "kinds": kinds,
+        "by": by,
+        "time": time,
+        "time_format": time_format,
+    }
+    ref = read_profile(source, **how)
     if time is not None and (ref.history is None or not _is_by(ref.history, time)):
         raise ConfigError(
             f"the reference's profile keeps no history by {time!r}",

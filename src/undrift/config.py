@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from undrift import beginning
+from undrift import beginning, time_formats
 from undrift.errors import ConfigError, NotFoundError, suggest
 from undrift.plugins import build, checked
 from undrift.records import Schema
@@ -43,6 +43,9 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "data.target": Setting(None, str | None, "what the model predicts"),
     "data.time": Setting(None, str | None, "the event time; without one, rows are taken in order"),
+    "data.time_format": Setting(
+        None, str | None, 'how times are written: "epoch", "year", "%d.%m.%Y %H:%M"; by default as they look'
+    ),
     "data.id": Setting(None, str | None, "names a row, so that late labels find it"),
     "data.prediction": Setting(
         None, str | None, "a foreign model's predictions, where undrift holds no model"
@@ -166,7 +169,7 @@ class Config:
             trust_pickle=self.get("model.trust_pickle"),
         )
         if delay is not None:
-            loop.label_delay = span(delay)
+            loop.label_delay = span(delay, "labels.delay", least=0)
         return loop
 
     def check(self) -> None:
@@ -179,14 +182,15 @@ class Config:
         drift = self.section("drift")
         Limits(**drift | {key: tuple(drift[key]) for key in TUPLES})
         Gate(**self.section("gate"))
-        span(self.get("gate.block"))
-        Cut.of(self.get("windows.size"))
-        if self.get("labels.delay") is not None:
-            span(self.get("labels.delay"))
-        if self.get("labels.delay") is not None and Cut.of(self.get("windows.size")).length is None:
+        span(self.get("gate.block"), "gate.block")
+        cut = Cut.of(self.get("windows.size"))
+        delay = self.get("labels.delay")
+        if delay is not None and span(delay, "labels.delay", least=0) and not cut.by_time:
             raise ConfigError(
                 "labels.delay needs windows by time", 'Set windows.size to a length such as "7d", or drop it.'
             )
+        if self.get("data.time_format") is not None:
+            time_formats.check(self.get("data.time_format"))
         if not 0 < self.get("labels.coverage") <= 1:
             raise ConfigError(f"labels.coverage = {self.get('labels.coverage')}", "Give a share up to 1.")
         if self.get("score.loss") not in ("auto", *LOSSES):
@@ -244,7 +248,10 @@ def opened(config: Config) -> Loop:
         raise NotFoundError(f"{config.root} holds no model yet", beginning.absent(config.root))
     if store.champion() is not None:
         beginning.finish(config.root)
-    made = {f"data.{name}": getattr(schema, name) for name in ("target", "time", "id", "prediction")}
+    made = {f"data.{name}": getattr(schema, name) for name in ("target", "id", "prediction")}
+    made["data.time"] = schema.time or schema.order
+    if config.get("data.time_format") is not None:
+        made["data.time_format"] = time_formats.COUNTER if schema.order else schema.time_format
     made["data.ignore"] = [c.name for c in schema.columns if c.reason == "ignored"]
     made["windows.size"] = schema.size
     for name, value in made.items():
@@ -261,17 +268,21 @@ def opened(config: Config) -> Loop:
 def created(config: Config, history: pa.Table, source: str) -> Loop:
     """A loop over a new workspace: its schema is agreed on from the history's columns."""
     from undrift.schema import infer, require_history
+    from undrift.windows import Cut
 
     config.check()
     require_history(history, source)
     data = config.section("data")
+    form = data.pop("time_format")
     schema = replace(infer(history, source=source, **data), size=str(config.get("windows.size")))
+    if schema.time is not None:
+        times = history[schema.time]
+        form = form or time_formats.recognised(times, schema.time, source)
+        schema = time_formats.agreed(schema, times, form, source)
     config.check_names(schema)
-    if config.get("windows.size") not in ("batch",) and schema.time is None:
-        from undrift.windows import Cut
-
-        if Cut.of(config.get("windows.size")).length is not None:
-            raise ConfigError("windows by time need data.time", "Name the time column, or count rows.")
+    if schema.time is None and Cut.of(config.get("windows.size")).by_time:
+        lacking = f"{schema.order!r} only puts rows in order" if schema.order else "there is no data.time"
+        raise ConfigError(f"windows by time need times: {lacking}", "Name the time column, or count rows.")
     store = config.store(create=True)
     store.put("schema", schema)
     return config.loop(store.get(Schema, "schema") or schema, store)

@@ -17,7 +17,7 @@ from undrift import adoption, artifacts, importance, losses, skill
 from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, Labelled
 from undrift.errors import BusyError, ModelError, NotFoundError
-from undrift.lakes import ORDER
+from undrift.lakes import ORDER, TIME
 from undrift.profiles.codec import dumps, loads
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import MeanCalibration, Promise, Schema, Selection, Task, Version, Window
@@ -291,7 +291,10 @@ class Models:
 
     def _profiled(self, rows: pa.Table) -> TableProfile:
         """The reference profile of some rows, with short blocks of them in the order of time or of rows."""
-        return of_schema(rows, self.schema, window=self.archive.cut.length, time=self.schema.time or ORDER)
+        time = self.schema.time or ORDER
+        if self.schema.time and self.schema.time_format != "iso":
+            time = TIME
+        return of_schema(rows, self.schema, window=self.archive.cut.length, time=time)
 
     def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
         self.store.put_profile(f"v{version.number}", dumps(reference))

@@ -37,7 +37,7 @@ def advice(loop: Loop) -> list[str]:
 def _whole(loop: Loop) -> list[Window]:
     """The windows that show what is to come: without the last, which may go on."""
     served = loop.archive.windows()[:-1]
-    if served or (loop.cut.length is None and loop.cut.count is None):
+    if served or loop.cut.by_batch:
         return served
     return loop.archive.windows(history=True)[:-1]
 

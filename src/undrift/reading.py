@@ -12,12 +12,16 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import schema as agreed
+from undrift import time_formats
 from undrift.errors import DataError
 from undrift.kinds import as_text, cast
 from undrift.records import Schema
+from undrift.time_formats import counted
+from undrift.words.phrases import count
 
 AHEAD = timedelta(days=1)
 """How far in the future an event time may lie: time zones and clocks differ, calendars do not."""
@@ -35,13 +39,15 @@ class Given:
     times: NDArray[np.int64] | None
     labels: pa.Array | None
     predictions: NDArray[np.float64] | None
+    order: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def in_time_order(self) -> Given:
-        """The same, earliest row first; rows of the same time stay as they came."""
-        return self if self.times is None else self.only(np.argsort(self.times, kind="stable"))
+        """The same, earliest row first, or by the counter; rows of the same time stay as they came."""
+        key = self.order if self.times is None else self.times
+        return self if key is None else self.only(np.argsort(key, kind="stable"))
 
     def only(self, places: NDArray[np.int64]) -> Given:
         """The rows at these places, in this order."""
@@ -51,18 +57,20 @@ class Given:
             None if self.times is None else self.times[places],
             None if self.labels is None else self.labels.take(pa.array(places)),
             None if self.predictions is None else self.predictions[places],
+            None if self.order is None else self.order[places],
         )
 
 
 def read(table: pa.Table, schema: Schema, batch: str, source: str, now: datetime) -> Given:
     """Read a delivery; raises DataError, with the row, for whatever does not fit."""
-    rows = agreed.conform(table, schema, source)
+    rows = agreed.conform(_with_moments(table, schema, source), schema, source)
     return Given(
         rows=rows,
         ids=_numbered(batch, rows.num_rows) if schema.id is None else ids_of(rows, schema, source),
         times=_times(rows, schema, source, now),
         labels=labels_of(table, schema, source),
         predictions=_predictions(table, schema, source),
+        order=None if schema.order is None else counted(rows[schema.order], schema.order, source),
     )
 
 
@@ -110,17 +118,28 @@ def _numbered(batch: str, rows: int) -> pa.Array:
     return pa.array([f"{short}:{i}" for i in range(rows)], pa.string())
 
 
+def _with_moments(table: pa.Table, schema: Schema, source: str) -> pa.Table:
+    """The table with a time column in ISO 8601 as times; other formats are kept as they are written."""
+    name = schema.time
+    if name is None or name not in table.column_names or schema.time_format != "iso" or not table.num_rows:
+        return table
+    return table.set_column(
+        table.column_names.index(name), name, time_formats.read(table[name], "iso", name, source)
+    )
+
+
 def _times(rows: pa.Table, schema: Schema, source: str, now: datetime) -> NDArray[np.int64] | None:
     """The event time of every row, in microseconds (UTC)."""
     name = schema.time
     if name is None:
         return None
-    column = rows[name]
-    if not pa.types.is_timestamp(column.type):
-        raise DataError(f"time column {name!r} of {source} is {column.type}", "Write times in ISO 8601.")
+    column = time_formats.read(rows[name], schema.time_format, name, source)
     if column.null_count:
+        row = pc.index(column.is_null(), True).as_py() + 1
         raise DataError(
-            f"time column {name!r} of {source} has {column.null_count} nulls", "Fill or drop them."
+            f"time column {name!r} of {source} has no value in {count(column.null_count, 'row')}, first in "
+            f"row {row:,}",
+            "Fill it, or drop the rows.",
         )
     times = np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
     if later(times, now + AHEAD):

@@ -37,7 +37,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What every batch must look like: agreed on once, when the workspace is made."""
+    """What every batch must look like: agreed on once, when the workspace is made.
+
+    ``time`` is the column of event times, written in ``time_format``; ``order`` is one of numbers that only
+    put rows in order.
+    """
 
     columns: tuple[Column, ...]
     target: str | None = None
@@ -47,6 +51,8 @@ class Schema:
     id: str | None = None
     prediction: str | None = None
     size: str = "batch"
+    time_format: str = "iso"
+    order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,10 @@ class Batch:
 
     Of rows whose ids were on record, ``repeated`` in number, ``retimed`` came with another event time.
     ``labels`` are new, ``corrected`` ones differ from those on record, ``same`` is the number that do
-    not. ``ahead`` rows were ahead of the clock, up to ``furthest``. ``one_class`` is the class that all
-    labels are of, where they are many. ``kept_as`` is what the lake calls the delivery, if not by its id.
+    not. ``late`` rows came after their window was judged; ``completing`` ones are new, but fall into
+    the window that the history ends in. ``ahead`` rows were ahead of the clock, up to ``furthest``.
+    ``one_class`` is the class that all labels are of, where they are many. ``kept_as`` is what the
+    lake calls the delivery, if not by its id.
     """
 
     id: str
@@ -79,6 +87,7 @@ class Batch:
     history: bool = False
     extra: tuple[str, ...] = ()
     late: int = 0
+    completing: int = 0
     repeated: int = 0
     unknown: int = 0
     corrected: dict[str, int] = field(default_factory=dict)

@@ -29,6 +29,9 @@ FLAT = 1e-3
 """Scores that vary by less are those of a feature with one value."""
 
 DAY = 86_400_000_000
+
+MONTH = 365 * DAY // 12
+"""Microseconds of a month, on average."""
 """Microseconds of the window that is looked at when nobody says which."""
 
 Floats = NDArray[np.float64]
@@ -144,8 +147,10 @@ def _span(past: History, size: str | None) -> int:
         if int(size) < 1:
             raise ConfigError(f"--window {size}", "A window needs at least one row.")
         return max(1, round(int(size) / max(float(np.median(past.rows)), 1.0)))
-    from undrift.windows import span
+    from undrift.windows import CALENDAR, span
 
+    if size in CALENDAR and past.calendar:
+        return max(1, CALENDAR[size] * MONTH // past.width)
     length = span(size) // timedelta(microseconds=1)
     if not past.calendar or length % past.width:
         from undrift.words.numbers import step

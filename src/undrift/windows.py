@@ -1,4 +1,4 @@
-"""Windows: closed stretches of rows, by event time ("7d"), by count ("500") or one per batch."""
+"""Windows: closed stretches of rows, by event time ("7d", "month"), by count ("500") or one per batch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 HISTORY_PARTS = 10
 """Under one window per batch, the first rows are cut into this many, so that some can be held out."""
 
+CALENDAR = {"month": 1, "quarter": 3, "year": 12}
+"""Windows of the calendar, in months."""
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How rows fall into windows: exactly one of ``length`` and ``count``, or neither (per batch)."""
+    """How rows fall into windows: one of ``length``, ``months`` and ``count``, or none (per batch)."""
 
     length: timedelta | None = None
     count: int | None = None
+    months: int | None = None
 
     @classmethod
     def of(cls, size: str | int) -> Cut:
-        """Read a size: "7d", "12h", "30m", a number of rows, or "batch".
+        """Read a size: "7d", "12h", "30m", "month", "quarter", "year", a number of rows, or "batch".
 
         >>> Cut.of("7d").length.days, Cut.of(500).count
         (7, 500)
@@ -42,7 +46,19 @@ class Cut:
             return cls(count=int(size))
         if size == "batch":
             return cls()
-        return cls(length=span(size))
+        if size in CALENDAR:
+            return cls(months=CALENDAR[size])
+        return cls(length=span(size, "windows.size"))
+
+    @property
+    def by_time(self) -> bool:
+        """Whether windows are stretches of event time."""
+        return self.length is not None or self.months is not None
+
+    @property
+    def by_batch(self) -> bool:
+        """Whether every delivery is a window."""
+        return not self.by_time and self.count is None
 
     def indices(
         self, times: NDArray[np.int64] | None, before: int, rows: int, next_window: int, *, first: bool
@@ -51,9 +67,11 @@ class Cut:
 
         ``next_window`` is the first unused index; ``first`` says that these rows are the history.
         """
-        if self.length is not None:
-            if times is None:
-                raise ConfigError("windows by time need a time column", "Set data.time or count rows.")
+        if self.by_time and times is None:
+            raise ConfigError("windows by time need a time column", "Set data.time or count rows.")
+        if self.months is not None and times is not None:
+            return times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) // self.months
+        if self.length is not None and times is not None:
             anchor = int(MONDAY.timestamp()) * 1_000_000
             return (times - anchor) // (self.length // timedelta(microseconds=1))
         if self.count is not None:
@@ -64,6 +82,8 @@ class Cut:
 
     def window(self, index: int, rows: int) -> Window:
         """The window with this index."""
+        if self.months is not None:
+            return _of_the_calendar(index, self.months, rows)
         if self.length is None:
             return Window(key=f"{index:04d}", index=index, rows=rows)
         start = MONDAY + index * self.length
@@ -77,17 +97,33 @@ class Cut:
         return self.count is None or window.rows >= self.count
 
 
-def span(text: str) -> timedelta:
-    """A length of time such as "7d" or "90m".
+def _of_the_calendar(index: int, months: int, rows: int) -> Window:
+    """The window of so many months that is ``index`` such stretches after January 1970.
+
+    >>> _of_the_calendar(216, 3, 10).key, _of_the_calendar(648, 1, 10).key
+    ('2024-Q1', '2024-01')
+    """
+    start, end = (datetime(1970 + m // 12, m % 12 + 1, 1, tzinfo=UTC) for m in _ends(index, months))
+    year = {1: f"{start:%Y-%m}", 3: f"{start:%Y}-Q{start.month // 3 + 1}"}
+    return Window(year.get(months, f"{start:%Y}"), index, rows, start, end)
+
+
+def _ends(index: int, months: int) -> tuple[int, int]:
+    """The months since January 1970 at which a window begins and ends."""
+    return index * months, (index + 1) * months
+
+
+def span(text: str, setting: str = "", least: int = 1) -> timedelta:
+    """A length of time such as "7d" or "90m"; ``setting`` is named in the ConfigError for another text.
 
     >>> span("1w") == span("7d")
     True
     """
     match = re.fullmatch(r"\s*(\d+)\s*([mhdw])\s*", str(text))
-    if not match or int(match[1]) == 0:
-        raise ConfigError(
-            f"{text!r} is no length of time", 'Write a number and m, h, d or w ("7d"), or a number of rows.'
-        )
+    if not match or int(match[1]) < least:
+        named = f"{setting} = {text!r}" if setting else repr(text)
+        rest = {"windows.size": ", or month, quarter, year, batch, or a number of rows"}.get(setting, "")
+        raise ConfigError(f"{named} is no length of time", f'Write a number and m, h, d or w ("7d"){rest}.')
     try:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError as error:

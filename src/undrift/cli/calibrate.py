@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undrift.cli._shell import Json, config_here, emit, loop_here, note, progress, say, table
-from undrift.cli.compare import SOURCE, Columns, Kinds, named, told
+from undrift.cli.compare import SOURCE, Columns, Kinds, TimeFormat, named, told
 
 if TYPE_CHECKING:
     from undrift.profiles.table import TableProfile
@@ -26,10 +26,11 @@ def calibrate(
             metavar="COLUMN", help="The time column of the source; by default the order of its rows."
         ),
     ] = None,
+    time_format: TimeFormat = None,
     windows: Annotated[
         list[str] | None,
         typer.Option(
-            "--window", metavar="SIZE", help="1d, 6h, or a number of rows; repeat it to compare sizes."
+            "--window", metavar="SIZE", help="1d, 6h, month, or a number of rows; repeat it to compare sizes."
         ),
     ] = None,
     season: Annotated[
@@ -53,7 +54,8 @@ def calibrate(
         asked = {key: own[key] if value is None else value for key, value in asked.items()}
         sizes = sizes or [own["size"]]
     else:
-        reference = _profiled(source, time or ROW_ORDER, named(columns), told(kinds), _shortest(sizes))
+        how = {"columns": named(columns), "kinds": told(kinds), "window": _shortest(sizes)}
+        reference = _profiled(source, time=time or ROW_ORDER, time_format=time_format, **how)
     given = {key: value for key, value in asked.items() if value is not None}
     found = _tried(reference, sizes or [None], given)
     if json:
@@ -82,13 +84,11 @@ def _tried(reference: TableProfile, sizes: list[str | None], settings: dict[str,
     return found
 
 
-def _profiled(
-    source: str, time: str | None, columns: list[str] | None, kinds: dict[str, str], window: str | None
-) -> TableProfile:
+def _profiled(source: str, **how: Any) -> TableProfile:
     from undrift.comparison import read_profile
 
     with progress():
-        return read_profile(source, time=time, columns=columns, kinds=kinds, window=window)
+        return read_profile(source, **how)
 
 
 def _live(context: typer.Context) -> tuple[TableProfile, dict[str, Any]]:

@@ -37,6 +37,13 @@ Time = Annotated[
         metavar="COLUMN", help='The time column, or "order" of rows: learns what windows quietly do.'
     ),
 ]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="How times are written: epoch, epoch_ms, year, or a pattern such as %d.%m.%Y; else ISO 8601.",
+    ),
+]
 By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each value of this column too.")]
 
 
@@ -56,6 +63,7 @@ def compare(
         typer.Option(help="The share of rows where A has next to none that is drift by itself; 0: never."),
     ] = None,
     time: Time = None,
+    time_format: TimeFormat = None,
     season: Annotated[
         str | None,
         typer.Option(metavar="day|week|year", help="Compare windows with those of the same phase."),
@@ -90,7 +98,8 @@ def compare(
         "calibration": calibration,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    how: dict[str, Any] = {"columns": named(columns), "kinds": told(kinds), "by": by, "time": time}
+    how: dict[str, Any] = {"columns": named(columns), "kinds": told(kinds), "by": by}
+    how |= {"time": time, "time_format": time_format}
     with progress(), _said_of_options(given):
         result = compared(reference, current, earlier=earlier or (), **how, **given)
     if html is not None:

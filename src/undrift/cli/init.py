@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from undrift.cli._shell import Json, Set, emit, note, say
+from undrift.cli.compare import TimeFormat
 
 DEFAULT_MODEL = {
     "regression": "sklearn.ensemble:HistGradientBoostingRegressor",
@@ -25,6 +26,7 @@ def init(
     ],
     target: Annotated[str | None, typer.Option(help="The column that the model predicts.")] = None,
     time: Annotated[str | None, typer.Option(help="The column with the event time.")] = None,
+    time_format: TimeFormat = None,
     id: Annotated[str | None, typer.Option(help="The column that names a row, for late labels.")] = None,  # noqa: A002
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")] = None,
     model: Annotated[
@@ -58,7 +60,14 @@ def init(
     until = _moment(trained_until) if trained_until else None
     table = inputs.read(source)
     require_history(table, inputs.label_of(source))
-    named = {"target": target, "time": time, "id": id, "ignore": ignore, "prediction": prediction}
+    named = {
+        "target": target,
+        "time": time,
+        "time_format": time_format,
+        "id": id,
+        "ignore": ignore,
+        "prediction": prediction,
+    }
     own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
     own |= dict(parsed(a) for a in assignments or ())
     fitted = read_file(model, trust_pickle=trust) if model else None
@@ -100,6 +109,7 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
             "no target is named", "Give --target COLUMN, or --prediction COLUMN of a foreign model."
         )
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
+    data.pop("time_format", None)
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undrift.cli._shell import Json, emit, note, progress, say, table
-from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, named, told
+from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, TimeFormat, named, told
 
 if TYPE_CHECKING:
     from undrift.profiles.feature import AnyProfile
@@ -32,6 +32,7 @@ def profile(
     kinds: Kinds = None,
     by: By = None,
     time: Time = None,
+    time_format: TimeFormat = None,
     window: Annotated[
         str | None,
         typer.Option(metavar="SPAN", help="The shortest window to be judged, such as 6h, with --time."),
@@ -46,7 +47,8 @@ def profile(
         raise ConfigError(f"{len(sources)} sources", "Give --merge to put them into one profile.")
     if output is not None and output.suffix != codec.ENDING:
         raise ConfigError(f"{output} does not end in {codec.ENDING}", f"Name it {output.stem}{codec.ENDING}.")
-    how = {"columns": named(columns), "kinds": told(kinds), "by": by, "time": time, "window": window}
+    how = {"columns": named(columns), "kinds": told(kinds), "by": by, "window": window}
+    how |= {"time": time, "time_format": time_format}
     if any(how.values()) and (like or any(name.endswith(codec.ENDING) for name in sources)):
         raise ConfigError(
             "a profile settles columns, kinds, segments and history for what is counted like it",

@@ -80,6 +80,11 @@ def _notes(batch: Batch) -> Iterator[str]:
     if batch.late:
         are = "is" if batch.late == 1 else "are"
         yield f"{count(batch.late, 'row')} {are} late: kept and trained on; the window is not compared again."
+    if batch.completing:
+        yield (
+            f"{count(batch.completing, 'row')} belong to the window that the training rows end in: kept and "
+            "trained on; comparison begins with the window after it."
+        )
     if batch.ahead:
         lie = "lies" if batch.ahead == 1 else "lie"
         yield f"{count(batch.ahead, 'row')} {lie} ahead of the clock: kept, but no window closes by them yet."

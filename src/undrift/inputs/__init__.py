@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from undrift import time_formats
+from undrift.arrow import MOMENT
 from undrift.errors import DataError
 from undrift.plugins import find
 
@@ -134,6 +136,26 @@ def numbered(found: Rows, name: str) -> Rows:
             yield batch.select(wanted).append_column(name, places)
 
     return Rows(found.name, found.schema.append(pa.field(name, pa.int64())), scan)
+
+
+def in_time_format(found: Rows, name: str, form: str) -> Rows:
+    """The same rows with the times of a column read in a format; its errors name the row."""
+    if name not in found.schema.names:
+        return found
+
+    def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        begun = 0
+        for batch in found.scan(columns):
+            place = batch.schema.get_field_index(name)
+            if place >= 0:
+                values = pa.chunked_array([batch.column(place)])
+                times = time_formats.read(values, form, name, found.name, begun).combine_chunks()
+                batch = batch.set_column(place, name, times)  # noqa: PLW2901
+            begun += batch.num_rows
+            yield batch
+
+    place = found.schema.get_field_index(name)
+    return Rows(found.name, found.schema.set(place, pa.field(name, MOMENT)), scan)
 
 
 def sliced(batches: Iterable[pa.RecordBatch], columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:

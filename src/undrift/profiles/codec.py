@@ -170,6 +170,7 @@ def _past_out(past: History) -> dict[str, Any]:
         "width": past.width,
         "calendar": past.calendar,
         "note": past.note,
+        "form": past.form,
         "shortest": past.shortest,
         "stays": {name: _packed(stay) for name, stay in past.stays.items()},
         "joint": _joint_out(past.joint) if past.joint else None,
@@ -188,9 +189,8 @@ def _past_in(body: dict[str, Any]) -> History:
     }
     empty = replace(empty, stays={name: _unpacked_counts(t, (2, -1)) for name, t in body["stays"].items()})
     joint = _joint_in(body["joint"], len(blocks)) if body.get("joint") else None
-    return replace(
-        empty, blocks=blocks, counts=counts, note=body.get("note", ""), shortest=body["shortest"], joint=joint
-    )
+    said = {"note": body.get("note", ""), "form": body.get("form", "")}
+    return replace(empty, blocks=blocks, counts=counts, shortest=body["shortest"], joint=joint, **said)
 
 
 def _joint_out(joint: Joint) -> dict[str, Any]:

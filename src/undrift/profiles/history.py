@@ -92,7 +92,7 @@ class History:
     ``shortest`` is the length in blocks of the shortest window to be judged. ``stays`` maps a feature of
     labels to the first and last block of each label of its vocabulary, (2, L).
     ``joint`` holds sums over features together for the same blocks, ``note`` says what should be known
-    about the choice of blocks.
+    about the choice of blocks, ``form`` in which format the times are written, "" where they are as they are.
     """
 
     time: str
@@ -105,6 +105,7 @@ class History:
     stays: Mapping[str, Ints] = field(default_factory=dict)
     joint: Joint | None = None
     note: str = ""
+    form: str = ""
 
     @classmethod
     def over(

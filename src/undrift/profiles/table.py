@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from undrift import inputs, schema
+from undrift import inputs, schema, time_formats
 from undrift.arrow import kind_of
 from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
@@ -134,6 +134,7 @@ def profile(
     *,
     target: str | None = None,
     time: str | None = None,
+    time_format: str | None = None,
     window: str | timedelta | None = None,
     ignore: Iterable[str] = (),
     columns: Sequence[str] | None = None,
@@ -149,7 +150,8 @@ def profile(
     kind of a column (numeric, categorical, boolean, datetime, text, ignored) where it should not be
     inferred, ``by`` a column whose values are profiled apart too. The ``time`` column, of times or of
     whole numbers that rise, makes the profile keep a history of short blocks, from which is learnt what
-    quiet windows do; "order" takes the order of the rows for it, where no column is called so. ``window`` is
+    quiet windows do; its ``time_format`` ("epoch", "year", "%d.%m.%Y") need be said only where it is not
+    ISO 8601; "order" takes the order of the rows for it, where no column is called so. ``window`` is
     the length of the shortest window to be judged ("6h"), where that is
     less than a day. Raises DataError when the data cannot be read or holds no feature.
 
@@ -171,6 +173,9 @@ def profile(
     if time == schema.ROW_ORDER and time not in names:
         given, time = inputs.numbered(given, ORDER), ORDER
     rows = _chosen(given, columns, by, time)
+    form = _form(rows, time, time_format) if time is not None else ""
+    if time is not None and form:
+        rows = inputs.in_time_format(rows, time, form)
     ignored = {*ignore, *(name for name, kind in told.items() if kind == "ignored")} - {by, time}
     drawn = sample(rows, without=ignored)
     if not drawn.table.num_rows and all(map(pa.types.is_null, drawn.table.schema.types)):
@@ -188,6 +193,7 @@ def profile(
     frame = replace(frame, columns=names, left_out=_given(frame.left_out))
     if time is not None:
         frame = _with_past(frame, drawn.table, time, _span(window))
+        frame = _written(frame, form)
         frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
     found = _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
     return _with_values(found, told)
@@ -196,6 +202,28 @@ def profile(
 def _given(left_out: Mapping[str, str]) -> dict[str, str]:
     """The columns that are left out, without that of the row numbers, which nobody gave."""
     return {name: reason for name, reason in left_out.items() if name != ORDER}
+
+
+def _form(rows: Rows, time: str, told: str | None) -> str:
+    """In which format a time column is written; "" where times, or numbers, are as they are."""
+    if told is not None:
+        return "" if time_formats.check(told, "time_format") == time_formats.COUNTER else told
+    type_ = rows.schema.field(time).type
+    if kind_of(type_) != "categorical":
+        return ""
+    first = next(rows.scan([time]), None)
+    if first is None:
+        return "iso"
+    return time_formats.recognised(pa.chunked_array([first.column(0)]), time, rows.name)
+
+
+def _written(frame: TableProfile, form: str) -> TableProfile:
+    """The frame with the format of its times."""
+    if frame.history is None or not form:
+        return frame
+    past = replace(frame.history, form=form)
+    parts = {label: replace(segment, history=past) for label, segment in frame.segments.items()}
+    return replace(frame, history=past, segments=parts)
 
 
 def _noted(frame: TableProfile, note: str) -> TableProfile:
@@ -336,6 +364,8 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
     names = tuple(rows.schema.names)
     if like.history is not None and like.history.time == ORDER and ORDER not in names:
         rows = inputs.numbered(rows, ORDER)
+    if like.history is not None and like.history.form:
+        rows = inputs.in_time_format(rows, like.history.time, like.history.form)
     if like.by is not None:
         schema.require(rows.schema.names, like.by, rows.name)
         type_ = rows.schema.field(like.by).type
