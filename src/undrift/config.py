@@ -19,6 +19,7 @@ from undrift import beginning, time_formats
 from undrift.errors import ConfigError, NotFoundError, suggest
 from undrift.plugins import build, checked
 from undrift.records import Schema
+from undrift.schema import OUTPUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,6 +69,7 @@ SETTINGS: dict[str, Setting] = {
         0.1, float, "share of rows on ground the model hardly knows that is drift; 0: never"
     ),
     "drift.multivariate": Setting(["rank_correlation"], list, "what looks at features together"),
+    "drift.ignore": Setting([], list, "features that are not watched; the model still sees them"),
     "drift.season": Setting(None, str | None, '"day", "week" or "year": compare like with like'),
     "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),
     "policy.use": Setting("performance", str, "when to retrain"),
@@ -96,7 +98,7 @@ SECTIONS = tuple(dict.fromkeys(name.partition(".")[0] for name in SETTINGS))
 PARTS = ("policy", "lake", "registry", "store")
 """Sections whose keys are the arguments of the part that ``use`` names."""
 
-TUPLES = ("also", "multivariate")
+TUPLES = ("also", "multivariate", "ignore")
 """Lists in ``[drift]``."""
 
 OPEN_TABLES = ("drift.features", "model.params")
@@ -202,8 +204,11 @@ class Config:
         self._trainer()
 
     def check_names(self, schema: Schema) -> None:
-        """Raise ConfigError for a feature named in ``[drift.features]`` that the data does not have."""
+        """Raise ConfigError for a feature that ``[drift]`` names and the data does not have."""
         known = [c.name for c in schema.columns]
+        for name in self.get("drift.ignore"):
+            if name not in (*known, OUTPUT):
+                raise ConfigError(f"drift.ignore: no column {name!r}", suggest(str(name), known))
         for name in self.section("drift").get("features", {}):
             if name not in known:
                 raise ConfigError(f"drift.features.{name}: no such column", suggest(name, known))

@@ -28,6 +28,9 @@ Key = tuple[str | None, str, bool]
 NOVELTY = "novelty"
 """The metric that asks for new ground."""
 
+MUTED = "muted by drift.ignore"
+"""Why a feature that the settings mute is left out."""
+
 EVEN = 0.5
 """Part of the alarm rate that is shared evenly among all features; the rest goes by importance."""
 
@@ -111,6 +114,7 @@ def judge(question: Question) -> Comparison:
     ``watch``. The false discovery rate is held over all features, and over all segments with them. Raises
     DataError when the two sides have no feature in common.
     """
+    question = _without_muted(question)
     ref, cur, limits = question.ref, question.cur, question.limits
     names = question.names
     if not (names or question.aside) and not cur.retyped:
@@ -118,9 +122,8 @@ def judge(question: Question) -> Comparison:
     found = [_judged(one, names, limits) for one in question.ordinary]
     judged = {label: [each[label] for each in found if label in each] for label in _sides(ref, cur)}
     whole = question.ordinary[0]
-    together = moved(
-        whole.ref, whole.cur, limits.multivariate if _learns(found) else (), limits.season, whole.reading
-    )
+    parts = limits.multivariate if _learns(found) else ()
+    together = moved(whole.ref, whole.cur, parts, limits.season, whole.reading, limits.ignore)
     believed = _believed(judged, together, limits.alarm_rate, _weights(question.relevance, names))
     records = {
         label: _record(pair, question, judged[label], believed, label)
@@ -130,6 +133,19 @@ def judge(question: Question) -> Comparison:
     record = _with_together(records[None], together, believed, question.relevance)
     record = _with_segments(record, ref, segments)
     return replace(record, unusual=_unusual(record))
+
+
+def _without_muted(question: Question) -> Question:
+    """The question without the features that the limits mute, which its record then names as left out."""
+    muted = {name for name in question.limits.ignore if name in question.ref.features}
+    if not muted:
+        return question
+    ref = question.ref.without(*muted)
+    return replace(
+        question,
+        ref=replace(ref, left_out=ref.left_out | dict.fromkeys(sorted(muted), MUTED)),
+        cur=replace(question.cur, retyped=tuple(n for n in question.cur.retyped if n not in muted)),
+    )
 
 
 def _unusual(record: Comparison) -> bool:

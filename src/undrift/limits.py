@@ -43,6 +43,7 @@ class Limits:
     alarm_rate: float = 0.01
     season: str | None = None
     multivariate: tuple[str, ...] = ("rank_correlation",)
+    ignore: tuple[str, ...] = ()
     novelty: float = 0.1
     features: dict[str, Any] = field(default_factory=dict)
 
@@ -54,6 +55,10 @@ class Limits:
         for name in self.multivariate:
             checked(name, str, "drift.multivariate")
             find("multivariate", name)
+        if self.ignore and "mmd" in self.multivariate:
+            raise ConfigError(
+                "mmd looks at all features and can ignore none", "Drop one of the two settings."
+            )
         if self.calibration is not None:
             find("calibration", self.calibration)
         if not 0 < checked(self.alarm_rate, float, "drift.alarm_rate") < 1:

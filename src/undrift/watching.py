@@ -182,7 +182,8 @@ class Watch:
         line = overview(self.store).line(window)
         number = live.number if line.comparison.reference is None else line.comparison.reference
         rows = self.archive.rows(line.window.index, line.window.index)
-        found = explain(rows, self.models.trained_rows(number), self.schema)
+        watched = tuple(c for c in self.schema.columns if c.name not in self.limits.ignore)
+        found = explain(rows, self.models.trained_rows(number), replace(self.schema, columns=watched))
         return replace(found, window=line.window.key, reference=number)
 
     def forget(self) -> None:

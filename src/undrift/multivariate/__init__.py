@@ -6,7 +6,7 @@ phase, in a season) and of the window to be judged, and gives Moved. Adding one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +42,12 @@ def moved(
     names: Sequence[str],
     season: str | None = None,
     reading: Reading | None = None,
+    ignore: Container[str] = (),
 ) -> dict[str, Moved]:
     """What each named part finds; nothing without a history of windows with their features summed.
 
     A ``reading`` says which of the history's windows are learnt from: since a change, only those after it.
+    Features to ``ignore`` are left out.
     """
     past, now = ref.history, cur.history
     if past is None or now is None or past.joint is None or now.joint is None or not now.rows.sum():
@@ -62,7 +64,10 @@ def moved(
             return {}
     elif windows.phases is not None and season is not None:
         joint = joint.of(joint.sums[windows.phases == windows.phase_of(anchor, season)])
-    return {name: find("multivariate", name)(joint, sums) for name in names}
+    then, here = joint.without(ignore), sums.without(ignore)
+    if then is None or here is None:
+        return {}
+    return {name: find("multivariate", name)(then, here) for name in names}
 
 
 def _learnt(windows: Windows, reading: Reading) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ random cosine features (Rahimi and Recht 2007), by which two joint distributions
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -77,6 +77,21 @@ class Joint:
     def of(self, sums: Ints) -> Joint:
         """The same features with other sums."""
         return replace(self, sums=sums)
+
+    def without(self, names: Container[str]) -> Joint | None:
+        """The sums without some features, and so without the waves; None where fewer than two are left."""
+        places = [i for i, name in enumerate(self.names) if name not in names]
+        if len(places) == len(self.names):
+            return self
+        if len(places) < 2:
+            return None
+        d = len(self.names)
+        pairs = np.zeros((d, d), np.int64)
+        pairs[np.triu_indices(d)] = np.arange(d * (d + 1) // 2)
+        first, second = np.array(places)[np.array(np.triu_indices(len(places)))]
+        kept = [0, *(1 + np.array(places)), *(1 + d + pairs[first, second])]
+        scores = {name: scores for name, scores in self.scores.items() if name not in names}
+        return replace(self, scores=scores, sums=self.sums[:, kept])
 
     def summed(self, batch: pa.RecordBatch, edges: Mapping[str, Floats]) -> Ints:
         """The sums of the rows of a batch, shape (width,); missing values score 0, as the median does."""

@@ -121,11 +121,11 @@ class TableProfile:
             history=self.history.only(kept) if self.history else None,
         )
 
-    def without(self, name: str) -> TableProfile:
-        """The same profile without a feature."""
-        if name not in self.features:
+    def without(self, *names: str) -> TableProfile:
+        """The same profile without some features."""
+        if not any(name in self.features for name in names):
             return self
-        return replace(self.only({*self.features, *self.left_out} - {name}), left_out=self.left_out)
+        return replace(self.only({*self.features, *self.left_out}.difference(names)), left_out=self.left_out)
 
 
 def profile(
