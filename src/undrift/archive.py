@@ -89,7 +89,7 @@ class Archive:
     lake: Lake
     cut: Cut
     clock: Callable[[], datetime] = utc_now
-    _remembered: dict[tuple[int, int, int], pa.Table] = field(default_factory=dict, repr=False)
+    _remembered: dict[tuple[int, int | None, int], pa.Table] = field(default_factory=dict, repr=False)
 
     @cached_property
     def deliveries(self) -> Deliveries:
@@ -230,7 +230,7 @@ class Archive:
         """
         if first != last:
             return self._read_rows(first, last)
-        key = (first, self.lake.versions()["rows"], len(self.batches()))
+        key = (first, self.lake.versions().get("rows"), len(self.batches()))
         if key not in self._remembered:
             for old in list(self._remembered)[: -(REMEMBERED - 1)]:
                 del self._remembered[old]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from undrift import beginning, time_formats
-from undrift.errors import ConfigError, NotFoundError, suggest
+from undrift.errors import ConfigError, DataError, NotFoundError, suggest
 from undrift.plugins import build, checked
 from undrift.records import Schema
 from undrift.schema import OUTPUT
@@ -285,6 +285,12 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
         form = form or time_formats.recognised(times, schema.time, source)
         schema = time_formats.agreed(schema, times, form, source)
     config.check_names(schema)
+    hostile = [c.name for c in schema.columns if "\0" in c.name and c.reason != "ignored"]
+    if hostile:
+        raise DataError(
+            f"{source}: the column name {hostile[0]!r} holds a NUL character, which no lake can keep",
+            "Rename the column.",
+        )
     if schema.time is None and Cut.of(config.get("windows.size")).by_time:
         lacking = f"{schema.order!r} only puts rows in order" if schema.order else "there is no data.time"
         raise ConfigError(f"windows by time need times: {lacking}", "Name the time column, or count rows.")
@@ -332,7 +338,7 @@ def document(settings: Mapping[str, Any], title: str) -> str:
     >>> document({"data.target": "y"}, "Mine.").splitlines()[3:5]
     ['[data]', 'target = "y"                              # what the model predicts']
     """
-    lines = [f"# {' '.join(title.split())}", "# A line that is commented out shows the default.", ""]
+    lines = [f"# {_printable(title)}", "# A line that is commented out shows the default.", ""]
     for section in SECTIONS:
         own = {k: v for k, v in settings.items() if k.startswith(f"{section}.")}
         lines.append(f"[{section}]")
@@ -343,6 +349,11 @@ def document(settings: Mapping[str, Any], title: str) -> str:
         lines += [f"{_key(k[len(section) + 1 :])} = {_written(v)}" for k, v in plain.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _printable(title: str) -> str:
+    """A title on one line, without what a comment in TOML may not hold."""
+    return " ".join("".join(c if c.isprintable() else " " for c in title).split())
 
 
 def _line(name: str, setting: Setting, own: Mapping[str, Any]) -> str:

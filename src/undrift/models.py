@@ -18,7 +18,7 @@ from undrift.adoption import Unseen
 from undrift.archive import FOREIGN, Archive, Labelled
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.lakes import ORDER, TIME
-from undrift.profiles.codec import dumps, loads
+from undrift.profiles.codec import dumps, kept
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import MeanCalibration, Promise, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
@@ -106,8 +106,10 @@ class Models:
         """The profile of the rows that a version was trained on."""
         data = self.store.get_profile(f"v{number}")
         if data is None:
-            raise NotFoundError(f"the reference profile of v{number} is missing", "Restore the store.")
-        return loads(data)
+            raise NotFoundError(
+                f"the reference profile of v{number} is missing", "Restore the store from a backup."
+            )
+        return kept(data, f"v{number}")
 
     def train(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from undrift import refusals, reign
-from undrift.errors import NotFoundError, suggest
+from undrift.errors import NotFoundError, UndriftError, suggest
 from undrift.records import (
     Batch,
     Comparison,
@@ -28,6 +29,9 @@ from undrift.records import (
 from undrift.stores import NO_MODEL, Store, scores
 from undrift.verdicts import WORST_FIRST, worst
 from undrift.words import states
+
+K = TypeVar("K", bound=str | tuple[str, str])
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -250,7 +254,7 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
     return tuple(
         Line(
             window=step.window,
-            verdict=joined[key].verdict,
+            verdict=_kept(joined, key, "comparison").verdict,
             comparison=joined[key],
             decision=first_act.decision,
             step=step,
@@ -297,9 +301,19 @@ def _acts(store: Store) -> dict[str, list[Act]]:
     for step in sorted(store.all(Step), key=lambda s: s.window.index):
         key = (step.window.key, step.on)
         acts.setdefault(step.window.key, []).append(
-            Act(decisions[key], step, _held_to(step, outcomes.get(key)))
+            Act(_kept(decisions, key, "decision"), step, _held_to(step, outcomes.get(key)))
         )
     return acts
+
+
+def _kept(records: Mapping[K, R], key: K, name: str) -> R:
+    """A record that every closed window has; raises UndriftError where it is gone."""
+    if key not in records:
+        window = key if isinstance(key, str) else key[0]
+        raise UndriftError(
+            f"the store is damaged: the {name} of window {window!r} is gone", "Restore it from a backup."
+        )
+    return records[key]
 
 
 def _held_to(step: Step, outcome: Outcome | None) -> Outcome | None:

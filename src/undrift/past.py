@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from undrift.calibration import Reading
 from undrift.lakes import TIME, WINDOW
-from undrift.profiles.codec import dumps, loads
+from undrift.profiles.codec import dumps, kept
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import Schema, Selection, Window
@@ -100,7 +100,7 @@ class Past:
         """The first windows, and those of them that no model was trained on, over grids of all of them."""
         whole, part = self.store.get_profile(key), self.store.get_profile(f"{key}/unseen")
         if whole is not None and (part is not None or self.through is None):
-            return loads(whole), loads(part if part is not None else whole)
+            return kept(whole, key), kept(part if part is not None else whole, key)
         width = self.length // timedelta(microseconds=1) if self.length else 1
         time = TIME if self.length else WINDOW
         rows = self.rows(windows)
@@ -117,7 +117,7 @@ class Past:
     def _one(self, key: str, window: Window, over: TableProfile) -> TableProfile:
         data = self.store.get_profile(f"{key}/{window.key}")
         if data is not None:
-            return loads(data)
+            return kept(data, f"{key}/{window.key}")
         return self.keep(Remembered(key, over, over), self.rows([window]), window)
 
 
@@ -215,7 +215,7 @@ def _first(store: Store, keys: Iterable[str], feature: str) -> AnyProfile | None
     """The feature in the first of some profiles that has it."""
     for key in keys:
         data = store.get_profile(key)
-        found = loads(data).features.get(feature) if data is not None else None
+        found = kept(data, key).features.get(feature) if data is not None else None
         if found is not None:
             return found
     return None

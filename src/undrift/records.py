@@ -548,9 +548,13 @@ def encode(record: Any) -> dict[str, Any]:
 def decode(kind: type[T], values: dict[str, Any]) -> T:
     """The record that ``encode`` made these values from; absent fields take their defaults.
 
+    Raises ValueError or TypeError for values that ``encode`` cannot have made.
+
     >>> decode(Selection, {"first": 1, "last": 3})
     Selection(first=1, last=3)
     """
+    if not isinstance(values, dict):
+        raise TypeError(f"a table of fields is needed, not {values!r:.40}")
     hints = _hints(kind)  # type: ignore[arg-type]
     return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in hints})
 
@@ -574,12 +578,27 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_JSON: dict[Any, Any] = {
+    list: list,
+    dict: dict,
+    str: str,
+    int: int,
+    float: (float, int),
+    bool: bool,
+    datetime: str,
+}
+"""What JSON holds a value of each type as."""
+
+
 def _typed(hint: Any, value: Any) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _typed(next(a for a in arguments if a is not type(None)), value)
     if hint is float and value is None:
         return math.nan
+    wanted = list if origin is tuple else origin or hint
+    if wanted in _JSON and not isinstance(value, _JSON[wanted]):
+        raise TypeError(f"{value!r:.40} is no {wanted.__name__}")
     if origin is tuple:
         return tuple(_typed(arguments[0], v) for v in value)
     if origin is dict:

@@ -24,7 +24,7 @@ from undrift.limits import Limits
 from undrift.models import Models
 from undrift.overview import overview
 from undrift.past import Changes, Past, Remembered, Rows, changes, like
-from undrift.profiles.codec import dumps, loads
+from undrift.profiles.codec import dumps, kept
 from undrift.profiles.effects import constant
 from undrift.profiles.table import TableProfile, of_schema, profile
 from undrift.records import (
@@ -300,7 +300,7 @@ class Watch:
         key = f"v{number}/target"
         data = self.store.get_profile(key)
         if data is not None:
-            return loads(data)
+            return kept(data, key)
         found = of_schema(self._with_target(self.models.trained_on(number)), _only(self._target_column()))
         self.store.put_profile(key, dumps(found))
         return found

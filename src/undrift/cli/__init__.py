@@ -55,7 +55,7 @@ def execute(arguments: list[str]) -> int:
         _complain(
             f"{error.strerror or error}: {error.filename or 'the system refused'}", "Nothing stored is lost."
         )
-        return 1
+        return 6 if isinstance(error, ConnectionError | TimeoutError) else 2
     except Exception as error:
         if _is_usage(error):
             error.show()  # type: ignore[attr-defined]

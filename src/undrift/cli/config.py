@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from undrift import redaction
 from undrift.cli._shell import Json, Set, config_here, emit, table
 
 config = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
@@ -17,7 +18,8 @@ def _group() -> None:
 @config.command()
 def show(context: typer.Context, assignments: Set = None, json: Json = False) -> None:
     """Show every setting with its value and where it comes from."""
-    settings = config_here(context, assignments).settings
+    found = config_here(context, assignments).settings
+    settings = {key: (redaction.setting(key, value), source) for key, (value, source) in found.items()}
     if json:
         emit(
             {"settings": {key: {"value": value, "from": source} for key, (value, source) in settings.items()}}

@@ -70,6 +70,7 @@ def rows(source: Any, text: frozenset[str] = frozenset()) -> Rows:
 
     if isinstance(source, PathLike):
         source = str(source)
+    _check_encoding(source)
     found: Rows = simple(find("inputs", _kind(source))(source, text))
     return Rows(found.name, found.schema, partial(_told, found, told)) if (told := _watcher.get()) else found
 
@@ -165,6 +166,13 @@ def sliced(batches: Iterable[pa.RecordBatch], columns: Sequence[str] | None) -> 
         most = batch_rows(chosen.num_columns)
         for start in range(0, batch.num_rows, most):
             yield chosen.slice(start, most)
+
+
+def _check_encoding(source: Any) -> None:
+    """Raise DataError for a file whose name is not text: nothing could read it, store it or print it."""
+    for name in source if isinstance(source, list) else [source]:
+        if isinstance(name, str) and not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
+            raise DataError(f"the file name {name!a} is not UTF-8", "Rename the file.")
 
 
 def label_of(source: Any) -> str:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
 
-from undrift.errors import DataError
+from undrift.errors import BusyError, ConfigError, DataError, UndriftError
 from undrift.lakes import WINDOW, Lake, TableName
+from undrift.redaction import redacted
 
 COMPACT_EVERY = 16
 """Commits after which small files are put together and a checkpoint is written, so that reading stays
@@ -20,6 +27,19 @@ SETTINGS: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
 models could no longer be read."""
 
 
+SCHEMES = ("file", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl", "hdfs")
+"""What a uri with a scheme may begin with."""
+
+
+REFUSES = ("403", "401", "AccessDenied", "Forbidden", "Permission denied", "Read-only")
+SILENT = ("Generic S3 error", "Generic GCS error", "Generic MicrosoftAzure error", "error sending request")
+FULL = ("No space left", "Disk quota")
+"""By what words storage says that it refuses, does not answer, or is full."""
+
+LONGEST = 200
+"""Characters of a message that are shown."""
+
+
 class Delta:
     """Rows, predictions and labels as one Delta table each under ``uri``.
 
@@ -27,12 +47,23 @@ class Delta:
     """
 
     def __init__(self, uri: str, options: dict[str, str] | None = None) -> None:
+        scheme, separator, _ = uri.partition("://")
+        if separator and scheme not in SCHEMES:
+            raise ConfigError(
+                f"lake.uri = {redacted(uri)!r}: a lake cannot be kept there",
+                "Give a folder, or object storage: s3://…, gs://…, az://….",
+            )
         self.uri = uri.rstrip("/")
         self.options = options
         self._open: dict[str, DeltaTable] = {}
 
     def append(self, table: TableName, rows: pa.Table, batch: str) -> bool:
         """Append rows under a batch id; False, and nothing changed, if that batch is there."""
+        with self._answering():
+            self._check_writable()
+            return self._append(table, rows, batch)
+
+    def _append(self, table: TableName, rows: pa.Table, batch: str) -> bool:
         delta = self._table(table)
         if delta is not None and delta.transaction_version(batch) is not None:
             return False
@@ -60,6 +91,17 @@ class Delta:
         version: int | None = None,
     ) -> pa.Table | None:
         """Rows of the windows first..last (all without them); None if the table does not exist."""
+        with self._answering():
+            return self._read(table, first, last, columns, version)
+
+    def _read(
+        self,
+        table: TableName,
+        first: int | None,
+        last: int | None,
+        columns: list[str] | None,
+        version: int | None,
+    ) -> pa.Table | None:
         delta = self._table(table) if version is None else self._at(table, version)
         if delta is None:
             return None
@@ -73,8 +115,42 @@ class Delta:
 
     def versions(self) -> dict[str, int]:
         """The present version number of every table that exists."""
-        tables = {name: self._table(name) for name in ("rows", "predictions", "labels")}
+        with self._answering():
+            tables = {name: self._table(name) for name in ("rows", "predictions", "labels")}
         return {name: delta.version() for name, delta in tables.items() if delta is not None}
+
+    def _check_writable(self) -> None:
+        """Raise UndriftError for a folder that cannot be written, where deltalake would panic."""
+        if "://" in self.uri:
+            return
+        for folder in (Path(self.uri), *Path(self.uri).parents):
+            if folder.exists():
+                if not (folder.is_dir() and os.access(folder, os.W_OK)):
+                    raise UndriftError(
+                        f"the lake {self.uri} cannot be written",
+                        f"Make {folder} a folder that you may write.",
+                    )
+                return
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Raise our errors for those of storage: try again later, make room, restore it."""
+        lake = f"the lake {redacted(self.uri)}"
+        try:
+            yield
+        except CommitFailedError as error:
+            raise BusyError(f"another process wrote to {lake}", "Run the step again.") from error
+        except (DeltaError, pa.ArrowException, OSError, IndexError) as error:
+            cause = _first_words(str(error))
+            if any(word in cause for word in REFUSES):
+                raise UndriftError(
+                    f"{lake} refuses: {cause}", "Check the credentials, or make it writable."
+                ) from error
+            if any(word in cause for word in SILENT):
+                raise BusyError(f"{lake} does not answer: {cause}", "Try again later.") from error
+            if any(word in cause for word in FULL):
+                raise UndriftError(f"{lake} is full: {cause}", "Make room and run it again.") from error
+            raise UndriftError(f"{lake} is damaged: {cause}", "Restore it from a backup.") from error
 
     def _table(self, name: str) -> DeltaTable | None:
         if name not in self._open:
@@ -87,6 +163,13 @@ class Delta:
 
     def _at(self, name: str, version: int) -> DeltaTable:
         return DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
+
+
+def _first_words(message: str) -> str:
+    """What a message of storage says, without colours, stack traces and arrows."""
+    lines = (re.sub(r"\x1b\[[0-9;]*m|↳", "", line).strip() for line in message.splitlines())
+    said = ": ".join(line for line in lines if line and not re.match(r"\d+: |at ", line))
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
 
 
 def _check(there: pa.Schema, given: pa.Schema, table: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.errors import DataError, unwritable
+from undrift.errors import DataError, UndriftError, unwritable
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import Grid
@@ -76,6 +76,16 @@ def loads(data: bytes) -> TableProfile:
         return _table_in(body)
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("the profile is damaged", "Make it again from the rows.") from error
+
+
+def kept(data: bytes, key: str) -> TableProfile:
+    """The profile that a store kept under a key; raises UndriftError where it is damaged."""
+    try:
+        return loads(data)
+    except DataError as error:
+        raise UndriftError(
+            f"the store is damaged: its profile {key!r} cannot be read", "Restore the store from a backup."
+        ) from error
 
 
 def _unpacked(data: bytes) -> bytes:

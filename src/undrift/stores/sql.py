@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
+from undrift import redaction
 from undrift.errors import BusyError, ConfigError, SupersededError, UndriftError
 from undrift.records import Promotion, Version, decode, encode
 from undrift.stores import Store
@@ -59,7 +60,8 @@ class Sql:
         try:
             self._engine = _engine(url)
         except (sa.exc.ArgumentError, ImportError) as error:
-            raise ConfigError(f"store.url = {url!r}: {error}", "Give an SQLAlchemy URL.") from error
+            shown = redaction.setting("store.url", url)
+            raise ConfigError(f"store.url = {shown!r}: {error}", "Give an SQLAlchemy URL.") from None
         self._alone = threading.RLock()  # threads of a loop share the store, in memory even its connection
         self._read: dict[type[Any], tuple[int, list[Any]]] = {}
         self._migrate()
@@ -79,7 +81,7 @@ class Sql:
         query = sa.select(records.c.body).where(records.c.kind == kind.__name__, records.c.key == key)
         with self._reading() as connection:
             body = connection.execute(query).scalar()
-        return decode(kind, json.loads(body)) if body is not None else None
+        return self._decoded(kind, key, body) if body is not None else None
 
     def all(self, kind: type[T], newest: int | None = None) -> list[T]:
         """All records of a class, or the newest ones, in the order in which they were put.
@@ -88,13 +90,13 @@ class Sql:
         """
         last, known = self._read.get(kind, (0, []))
         query = (
-            sa.select(records.c.number, records.c.body)
+            sa.select(records.c.number, records.c.key, records.c.body)
             .where(records.c.kind == kind.__name__, records.c.number > last)
             .order_by(records.c.number)
         )
         with self._reading() as connection:
             rows = connection.execute(query).all()
-        known = known + [decode(kind, json.loads(row.body)) for row in rows]
+        known = known + [self._decoded(kind, row.key, row.body) for row in rows]
         self._read[kind] = (rows[-1].number if rows else last, known)
         return known[-newest:] if newest else list(known)
 
@@ -128,9 +130,9 @@ class Sql:
             number = connection.execute(sa.select(champion.c.version)).scalar()
             newest = sa.select(ledger.c.body).order_by(ledger.c.number.desc()).limit(1)
             body = connection.execute(newest).scalar()
-        told = json.loads(body)["version"] if body else None
-        if number != told:
-            problem = f"the champion is {number}, but the ledger's last word is {told}"
+        entered = self._decoded(Promotion, "newest", body).version if body else None
+        if number != entered:
+            problem = f"the champion is {number}, but the newest entry of the ledger says {entered}"
             raise UndriftError(problem, "Restore the store from a backup.")
         if number is None:
             return None
@@ -176,7 +178,12 @@ class Sql:
                 )
             previous = row.hash
         return [
-            Entry(r.number, datetime.fromtimestamp(r.at, UTC), decode(Promotion, json.loads(r.body)), r.hash)
+            Entry(
+                r.number,
+                datetime.fromtimestamp(r.at, UTC),
+                self._decoded(Promotion, str(r.number), r.body),
+                r.hash,
+            )
             for r in rows
         ]
 
@@ -209,20 +216,39 @@ class Sql:
         """Let go of files and connections."""
         self._engine.dispose()
 
+    def _decoded(self, kind: type[T], key: str, body: str) -> T:
+        try:
+            return decode(kind, json.loads(body))
+        except (ValueError, TypeError) as error:
+            raise UndriftError(
+                f"the store {self._where} is damaged: its {kind.__name__} {key!r} cannot be read ({error})",
+                "Restore the store from a backup.",
+            ) from error
+
+    @property
+    def _where(self) -> str:
+        return redaction.redacted(self.url)
+
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         writer = self._engine.execution_options(writes=True)
-        with self._alone, _reachable(self.url), writer.begin() as connection:
+        with self._alone, _reachable(self._where), writer.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with self._alone, _reachable(self.url), self._engine.connect() as connection:
+        with self._alone, _reachable(self._where), self._engine.connect() as connection:
             yield connection
 
     def _migrate(self) -> None:
-        if self._version() == HEAD:
+        found = self._version()
+        if found == HEAD:
             return
+        if found is not None and found > HEAD:
+            raise UndriftError(
+                f"the store {self._where} is of revision {found}, which a newer undrift wrote",
+                "Update undrift.",
+            )
         from alembic import command
         from alembic.config import Config
 
@@ -322,23 +348,25 @@ def _alive(pid: int) -> bool:
 
 
 @contextmanager
-def _reachable(url: str) -> Iterator[None]:
+def _reachable(where: str) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        where = sa.make_url(url).render_as_string(hide_password=True)
         if "full" in str(error.orig) or "readonly" in str(error.orig):
             raise UndriftError(
                 f"the store {where}: {error.orig}", "Make room, or make it writable."
             ) from error
+        if "no such table" in str(error.orig) or "no such column" in str(error.orig):
+            raise _damaged(where, error) from error
         raise BusyError(f"the store {where} does not answer: {error.orig}", "Try again later.") from error
     except IntegrityError:
         raise
     except sa.exc.DatabaseError as error:
-        where = sa.make_url(url).render_as_string(hide_password=True)
-        raise UndriftError(
-            f"the store {where} is damaged: {error.orig}", "Restore it from a backup."
-        ) from error
+        raise _damaged(where, error) from error
+
+
+def _damaged(where: str, error: sa.exc.DatabaseError) -> UndriftError:
+    return UndriftError(f"the store {where} is damaged: {error.orig}", "Restore it from a backup.")
 
 
 def _text(body: dict[str, Any]) -> str:
