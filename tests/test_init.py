@@ -258,7 +258,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     history = write(moving_stream().head(960), folder / "history.csv")
     root = folder / "workspace"
     assert (
-        execute(["init", "--from", str(history), "--target", "y", "--id", "id", "--time", "at", "-C", str(root)])
+        execute(
+            ["init", "--from", str(history), "--target", "y", "--id", "id", "--time", "at", "-C", str(root)]
+        )
         == 0
     )
     return root
