@@ -131,7 +131,8 @@ def test_an_adopted_model_is_refitted_with_its_settings():
     known = agreed("late")
     rows = artifacts.frame(conform(table(0), known), known)[["size", "count"]].fillna(0)
     model = LogisticRegression(C=0.5).fit(rows, np.where(table(0)["late"].to_numpy() == 1, "yes", "no"))
-    target = Schema(known.columns, target="late", task="binary", classes=("no", "yes"))
+    own = tuple(c for c in known.columns if c.name in rows)
+    target = Schema(own, target="late", task="binary", classes=("no", "yes"))
     again = Refit().fit(rows, table(0)["late"].to_numpy().astype(float), target, model)
     assert (again.C, again.classes_.tolist()) == (0.5, ["no", "yes"])
     assert again.coef_.tolist() == model.coef_.tolist()
@@ -273,7 +274,7 @@ def test_a_column_that_the_data_lacks_is_named():
 
 
 def test_a_column_that_the_model_never_saw_is_named():
-    known = agreed("y")
+    known = infer(pa.table({"wind": [1.0, 2.0], "extra": [1.0, 2.0]}))
     model = LinearRegression().fit(pd.DataFrame({"wind": [1.0, 2.0]}), [1, 2])
     with pytest.raises(
         ModelError, match=r"feature 'extra', which the model was not trained on.*--ignore extra"
@@ -302,7 +303,7 @@ class Answer:
 )
 def test_a_model_that_gives_no_numbers_is_refused(answer):
     with pytest.raises(ModelError):
-        artifacts.predict(Answer(answer), pd.DataFrame({"x": [1.0, 2.0]}), agreed("y"))
+        artifacts.predict(Answer(answer), pd.DataFrame({"x": [1.0, 2.0]}), infer(pa.table({"x": [1.0, 2.0]})))
 
 
 @pytest.mark.parametrize(
@@ -343,10 +344,13 @@ def test_a_model_of_other_classes_is_refused(model_classes):
     ("path", "message"),
     [
         ("sklearn.linear_model:Rigde", "has no 'Rigde'. Did you mean 'Ridge'"),
-        ("sklearn.liner_model:Ridge", "No module named 'sklearn.liner_model'"),
+        ("sklearn.liner_model:Ridge", "there is no module 'sklearn.liner_model'"),
         ("sklearn.linear_model", "sklearn.linear_model"),
         ("", "model.use = ''"),
-        ("..linear_model:Ridge", "relative import"),
+        ("..linear_model:Ridge", "there is no module '..linear_model'"),
+        ("antigravity:X", "standard library"),
+        ("sklearn.linear_model:", "names nothing"),
+        ("./no/such.py:make", "there is no file"),
     ],
 )
 def test_a_misspelt_path_is_refused_with_a_suggestion(path, message):
@@ -356,7 +360,7 @@ def test_a_misspelt_path_is_refused_with_a_suggestion(path, message):
 
 def test_a_misspelt_parameter_is_refused_with_a_suggestion():
     with pytest.raises(ConfigError, match=r"unknown key model.params.alhpa. Did you mean 'alpha'"):
-        Estimator("sklearn.linear_model:Ridge", {"alhpa": 1.0})
+        Estimator("sklearn.linear_model:Ridge", {"alhpa": 1.0}).ready()
 
 
 def test_a_classifier_without_probabilities_is_refused():

@@ -77,13 +77,13 @@ def cross_fitted(model: Any, data: Labelled, schema: Schema) -> NDArray[np.float
     Windows are dealt to the parts in turn, so that every part sees all seasons. Raises ModelError for a model
     that cannot be cloned or fitted.
     """
-    features = artifacts.frame(data.rows, schema)
+    rows = artifacts.frame(data.rows, schema, artifacts.columns(schema, model))
     folds = _folds(data)
     values = np.empty(len(data))
     for fold in np.unique(folds):
         out = folds == fold
-        clone = Refit().fit(features[~out], data.labels[~out], schema, model)
-        values[out] = artifacts.predict(clone, features[out], schema)
+        clone = Refit().fit(rows[~out], data.labels[~out], schema, model)
+        values[out] = artifacts.predict(clone, rows[out], schema)
     return values
 
 

@@ -7,8 +7,9 @@ on our list. A pickle can run any code when it is loaded, so it needs the user's
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -18,10 +19,12 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift.errors import ConfigError, DataError, ModelError, UntrustedError, suggest
+from undrift.arrow import kind_of, type_named
+from undrift.errors import DataError, ModelError, UntrustedError, suggest
+from undrift.importing import neighbours
 from undrift.kinds import as_text
 from undrift.records import Schema
-from undrift.schema import features
+from undrift.schema import UNTYPED, features
 
 Format = Literal["skops", "pickle"]
 
@@ -59,6 +62,9 @@ TRUSTED = (
 `functools.partial` and functions never stand here: they call whatever they hold.
 """
 
+UNNAMED = re.compile(r"Column_\d+")
+"""What LightGBM calls a column of an array, which has no name."""
+
 SMALL = 1_000_000
 """Cells (rows times columns) under which one thread is faster than several."""
 
@@ -81,17 +87,26 @@ def dump(model: Any) -> bytes:
 
 
 def serialise(model: Any, *, prefer_pickle: bool) -> tuple[bytes, Format]:
-    """A fitted model as skops bytes, or as a pickle where the user consented and skops cannot."""
+    """A fitted model as skops bytes, or as a pickle where the user consented and skops cannot.
+
+    Raises ModelError for one that can be kept in neither form.
+    """
     try:
         return dump(model), "skops"
     except ModelError:
         if not prefer_pickle:
             raise
-        import joblib
+    import joblib
 
-        sink = io.BytesIO()
+    sink = io.BytesIO()
+    try:
         joblib.dump(model, sink)
-        return sink.getvalue(), "pickle"
+    except Exception as error:
+        raise ModelError(
+            f"{type(model).__name__} cannot be stored: {error}",
+            "Use functions and classes that a module defines by name: no lambda, none within a function.",
+        ) from error
+    return sink.getvalue(), "pickle"
 
 
 def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:  # noqa: A002
@@ -103,7 +118,7 @@ def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:
         if not trust_pickle:
             raise UntrustedError(
                 "the model is a pickle, which can run any code when it is loaded",
-                "If you trust whoever made it, set model.trust_pickle = true, or adopt it with --trust.",
+                "If you trust whoever made it, adopt it with --trust, or set model.trust_pickle = true.",
             )
         import joblib
 
@@ -121,61 +136,90 @@ def read_file(path: str | Path, *, trust_pickle: bool = False) -> tuple[Any, byt
         raise DataError(f"model file {file} does not exist", "Check the path.")
     format_: Format = "skops" if file.suffix == ".skops" else "pickle"
     artifact = file.read_bytes()
+    if trust_pickle:
+        neighbours(Path.cwd(), file.parent)
     try:
         return load(artifact, format_, trust_pickle=trust_pickle), artifact, format_
     except UntrustedError:
         raise
     except Exception as error:
-        raise ModelError(f"{file} does not load as a {format_} model: {error}", "Save it again.") from error
+        if isinstance(error, ImportError | AttributeError) and format_ == "pickle":
+            remedy = "Put the module that defines what is missing beside it, or install it."
+        else:
+            remedy = "Save it again."
+        raise ModelError(f"{file} does not load as a {format_} model: {error}", remedy) from error
 
 
-def estimator(path: str) -> Any:
-    """The class named by an import path such as "sklearn.linear_model:Ridge".
+def frame(table: pa.Table, schema: Schema, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Columns of a table (by default the features) as a model sees them.
 
-    >>> estimator("sklearn.linear_model:Ridge").__name__
-    'Ridge'
+    Numbers and booleans are float64, times are datetimes in UTC without a zone, all else is objects.
+    Infinities are shown as missing: most models refuse them, and drift reports them. Types do not depend on
+    the rows, so training and serving see the same.
     """
-    module_name, _, name = path.partition(":")
-    try:
-        module = import_module(module_name)
-    except (ImportError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"model.use = {path!r}: {error}", "Install the package, or correct the path."
-        ) from error
-    if not hasattr(module, name):
-        known = [n for n in dir(module) if n[:1].isupper()]
-        raise ConfigError(f"model.use = {path!r}: {module_name} has no {name!r}", suggest(name, known))
-    found = getattr(module, name)
-    if not (isinstance(found, type) and hasattr(found, "fit")):
-        raise ConfigError(f"model.use = {path!r} is not a model", "Name a class with fit and predict.")
-    return found
+    names = _own(schema) if columns is None else columns
+    return pd.DataFrame({name: _column(table[name]) for name in names})
 
 
-def frame(table: pa.Table, schema: Schema) -> pd.DataFrame:
-    """The features of a table as a model sees them: numbers and booleans as float64, labels as objects.
+def columns(schema: Schema, model: Any | None = None) -> list[str]:
+    """The columns that a model may be shown: those it was fitted on, where it remembers them.
 
-    Infinities are shown to it as missing: most models refuse them, and drift reports them.
-
-    Types do not depend on the rows, so training and serving see the same.
+    Else the features, then times, and what a pipeline selects by name.
     """
-    columns = {c.name: _column(table[c.name], numeric=c.kind != "categorical") for c in features(schema)}
-    return pd.DataFrame(columns)
+    known = _known(schema)
+    remembered = _remembered(model, known)
+    if remembered is not None:
+        return [name for name in remembered if name in known]
+    types = {c.name: type_named(c.type) for c in schema.columns if c.name in known}
+    times = [name for name, type_ in types.items() if pa.types.is_timestamp(type_) or name == schema.time]
+    return list(dict.fromkeys([*_own(schema), *times, *(n for n in _selected(model) if n in known)]))
+
+
+def remembers(model: Any, schema: Schema) -> bool:
+    """Whether a model remembers the columns that it was fitted on."""
+    return _remembered(model, _known(schema)) is not None
+
+
+def shown(model: Any, rows: pd.DataFrame, schema: Schema) -> list[pd.DataFrame]:
+    """What a model is shown of ``rows``, which hold its ``columns``: all frames that might be meant.
+
+    That is what it was fitted on, where it remembers it. Else it is the features with what it selects by
+    name; then, for a model that cannot do with these, the times besides. Raises ModelError where the model
+    wants a column that is not there, or does not know a feature.
+    """
+    remembered = _remembered(model, _known(schema))
+    if remembered is not None:
+        _fits(remembered, schema)
+        return [rows[remembered]]
+    wanted = list(dict.fromkeys([*_own(schema), *(n for n in _selected(model) if n in rows.columns)]))
+    with_times = [name for name in columns(schema, model) if name in rows.columns]
+    return [rows[wanted], *([rows[with_times]] if len(with_times) > len(wanted) else [])]
+
+
+def fit(model: Any, frames: Sequence[pd.DataFrame], labels: Any) -> Any:
+    """The model, fitted on the first of the frames that it takes."""
+    with threads(frames[0]):
+        return _first(frames, lambda rows: model.fit(rows, labels))
 
 
 def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
     """One number per row: the prediction, or for two classes the probability of the second one.
 
-    Raises ModelError when the model does not fit the columns or gives anything but finite numbers.
+    ``rows`` hold the model's ``columns``. Raises ModelError when the model does not fit the columns or gives
+    anything but finite numbers.
     """
-    fit_check(model, rows)
+    require_usable(model, schema)
+    frames = shown(model, rows, schema)
     column = _positive(model, schema) if schema.task == "binary" else 0
+    ask = model.predict_proba if schema.task == "binary" else model.predict
     try:
         with threads(rows):
-            raw = model.predict_proba(rows) if schema.task == "binary" else model.predict(rows)
+            raw = _first(frames, ask)
         values = np.asarray(raw, dtype=np.float64).reshape(len(rows), -1)[:, column]
     except Exception as error:
+        names = ", ".join(map(str, frames[0]))
         raise ModelError(
-            f"{type(model).__name__} does not predict on the columns {', '.join(map(str, rows))}: {error}",
+            f"{type(model).__name__} does not predict on the columns {names}: {error}",
             "Adopt a pipeline that takes the raw columns of the data file.",
         ) from error
     if not np.isfinite(values).all():
@@ -183,20 +227,29 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     return values
 
 
-def fit_check(model: Any, rows: pd.DataFrame) -> None:
-    """Raise ModelError unless the model was fitted on exactly these columns, where it remembers them."""
-    wanted = [str(name) for name in getattr(model, "feature_names_in_", rows.columns)]
-    lacking = [name for name in wanted if name not in rows.columns]
-    if lacking:
+def require_usable(model: Any, schema: Schema) -> None:
+    """Raise ModelError, with what to do, for what is no model, or gives no probabilities where it should."""
+    name, origin = type(model).__name__, type(model).__module__.partition(".")[0]
+    wrapper = {"lightgbm": "LGBM", "xgboost": "XGB"}.get(origin, "")
+    if name == "Booster" and wrapper:
+        kind = "Classifier" if schema.task == "binary" else "Regressor"
         raise ModelError(
-            f"the model wants the column {lacking[0]!r}, which the data does not have",
-            suggest(lacking[0], list(map(str, rows.columns))),
+            f"the model is a bare Booster of {origin}, which has no scikit-learn API",
+            f"Adopt {wrapper}{kind}, its scikit-learn wrapper, or watch what it predicts with --prediction.",
         )
-    surplus = [str(name) for name in rows.columns if name not in wanted]
-    if surplus:
+    if not hasattr(model, "predict"):
+        inside = (
+            [str(k) for k, v in model.items() if hasattr(v, "predict")] if isinstance(model, dict) else []
+        )
+        where = f"; a model stands under {inside[0]!r}" if inside else ""
         raise ModelError(
-            f"the data has the feature {surplus[0]!r}, which the model was not trained on",
-            f"Leave it out: --ignore {surplus[0]}, or data.ignore in undrift.toml.",
+            f"the model is an object of type {name}, which cannot predict{where}",
+            "Save the fitted model itself, with its preprocessing in one scikit-learn Pipeline.",
+        )
+    if schema.task == "binary" and not hasattr(model, "predict_proba"):
+        raise ModelError(
+            f"{name} gives no probabilities: it has no predict_proba",
+            "Wrap it in scikit-learn's CalibratedClassifierCV, or watch what it predicts with --prediction.",
         )
 
 
@@ -208,6 +261,13 @@ def threads(rows: pd.DataFrame) -> Any:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(limits=1 if rows.size < SMALL else None)
+
+
+def untrusted(artifact: bytes) -> list[str]:
+    """The types in skops bytes for which skops does not vouch by itself."""
+    import skops.io
+
+    return sorted(set(skops.io.get_untrusted_types(data=artifact)))
 
 
 def libraries() -> dict[str, str]:
@@ -222,10 +282,8 @@ def libraries() -> dict[str, str]:
 
 
 def _refuse_unknown(artifact: bytes) -> None:
-    import skops.io
-
     try:
-        unknown = sorted(set(skops.io.get_untrusted_types(data=artifact)) - set(TRUSTED))
+        unknown = [name for name in untrusted(artifact) if name not in TRUSTED]
     except Exception as error:  # a forged or damaged file fails in any way it likes
         raise UntrustedError(f"this is not a whole skops file: {error}", "Save the model again.") from error
     if unknown:
@@ -248,8 +306,74 @@ def _positive(model: Any, schema: Schema) -> int:
     )
 
 
-def _column(values: pa.ChunkedArray, *, numeric: bool) -> Any:
-    if numeric:
+def _first(frames: Sequence[pd.DataFrame], ask: Callable[[pd.DataFrame], Any]) -> Any:
+    """What the first frame gives with which no error comes; else the error that came with the very first."""
+    errors: list[Exception] = []
+    for rows in frames:
+        try:
+            return ask(rows)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything, and the first one is raised again
+            errors.append(error)
+    raise errors[0]
+
+
+def _known(schema: Schema) -> list[str]:
+    """All columns that are kept."""
+    return [c.name for c in schema.columns if c.reason != UNTYPED]
+
+
+def _own(schema: Schema) -> list[str]:
+    return [c.name for c in features(schema)]
+
+
+def _remembered(model: Any, known: Sequence[str]) -> list[str] | None:
+    """The columns that a model was fitted on, in its order, by their names in the data; None if unknown.
+
+    LightGBM writes an underscore for every space, and numbers what had no name.
+    """
+    own = getattr(model, "feature_names_in_", None)
+    if own is None or all(UNNAMED.fullmatch(str(name)) for name in own):
+        return None
+    renamed = {name.replace(" ", "_"): name for name in known}
+    return [name if name in known else renamed.get(name, name) for name in map(str, own)]
+
+
+def _selected(model: Any) -> list[str]:
+    """The columns that an unfitted pipeline selects by name, in its first step."""
+    if isinstance(steps := getattr(model, "steps", None), list) and steps:
+        return _selected(steps[0][1])
+    if (inner := getattr(model, "estimator", None)) is not None:
+        return _selected(inner)
+    chosen = [found for _, _, found in getattr(model, "transformers", ())]
+    lists = [[found] if isinstance(found, str) else found for found in chosen if not callable(found)]
+    return [
+        name for names in lists if not isinstance(names, slice) for name in names if isinstance(name, str)
+    ]
+
+
+def _fits(wanted: Sequence[str], schema: Schema) -> None:
+    """Raise ModelError unless the model wants nothing that is not there, and knows every feature."""
+    known = _known(schema)
+    lacking = [name for name in wanted if name not in known]
+    if lacking:
+        raise ModelError(
+            f"the model wants the column {lacking[0]!r}, which the data does not have",
+            suggest(lacking[0], known),
+        )
+    surplus = [name for name in _own(schema) if name not in wanted]
+    if surplus:
+        raise ModelError(
+            f"the data has the feature {surplus[0]!r}, which the model was not trained on",
+            f"Leave it out: --ignore {surplus[0]}, or data.ignore in undrift.toml.",
+        )
+
+
+def _column(values: pa.ChunkedArray) -> Any:
+    if pa.types.is_timestamp(values.type):
+        return pd.Series(values.cast(pa.timestamp("us")).to_numpy()).astype(
+            pd.to_datetime(["1970-01-01"]).dtype
+        )
+    if kind_of(values.type) in ("numeric", "boolean"):
         numbers = values.cast(pa.float64(), safe=False).to_numpy()
         return np.where(np.isfinite(numbers), numbers, np.nan)
     objects = np.array(values.to_pylist(), dtype=object)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from undrift import beginning, time_formats
+from undrift.consent import stranger
 from undrift.errors import ConfigError, DataError, NotFoundError, suggest
+from undrift.importing import ImportPath, neighbours
 from undrift.plugins import build, checked
 from undrift.records import Schema
 from undrift.schema import OUTPUT
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from undrift.stores import Store
 
 FILE = beginning.FILE
+PYPROJECT = "pyproject.toml"
 ENVIRONMENT = "UNDRIFT_"
 
 
@@ -74,7 +77,9 @@ SETTINGS: dict[str, Setting] = {
     "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),
     "policy.use": Setting("performance", str, "when to retrain"),
     "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),
-    "model.use": Setting(None, str | None, 'what to train, "module:Class" with the scikit-learn API'),
+    "model.use": Setting(
+        None, str | None, 'what to train: "module:name" of a class, a function that makes a model, or a model'
+    ),
     "model.seed": Setting(0, int, "given to the model as random_state"),
     "model.trust_pickle": Setting(False, bool, "consent to load a pickled model, which can run any code"),
     "gate.alpha": Setting(0.05, float, "how often, at most, a retraining may promote a model no better"),
@@ -168,7 +173,7 @@ class Config:
             cut=Cut.of(self.get("windows.size")),
             coverage=self.get("labels.coverage"),
             loss=self.get("score.loss"),
-            trust_pickle=self.get("model.trust_pickle"),
+            trust_pickle=self._trusts_pickles(),
         )
         if delay is not None:
             loop.label_delay = span(delay, "labels.delay", least=0)
@@ -220,9 +225,24 @@ class Config:
             return None
         if ":" not in use:
             return build("trainers", {"use": use}, "model")
-        from undrift.trainers.estimator import Estimator
+        from undrift.trainers.estimator import KNOWN, Estimator
 
-        return Estimator(use, table.get("params"), table["seed"])
+        path = ImportPath(use, self.root)
+        path = path if path.package in KNOWN else replace(path, refused=self._refused("model.use"))
+        return Estimator(path, table.get("params"), table["seed"])
+
+    def _trusts_pickles(self) -> bool:
+        """Whether the user consents to pickles, whose modules may then lie in the workspace."""
+        trusts = bool(self.get("model.trust_pickle")) and not self._refused("model.trust_pickle")
+        if trusts:
+            neighbours(self.root)
+        return trusts
+
+    def _refused(self, key: str) -> str:
+        """Why a setting that runs code does not count: it stands in a file of somebody else; else empty."""
+        source = self.settings[key][1]
+        owner = stranger(self.root / source) if source in (FILE, PYPROJECT) else ""
+        return f"{self.root / source} belongs to {owner}, and this would run code of theirs" if owner else ""
 
     def _rooted(self, section: str, key: str) -> dict[str, Any]:
         """A section whose path, if it is relative, starts at the workspace."""
@@ -315,7 +335,7 @@ def load(
     """Read the settings of a workspace; raises ConfigError for an unknown key or a wrong type."""
     layers = [
         ("default", {name: setting.default for name, setting in SETTINGS.items()}),
-        ("pyproject.toml", dict(_flat(_pyproject(root)))),
+        (PYPROJECT, dict(_flat(_pyproject(root)))),
         (FILE, dict(_flat(_toml(root / FILE)))),
         ("environment", dict(_environment(os.environ if environment is None else environment))),
         ("command line", dict(overrides or {})),
@@ -470,7 +490,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _pyproject(root: Path) -> dict[str, Any]:
-    tool = _toml(root / "pyproject.toml").get("tool", {})
+    tool = _toml(root / PYPROJECT).get("tool", {})
     table: dict[str, Any] = tool.get("undrift", {}) if isinstance(tool, Mapping) else {}
     return table
 

@@ -23,7 +23,7 @@ from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import MeanCalibration, Promise, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
 from undrift.stores import Store, keep
-from undrift.trainers import Trainer
+from undrift.trainers import ByPath, Trainer
 from undrift.windows import blocks, spanning
 
 Fitted = tuple[Any, bytes, artifacts.Format]
@@ -95,8 +95,21 @@ class Models:
             version = self.version(number)
             form: artifacts.Format = "pickle" if version.format == "pickle" else "skops"
             artifact = self.registry.get(version.artifact)
-            self._loaded[number] = artifacts.load(artifact, form, trust_pickle=self.trust_pickle)
+            trusted = self.trust_pickle or (form == "pickle" and self._makes(version.trainer))
+            self._loaded[number] = artifacts.load(artifact, form, trust_pickle=trusted)
         return self._loaded[number]
+
+    def ready(self) -> None:
+        """Import what challengers are trained by; raises ConfigError where it cannot be."""
+        if isinstance(self.trainer, ByPath):
+            self.trainer.ready()
+
+    def _makes(self, name: str) -> bool:
+        """Whether the settings name own code that makes versions of such a name, and so may load them."""
+        if not (isinstance(self.trainer, ByPath) and self.trainer.made(name)):
+            return False
+        self.ready()
+        return True
 
     def forget_all_but(self, numbers: set[int]) -> None:
         """Keep only these versions in memory."""
@@ -125,11 +138,12 @@ class Models:
         data = self.archive.labelled(selection)
         live = self.store.champion()
         template = self.load(live.number) if live else None
-        features = artifacts.frame(data.rows, self.schema)
-        model = self.trainer.fit(features, data.labels, self.schema, template)
+        names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
+        rows = artifacts.frame(data.rows, self.schema, [*names])
+        model = self.trainer.fit(rows, data.labels, self.schema, template)
         pickled = live is not None and live.format == "pickle" and self.trust_pickle
-        artifact, form = artifacts.serialise(model, prefer_pickle=pickled)
-        judged = self._judged(model, unseen, "held out", features)
+        artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self._makes(self.trainer.name))
+        judged = self._judged(model, unseen, "held out", data.rows)
         number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
         version = Version(
             number=number,
@@ -166,8 +180,7 @@ class Models:
         else:
             model, artifact, form = fitted
             number, name = FOREIGN + 1, type(model).__name__
-            sample = artifacts.frame(rows.slice(0, 100), self.schema)
-            artifacts.predict(model, sample, self.schema)
+            artifacts.predict(model, self._frame(rows.slice(0, 100), model), self.schema)
             judged = self._adopted(model, windows, unseen, rows)
         version = Version(
             number=number,
@@ -196,7 +209,8 @@ class Models:
 
     def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
         """One prediction per row of a table."""
-        return artifacts.predict(self.load(number), artifacts.frame(rows, self.schema), self.schema)
+        model = self.load(number)
+        return artifacts.predict(model, self._frame(rows, model), self.schema)
 
     def logged(self, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
         """What the foreign model said about rows; raises DataError where a prediction is gone."""
@@ -240,7 +254,7 @@ class Models:
         if self.schema.task is None:
             return Judged()
         if unseen is not None:
-            return self._judged(model, unseen.data, "held out", artifacts.frame(rows, self.schema))
+            return self._judged(model, unseen.data, "held out", rows)
         data = self.archive.labelled(spanning(windows))
         weights = self._judged(model, data, "in sample").importance
         try:
@@ -257,14 +271,15 @@ class Models:
         return self._worth(data, self.logged(data.ids.tolist(), windows), "held out" if unseen else "logged")
 
     def _judged(
-        self, model: Any, data: Labelled, promise: Promise, trained_on: pd.DataFrame | None = None
+        self, model: Any, data: Labelled, promise: Promise, trained_on: pa.Table | None = None
     ) -> Judged:
         """What a model is worth on labelled rows, and the importance of every feature there."""
         if not len(data):
             return Judged(promise)
-        rows = artifacts.frame(data.rows, self.schema)
+        rows = self._frame(data.rows, model)
         ask = partial(artifacts.predict, model, schema=self.schema)
-        weights = self._importance(ask, rows, data.labels, trained_on)
+        pool = None if trained_on is None else self._frame(trained_on, model)
+        weights = self._importance(ask, rows, data.labels, pool)
         return replace(self._worth(data, ask(rows), promise), importance=weights)
 
     def _worth(self, data: Labelled, values: NDArray[np.float64], promise: Promise) -> Judged:
@@ -274,6 +289,10 @@ class Models:
         per_row = self.per_row(data.labels, values)
         calibration = self.mean_calibrations(data, {FOREIGN: values}).get(str(FOREIGN))
         return Judged(promise, float(per_row.mean()), calibration, skill.heaviest(per_row))
+
+    def _frame(self, rows: pa.Table, model: Any) -> pd.DataFrame:
+        """Rows with all columns that a model may be shown."""
+        return artifacts.frame(rows, self.schema, artifacts.columns(self.schema, model))
 
     def _importance(
         self,

@@ -6,7 +6,7 @@ everything anew, preprocessing included.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -25,4 +25,18 @@ class Trainer(Protocol):
     def fit(
         self, rows: pd.DataFrame, labels: NDArray[np.float64], schema: Schema, champion: Any | None
     ) -> Any:
-        """A model fitted on ``rows`` with one label per row; ``champion`` is the live model, if any."""
+        """A model fitted on ``rows`` with one label per row; ``champion`` is the live model, if any.
+
+        ``rows`` hold the features and, after them, times and what the champion names besides.
+        """
+
+
+@runtime_checkable
+class ByPath(Protocol):
+    """A trainer of what an import path names, which may be the user's own code."""
+
+    def ready(self) -> None:
+        """Import it; raises ConfigError where it cannot be, or is no model: before a batch is taken in."""
+
+    def made(self, name: str) -> bool:
+        """Whether it is the user's own code, and makes versions whose trainer has such a name."""

@@ -1,4 +1,4 @@
-"""Anything with the scikit-learn API, named by its import path, behind a preprocessing that fits it."""
+"""Anything with the scikit-learn API, named by its import path."""
 
 from __future__ import annotations
 
@@ -9,34 +9,50 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from undrift.artifacts import estimator, threads
+from undrift.artifacts import fit, require_usable, shown
 from undrift.errors import ConfigError, ModelError, suggest
+from undrift.importing import ImportPath
 from undrift.records import Schema
 from undrift.schema import features
-from undrift.trainers import Trainer
+from undrift.trainers import ByPath, Trainer
 
 MAX_CATEGORIES = 50
 """One-hot columns per feature; rarer labels share one."""
 
+KNOWN = ("lightgbm", "sklearn", "xgboost")
+"""Packages whose models are kept without a pickle, and which any workspace may train."""
+
 
 class Estimator:
-    """Trains ``path`` ("sklearn.linear_model:Ridge") with ``params``, on mixed columns.
+    """Trains what ``path`` names: a class, a function that makes a model, or a model.
 
-    A model that takes NaN by itself (trees) gets numbers as they are and labels as codes; any other
-    gets numbers imputed and scaled, and labels one-hot. A label never seen in training is "unknown"
-    to both. ``seed`` is handed on as ``random_state`` where the model takes one.
+    A class ("sklearn.linear_model:Ridge") is called with ``params`` and put behind a preprocessing of mixed
+    columns. If it takes NaN by itself (trees), it gets numbers as they are and labels as codes; any other
+    gets numbers imputed and scaled, and labels one-hot. A label never seen in training is "unknown" to both.
+    A function ("train:make_model", "./train.py:make_model") is called with ``params``, a model
+    ("train:pipeline") is cloned with them: both get the raw columns. ``seed`` is handed on as
+    ``random_state`` where one is taken. Nothing is imported until ``ready`` or ``fit``.
     """
 
-    def __init__(self, path: str, params: dict[str, Any] | None = None, seed: int = 0) -> None:
-        self._class = estimator(path)
+    def __init__(self, path: str | ImportPath, params: dict[str, Any] | None = None, seed: int = 0) -> None:
+        self._path = path if isinstance(path, ImportPath) else ImportPath(path)
+        self._path.look()
         self._params = dict(params or {})
-        known = [p for p in inspect.signature(self._class).parameters if p != "self"]
+        self._seed = seed
+        self._found: Any = None
+        self.name = self._path.text
+
+    def ready(self) -> None:
+        """Import what is named; raises ConfigError where it is no model, or does not take its parameters."""
+        self._found = self._path.load()
+        known, others = _parameters(self._found, self.name)
         for key in self._params:
-            if key not in known:
+            if key not in known and not others:
                 raise ConfigError(f"unknown key model.params.{key}", suggest(key, known))
-        if "random_state" in known:
-            self._params.setdefault("random_state", seed)
-        self.name = path
+
+    def made(self, name: str) -> bool:
+        """Whether it is no model of a known package, and its module makes versions of such a name."""
+        return self._path.package not in KNOWN and name.rpartition(":")[0] == self._path.module
 
     def fit(
         self,
@@ -45,24 +61,81 @@ class Estimator:
         schema: Schema,
         champion: Any | None,  # noqa: ARG002
     ) -> Any:
-        """A pipeline of preprocessing and model, fitted on all rows; raises ModelError if it cannot."""
-        from sklearn.pipeline import Pipeline
-
-        model = self._class(**self._params)
-        if schema.task == "binary":
-            if not hasattr(model, "predict_proba"):
-                raise ModelError(
-                    f"{self.name} has no predict_proba", "Choose a classifier that gives probabilities."
-                )
-            labels = labels.astype(np.int64)
-        pipeline = Pipeline([("columns", _columns(schema, tolerant=_takes_nan(model))), ("model", model)])
+        """A model fitted on all rows, preprocessing included; raises ModelError if it cannot."""
+        self.ready()
+        model = self._model()
+        require_usable(model, schema)
+        targets = labels.astype(np.int64) if schema.task == "binary" else labels
         try:
-            with threads(rows):
-                return pipeline.fit(rows, labels)
+            if not inspect.isclass(self._found):
+                return fit(model, shown(model, rows, schema), targets)
+            return fit(_prepared(model, schema), [rows[[c.name for c in features(schema)]]], targets)
         except Exception as error:
             raise ModelError(
                 f"{self.name} does not train: {error}", "Check model.params and the data."
             ) from error
+
+    def _model(self) -> Any:
+        """A new, unfitted model; raises ConfigError where what is named does not give one."""
+        from sklearn.base import clone
+
+        params = dict(self._params)
+        if "random_state" in _parameters(self._found, self.name)[0]:
+            params.setdefault("random_state", self._seed)
+        try:
+            made = (
+                clone(self._found).set_params(**params) if _is_model(self._found) else self._found(**params)
+            )
+        except Exception as error:
+            raise ConfigError(
+                f"model.use = {self.name!r} does not make a model: {error}", "Correct it, or model.params."
+            ) from error
+        if not _is_model(made):
+            raise ConfigError(
+                f"model.use = {self.name!r} gives an object of type {type(made).__name__}, not a model",
+                "It should give an unfitted model, such as a scikit-learn Pipeline.",
+            )
+        return made
+
+
+def _is_model(found: Any) -> bool:
+    return hasattr(found, "fit") and not inspect.isclass(found)
+
+
+def _parameters(found: Any, path: str) -> tuple[list[str], bool]:
+    """The parameters that a class, function or model takes by name, and whether it takes any others.
+
+    Raises ConfigError for what is none of the three.
+    """
+    if _is_model(found):
+        return (sorted(found.get_params()) if hasattr(found, "get_params") else []), False
+    if not callable(found) or (inspect.isclass(found) and not hasattr(found, "fit")):
+        raise ConfigError(
+            f"model.use = {path!r} is not a model",
+            "Name a class with fit and predict, a function that makes a model, or a model.",
+        )
+    parameters = inspect.signature(found).parameters.values()
+    named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    others = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return sorted(named | _by_default(found)), others
+
+
+def _by_default(found: Any) -> set[str]:
+    """What ``get_params`` lists of an instance of a class, where one can be made without arguments."""
+    if not inspect.isclass(found):
+        return set()
+    made: Any = found
+    try:
+        return set(made().get_params())
+    except Exception:  # noqa: BLE001 - a class that needs arguments, or has no get_params, has none to list
+        return set()
+
+
+def _prepared(model: Any, schema: Schema) -> Any:
+    """The model behind a preprocessing of mixed columns."""
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([("columns", _columns(schema, tolerant=_takes_nan(model))), ("model", model)])
 
 
 def _takes_nan(model: Any) -> bool:
@@ -89,3 +162,4 @@ def _columns(schema: Schema, *, tolerant: bool) -> Any:
 
 
 _: type[Trainer] = Estimator
+__: type[ByPath] = Estimator

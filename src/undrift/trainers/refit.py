@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from undrift.artifacts import threads
+from undrift.artifacts import fit, shown
 from undrift.errors import ModelError
 from undrift.records import Schema
 from undrift.trainers import Trainer
@@ -32,8 +32,7 @@ class Refit:
             )
         targets = _targets(labels, schema, champion)
         try:
-            with threads(rows):
-                return clone(champion).fit(rows, targets)
+            return fit(clone(champion), shown(champion, rows, schema), targets)
         except Exception as error:
             raise ModelError(
                 f"{type(champion).__name__} does not refit: {error}",
