@@ -427,14 +427,59 @@ def test_an_init_that_fails_takes_only_what_it_made(tmp_path: Path, capsys: Capt
     assert [p.name for p in (tmp_path / "w").iterdir()] == ["lake"]
 
 
-def test_a_settings_file_without_a_workspace_is_not_overwritten(tmp_path: Path, capsys: Capture) -> None:
-    history = write(moving_stream().head(960), tmp_path / "history.csv")
-    (tmp_path / "undrift.toml").write_text("# mine\n")
+PREPARED = """# mine
+[data]
+target = "y"
+time = "at"
+id = "id"
+
+[windows]
+size = "6h"
+
+[model]
+use = "sklearn.linear_model:LinearRegression"
+"""
+
+
+def test_a_prepared_settings_file_is_used_and_stays_as_it_is(tmp_path: Path, capsys: Capture) -> None:
+    stream = moving_stream().drop(columns="colour").fillna(0.0)
+    history = write(stream.head(960), tmp_path / "history.csv")
+    (tmp_path / "undrift.toml").write_text(PREPARED)
     code, _, err = ask(capsys, "status", "-C", tmp_path)
-    assert (code, "Move undrift.toml elsewhere" in err) == (2, True)
-    code, _, err = ask(capsys, "init", "--from", history, "--target", "y", "-C", tmp_path)
-    assert (code, "Move it" in err) == (2, True)
-    assert (tmp_path / "undrift.toml").read_text() == "# mine\n"
+    assert (code, "Run undrift init --from FILE" in err) == (2, True)
+    code, out, err = ask(capsys, "init", "--from", history, "-C", tmp_path)
+    assert code == 0, err
+    assert "undrift.toml is used as it is" in out
+    assert ask(capsys, "run", write(stream[960:1200], tmp_path / "next.csv"), "-C", tmp_path)[0] == 0
+    assert (tmp_path / "undrift.toml").read_text() == PREPARED
+    code, _, err = ask(capsys, "init", "--from", history, "-C", tmp_path)
+    assert (code, "exists already" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("toml", "options", "says"),
+    [
+        ("# mine\n", ["--target", "y"], 'Write target = "y" under [data]'),
+        (PREPARED, ["--target", "x"], 'Write target = "x" under [data]'),
+        (PREPARED, ["--set", "gate.windows=3"], "Write windows = 3 under [gate]"),
+        (
+            PREPARED.partition("[model]")[0],
+            [],
+            'Write use = "sklearn.ensemble:HistGradientBoostingRegressor"',
+        ),
+        (PREPARED.replace('"y"', '"nothing"'), [], "nothing"),
+        (PREPARED.replace("target", "tarjet"), [], "tarjet"),
+    ],
+)
+def test_what_a_prepared_settings_file_lacks_is_named_and_nothing_is_made(
+    tmp_path: Path, capsys: Capture, toml: str, options: list[str], says: str
+) -> None:
+    history = write(moving_stream().head(960), tmp_path / "history.csv")
+    (tmp_path / "undrift.toml").write_text(toml)
+    code, _, err = ask(capsys, "init", "--from", history, *options, "-C", tmp_path)
+    assert (code, says in err) == (2, True), err
+    assert (tmp_path / "undrift.toml").read_text() == toml
+    assert not (tmp_path / ".undrift").exists()
 
 
 STREAMS: dict[str, list[str]] = {

@@ -37,10 +37,11 @@ MARK = Path(DATA) / "init.json"
 
 
 @contextmanager
-def beginning(root: Path, toml: str) -> Iterator[None]:
+def beginning(root: Path, toml: str | None) -> Iterator[None]:
     """Make a workspace within this context: if it fails, what was made goes again, and nothing else.
 
-    ``toml`` is written to undrift.toml. Raises BusyError where another init is at work.
+    ``toml`` is written to undrift.toml; without it there is one, which stays. Raises BusyError where
+    another init is at work.
     """
     (root / DATA).mkdir(parents=True, exist_ok=True)
     try:
@@ -53,7 +54,8 @@ def beginning(root: Path, toml: str) -> Iterator[None]:
         mark.flush()
         os.fsync(mark.fileno())
         try:
-            _write(root / FILE, toml)
+            if toml is not None:
+                _write(root / FILE, toml)
             yield
         except BaseException:
             clear(root)
@@ -85,7 +87,8 @@ def worth_keeping(root: Path, store: Store | None, lake: Lake) -> str:
     strange = sorted(p.name for p in (root / DATA).glob("*") if p.name not in (*OWN, MARK.name))
     if strange:
         return f"{DATA} holds {strange[0]!r}, which undrift did not make"
-    if (root / FILE).exists() and (root / FILE).read_text(encoding="utf-8") != _toml(root):
+    made = _toml(root)
+    if made is not None and (root / FILE).exists() and (root / FILE).read_text(encoding="utf-8") != made:
         return f"{FILE} was edited"
     if store is None:
         rest = lake.versions() or (root / DATA / "models").exists()
@@ -100,7 +103,8 @@ def worth_keeping(root: Path, store: Store | None, lake: Lake) -> str:
 def clear(root: Path) -> None:
     """Remove what an init made under its mark."""
     (root / f".{FILE}.partial").unlink(missing_ok=True)
-    (root / FILE).unlink(missing_ok=True)
+    if _toml(root) is not None:
+        (root / FILE).unlink(missing_ok=True)
     for name in OWN:
         path = root / DATA / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
@@ -113,15 +117,14 @@ def absent(root: Path) -> str:
     """The remedy where a workspace has no store: never one that would lose its rows."""
     if any((root / DATA / name).exists() for name in ("lake", "models")):
         return f"{root / DATA} holds its rows and models: restore the store from a backup."
-    elsewhere = f"Move {FILE} elsewhere, then run" if (root / FILE).exists() else "Run"
-    return f"{elsewhere} undrift init --from FILE --target COLUMN."
+    return f"Run undrift init --from FILE{'' if (root / FILE).exists() else ' --target COLUMN'}."
 
 
 def _toml(root: Path) -> str | None:
-    """The undrift.toml that the mark holds; None where the init died while it wrote the mark."""
+    """The undrift.toml that an init wrote; None where it wrote none, for there was one, or had yet to."""
     try:
-        found: str = json.loads((root / MARK).read_text(encoding="utf-8"))["toml"]
-    except (ValueError, KeyError):
+        found: str | None = json.loads((root / MARK).read_text(encoding="utf-8"))["toml"]
+    except (OSError, ValueError, KeyError):
         return None
     return found
 

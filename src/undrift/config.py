@@ -366,7 +366,7 @@ def document(settings: Mapping[str, Any], title: str) -> str:
             if name.startswith(f"{section}."):
                 lines.append(_line(name, setting, own))
         plain = {k: v for k, v in own.items() if k not in SETTINGS}
-        lines += [f"{_key(k[len(section) + 1 :])} = {_written(v)}" for k, v in plain.items()]
+        lines += [f"{_key(k[len(section) + 1 :])} = {written(v)}" for k, v in plain.items()]
         lines.append("")
     return "\n".join(lines)
 
@@ -379,7 +379,7 @@ def _printable(title: str) -> str:
 def _line(name: str, setting: Setting, own: Mapping[str, Any]) -> str:
     key = name.partition(".")[2]
     given = own.get(name, setting.default)
-    assignment = f"{key} = {_written(given)}" if given is not None else f"{key} ="
+    assignment = f"{key} = {written(given)}" if given is not None else f"{key} ="
     hidden = "" if name in own and given is not None else "# "
     return f"{hidden + assignment:<40}  # {setting.comment}"
 
@@ -392,12 +392,16 @@ def _key(name: str) -> str:
     return name
 
 
-def _written(value: Any) -> str:
-    """A value as TOML."""
+def written(value: Any) -> str:
+    """A value as TOML.
+
+    >>> written(["a", 1.5, True])
+    '["a", 1.5, true]'
+    """
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_quoted(k)} = {_written(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{_quoted(k)} = {written(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_written(v) for v in value) + "]"
+        return "[" + ", ".join(written(v) for v in value) + "]"
     return _quoted(value)
 
 

@@ -60,6 +60,7 @@ def init(
     until = _moment(trained_until) if trained_until else None
     table = inputs.read(source)
     require_history(table, inputs.label_of(source))
+    prepared = _make_room(root)
     named = {
         "target": target,
         "time": time,
@@ -70,15 +71,19 @@ def init(
     }
     own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
     own |= dict(parsed(a) for a in assignments or ())
+    own = (_written(root) if prepared else {}) | own
     fitted = read_file(model, trust_pickle=trust) if model else None
     if load(root, own).get("model.use"):
         own["model.use"] = load(root, own).get("model.use")
     own |= _model(own, table, source, adopted=fitted is not None, pickled=trust and bool(model))
-    root.mkdir(parents=True, exist_ok=True)
-    _make_room(root)
+    if prepared:
+        _require_written(root, own)
     settings = load(root, own)
     settings.check()
-    with beginning(root, document(own, f"Made by undrift init from {Path(source).name}.")):
+    root.mkdir(parents=True, exist_ok=True)
+    with beginning(
+        root, None if prepared else document(own, f"Made by undrift init from {Path(source).name}.")
+    ):
         loop = created(settings, table, inputs.label_of(source))
         note(_doing(fitted is not None, prediction is not None, told=bool(until or holdout)))
         version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
@@ -89,7 +94,7 @@ def init(
         said = {"judged_by": loop.models.metric if loop.trainer else None, "advice": advice(loop)}
         emit({"workspace": str(root), "version": encode(version), **said})
         return
-    _tell(loop, version, root)
+    _tell(loop, version, root, made=not prepared)
 
 
 def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickled: bool) -> dict[str, Any]:
@@ -133,8 +138,11 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _make_room(root: Path) -> None:
-    """Start anew where an init was killed; refuse over anything else that is here."""
+def _make_room(root: Path) -> bool:
+    """Start anew where an init was killed; refuse over a workspace.
+
+    Returns whether there is an undrift.toml that somebody prepared.
+    """
     from undrift.beginning import DATA, FILE, abandoned, clear, worth_keeping
     from undrift.config import load
     from undrift.errors import ConfigError, NotFoundError
@@ -142,9 +150,7 @@ def _make_room(root: Path) -> None:
     elsewhere = "choose another folder with -C DIR"
     here = any((root / DATA).iterdir()) if (root / DATA).is_dir() else (root / DATA).exists()
     if not here and not (root / FILE).exists():
-        return
-    if not here:
-        raise ConfigError(f"{root / FILE} exists already", f"Move it, or {elsewhere}.")
+        return False
     settings = load(root)
     try:
         store = settings.store()
@@ -153,7 +159,7 @@ def _make_room(root: Path) -> None:
     if store is not None and store.champion() is not None:
         lost = "" if (root / FILE).exists() else ", though its undrift.toml is gone: restore it"
         raise ConfigError(f"{root} holds a workspace that exists already{lost}", f"Or {elsewhere}.")
-    if not abandoned(root):
+    if here and not abandoned(root):
         problem = f"{root / DATA} is there, but no store that knows which model is live"
         raise ConfigError(
             problem, f"Restore the store from a backup; to start anew, move {DATA} or {elsewhere}."
@@ -163,11 +169,37 @@ def _make_room(root: Path) -> None:
         store.close()
     if kept:
         raise ConfigError(f"{root}: {kept}", f"Move it, or {elsewhere}.")
-    note("an earlier init did not finish: starting anew")
-    clear(root)
+    if here:
+        note("an earlier init did not finish: starting anew")
+        clear(root)
+    return (root / FILE).exists()
 
 
-def _tell(loop: Any, version: Any, root: Path) -> None:
+def _written(root: Path) -> dict[str, Any]:
+    """The settings that an undrift.toml holds."""
+    from undrift.beginning import FILE
+    from undrift.config import load
+
+    return {key: value for key, (value, source) in load(root).settings.items() if source == FILE}
+
+
+def _require_written(root: Path, own: dict[str, Any]) -> None:
+    """Raise ConfigError for a setting that the undrift.toml that is here would not give the next command."""
+    from undrift.beginning import FILE
+    from undrift.config import load, written
+    from undrift.errors import ConfigError
+
+    found = load(root)
+    for name, value in own.items():
+        if found.settings.get(name, (None,))[0] != value:
+            section, _, key = name.partition(".")
+            raise ConfigError(
+                f"{root / FILE} is used as it is, and does not say {name} = {value!r}",
+                f"Write {key} = {written(value)} under [{section}].",
+            )
+
+
+def _tell(loop: Any, version: Any, root: Path, *, made: bool) -> None:
     from undrift.beginning import FILE
     from undrift.outlook import advice
     from undrift.promise import WORDS, promise
@@ -175,8 +207,9 @@ def _tell(loop: Any, version: Any, root: Path) -> None:
     from undrift.words.numbers import number
     from undrift.words.phrases import count
 
-    names = ", ".join(c.name for c in features(loop.schema))
-    say(f"{root / FILE} is written; {count(len(features(loop.schema)), 'feature')}: {names}")
+    names = [c.name for c in features(loop.schema)]
+    say(f"{root / FILE} is {'written' if made else 'used as it is'}.")
+    say(f"{count(len(names), 'feature')}: {', '.join(names)}")
     for column in loop.schema.columns:
         if column.role == "left out":
             say(f"left out: {column.name} ({column.reason})")
