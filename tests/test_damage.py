@@ -297,7 +297,7 @@ def test_names_of_columns_do_not_break_the_settings(tmp_path: Path, name: str) -
     key = json.dumps(f"x{name}").strip('"')
     assert init(tmp_path, tmp_path / "h.parquet", "--ignore", name)[0] == 0, key
     assert ask("-C", tmp_path, "status")[0] == 0
-    assert name in [c.name for c in ud.open(tmp_path).schema.columns if c.reason == "ignored"]
+    assert name in [c.name for c in ud.open(tmp_path).schema.columns if c.reason == "ignored, not kept"]
 
 
 def test_a_column_name_with_a_nul_is_refused_before_anything_is_kept(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from undrift.errors import DataError, ModelError, UntrustedError, suggest
 from undrift.importing import neighbours
 from undrift.kinds import as_text
 from undrift.records import Schema
-from undrift.schema import UNTYPED, features
+from undrift.schema import NOT_KEPT, UNTYPED, features
 
 Format = Literal["skops", "pickle"]
 
@@ -319,7 +319,7 @@ def _first(frames: Sequence[pd.DataFrame], ask: Callable[[pd.DataFrame], Any]) -
 
 def _known(schema: Schema) -> list[str]:
     """All columns that are kept."""
-    return [c.name for c in schema.columns if c.reason != UNTYPED]
+    return [c.name for c in schema.columns if c.reason not in (UNTYPED, NOT_KEPT)]
 
 
 def _own(schema: Schema) -> list[str]:

@@ -21,7 +21,7 @@ from undrift.errors import ConfigError, DataError, NotFoundError, suggest
 from undrift.importing import ImportPath, neighbours
 from undrift.plugins import build, checked
 from undrift.records import Schema
-from undrift.schema import OUTPUT
+from undrift.schema import IGNORED, NOT_KEPT, OUTPUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ SETTINGS: dict[str, Setting] = {
         None, str | None, "a foreign model's predictions, where undrift holds no model"
     ),
     "data.task": Setting(None, str | None, '"regression" or "binary"; by default what the target looks like'),
-    "data.ignore": Setting([], list, "columns that are neither compared nor shown to the model"),
+    "data.ignore": Setting([], list, "columns that are neither kept, compared nor shown to the model"),
     "windows.size": Setting("batch", str | int, '"7d" or "12h" of event time, a number of rows, or "batch"'),
     "labels.delay": Setting(None, str | None, "how long after a window its labels are complete"),
     "labels.coverage": Setting(0.9, float, "share of a window's rows that need a label before it is scored"),
@@ -277,7 +277,7 @@ def opened(config: Config) -> Loop:
     made["data.time"] = schema.time or schema.order
     if config.get("data.time_format") is not None:
         made["data.time_format"] = time_formats.COUNTER if schema.order else schema.time_format
-    made["data.ignore"] = [c.name for c in schema.columns if c.reason == "ignored"]
+    made["data.ignore"] = [c.name for c in schema.columns if c.reason in (IGNORED, NOT_KEPT)]
     made["windows.size"] = schema.size
     for name, value in made.items():
         now = config.get(name)
@@ -305,7 +305,9 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
         form = form or time_formats.recognised(times, schema.time, source)
         schema = time_formats.agreed(schema, times, form, source)
     config.check_names(schema)
-    hostile = [c.name for c in schema.columns if "\0" in c.name and c.reason != "ignored"]
+    ignored = tuple(replace(c, reason=NOT_KEPT) if c.reason == IGNORED else c for c in schema.columns)
+    schema = replace(schema, columns=ignored)
+    hostile = [c.name for c in schema.columns if "\0" in c.name and c.reason != NOT_KEPT]
     if hostile:
         raise DataError(
             f"{source}: the column name {hostile[0]!r} holds a NUL character, which no lake can keep",

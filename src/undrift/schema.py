@@ -30,6 +30,9 @@ PREFIX = "_undrift_"
 MINIMUM_HISTORY = 50
 """Rows under which no model is trained: nothing could be said about it."""
 
+IGNORED, NOT_KEPT = "ignored", "ignored, not kept"
+"""Columns that the settings ignore; workspaces of 0.1.0 kept them with the others."""
+
 UNTYPED = "all null"
 """Why a column without a single value is left out: nobody knows its type yet, so it is not kept either."""
 
@@ -129,7 +132,7 @@ def conform(table: pa.Table, schema: Schema, source: str = "the table") -> pa.Ta
     """
     if table.num_rows == 0:
         raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
-    kept = [column for column in schema.columns if column.reason != UNTYPED]
+    kept = [column for column in schema.columns if column.reason not in (UNTYPED, NOT_KEPT)]
     for column in kept:
         require(table.column_names, column.name, source)
     types = [(column.name, type_named(column.type)) for column in kept]
