@@ -13,7 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import undrift
 from undrift.cli import execute, verbs
+from undrift.records import Batch
 
 Capture = pytest.CaptureFixture[str]
 
@@ -179,13 +181,12 @@ WRONG_SETTINGS = {
     "gate.alpha=7": "gate.alpha",
     "windows.size=7y": "7y",
     "model.use=sklearn.linear_model:Rigde": "Ridge",
-    "model.params.alhpa=1": "unknown key model.params.alhpa",
     "merge.candidates=[]": "merge.candidates",
     "labels.coverage=high": "labels.coverage",
     "labels.coverage=90": "labels.coverage",
     "score.loss=nonsense": "no loss is called",
     "store.url=nope": "store.url",
-    "model.use=os:system": "is not a model",
+    "model.use=os:system": "lies in Python's standard library",
     "merge.candidates=[1]": "merge.candidates[0]",
     "drift.features.temprature.metric=ks": "temperature",
     "windows.size=1d": "was made with",
@@ -201,6 +202,19 @@ def test_a_wrong_setting_is_refused_with_a_suggestion(
     code, out, err = ask(capsys, "check", rows, "--set", assignment, "-C", demo_weeks)
     assert (code, out) == (2, "")
     assert WRONG_SETTINGS[assignment] in err
+
+
+def test_an_argument_that_a_model_does_not_take_is_refused_before_rows_are_taken_in(
+    demo_weeks: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    root = shutil.copytree(demo_weeks, tmp_path / "w")
+    rows = tmp_path / "rows.csv"
+    pd.read_parquet(demo_file()).tail(100).to_csv(rows, index=False)
+    before = len(undrift.open(root).store.all(Batch))
+    code, out, err = ask(capsys, "run", rows, "--set", "model.params.alhpa=1", "-C", root)
+    assert (code, out) == (2, "")
+    assert "unknown key model.params.alhpa" in err
+    assert len(undrift.open(root).store.all(Batch)) == before
 
 
 def test_outside_a_workspace_a_command_says_so(tmp_path: Path, capsys: Capture) -> None:

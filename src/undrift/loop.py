@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from undrift import adoption, contest, inputs, occasions, refusals, reign
 from undrift.adoption import Unseen
@@ -29,7 +25,6 @@ from undrift.limits import Limits
 from undrift.merging import Merge
 from undrift.models import Fitted, Models
 from undrift.occasions import Occasion
-from undrift.overview import Line, Overview, overview
 from undrift.policies import Policy
 from undrift.profiles.table import TableProfile
 from undrift.records import (
@@ -51,7 +46,7 @@ from undrift.records import (
 )
 from undrift.registries import Registry
 from undrift.scoring import Scoring
-from undrift.serving import Manifest, Predictions, export, predictions
+from undrift.serving import Served
 from undrift.stores import NO_MODEL, Store, keep, scores, tell
 from undrift.trainers import Trainer
 from undrift.watching import Watch
@@ -113,7 +108,7 @@ class Report:
 
 
 @dataclass
-class Loop:
+class Loop(Served):
     """A model in production, watched: every part is handed in, nothing is wired here."""
 
     schema: Schema
@@ -441,36 +436,6 @@ class Loop:
             self.models.load(version)
             return self._by_hand("promote", version, reason, manual=True)
 
-    def predict(self, rows: Any, version: int | None = None) -> NDArray[Any]:
-        """One prediction per row, shape (rows,): a number, or a class as the target has it; nothing is kept.
-
-        The live model is asked, or another ``version``. The target may be absent, other columns are ignored.
-        """
-        return self.predictions(rows, version).values
-
-    def predict_proba(self, rows: Any, version: int | None = None) -> NDArray[np.float64]:
-        """The probability of each of ``schema.classes``, shape (rows, classes)."""
-        found = self.predictions(rows, version).probabilities
-        if found is None:
-            raise ModelError(f"{self.schema.target!r} is a number: it has no classes", "Use predict.")
-        return found
-
-    def predictions(self, rows: Any, version: int | None = None) -> Predictions:
-        """What the live model, or another ``version``, says about rows, with their ids and probabilities."""
-        return predictions(self.models, self._version(version), rows)
-
-    def export(self, destination: str | Path, version: int | None = None, *, force: bool = False) -> Manifest:
-        """Write the live model, or another ``version``, and what it is into a folder."""
-        return export(self.models, self._version(version), Path(destination), force=force)
-
-    def status(self) -> Overview:
-        """How the model is: ``sentence``, ``state``, ``live``, ``lines`` and what else the records say."""
-        return overview(self.store)
-
-    def history(self) -> tuple[Line, ...]:
-        """Every settled window, oldest first, with what was found and done."""
-        return overview(self.store).lines
-
     def live(self) -> Version:
         """The version that is live; raises NotFoundError before ``start``."""
         version = self.store.champion()
@@ -564,10 +529,6 @@ class Loop:
         service = self.store.get(Service, window.key)
         failed = service.failed.get(str(service.live)) if service else None
         return f"v{service.live} could not predict: {failed} " if service and failed else ""
-
-    def _version(self, number: int | None) -> Version:
-        """A version by its number, by default the live one."""
-        return self.live() if number is None else self.models.version(number)
 
     def _predecessor(self, live: Version) -> Version | None:
         """The version that ``live`` beat when the gate promoted it."""

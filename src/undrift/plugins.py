@@ -7,12 +7,29 @@ import pkgutil
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points, version
+from importlib.util import find_spec
 from typing import Any
 
 from undrift.errors import ConfigError, suggest
+from undrift.importing import ImportPath
+
+ROOMS = (
+    "calibration",
+    "lakes",
+    "merging",
+    "metrics",
+    "multivariate",
+    "policies",
+    "quality",
+    "registries",
+    "stores",
+    "trainers",
+)
+"""Where parts live. Other packages add theirs by the entry-point group "undrift.ROOM"."""
 
 
 def names(room: str) -> list[str]:
@@ -27,18 +44,80 @@ def names(room: str) -> list[str]:
 def find(room: str, name: str) -> Any:
     """The part called ``name`` in a room: the class or function named like its file.
 
-    Raises ConfigError with a suggestion when there is no such part.
+    Undrift's own come first, then those of other packages; a name with a colon is an import path
+    ("mymod:f", "./my_metric.py:f"). What is found is put into the form of the room, where the room has an
+    ``adapted``: a plain function becomes a metric. Raises ConfigError with a suggestion when there is no such
+    part, or it cannot be imported.
 
     >>> find("metrics", "psi").name
     'psi'
     """
-    foreign = _foreign(room)
-    if name in foreign:
-        return foreign[name].load()
-    if name not in _files(room):
+    if ":" in name:
+        return _adapted(room, ImportPath(name, where=room).load(), name)
+    if name in _files(room):
+        module = import_module(f"undrift.{room}.{name}")
+        return getattr(module, _camel(name), None) or getattr(module, name)
+    entry = _foreign(room).get(name)
+    if entry is None:
         raise ConfigError(f"no {room} part is called {name!r}", suggest(name, names(room)))
-    module = import_module(f"undrift.{room}.{name}")
-    return getattr(module, _camel(name), None) or getattr(module, name)
+    try:
+        part = entry.load()
+    except Exception as error:
+        origin = f"{_origin(entry)[0]} ({entry.value})"
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(
+            f"the {room} part {name!r} of {origin} cannot be imported: {told}",
+            "Correct or remove the package.",
+        ) from error
+    return _adapted(room, part, name)
+
+
+def foreign(part: Any) -> bool:
+    """Whether a part (or what it is made of) is none of undrift's own."""
+    own = getattr(part, "function", part)
+    module = getattr(own, "__module__", None) or type(own).__module__
+    return module.partition(".")[0] != "undrift"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A part that is installed: in which room, by which name, from which package."""
+
+    room: str
+    name: str
+    package: str
+    version: str
+    object: str
+    entry_point: bool
+
+
+def installed(room: str) -> list[Installed]:
+    """Every part of a room and where it comes from; nothing is imported.
+
+    >>> [part.name for part in installed("merging") if part.package == "undrift"]
+    ['everything', 'recent']
+    """
+    own = [
+        Installed(room, name, "undrift", version("undrift"), f"undrift.{room}.{name}", entry_point=False)
+        for name in sorted(_files(room))
+    ]
+    others = [
+        Installed(room, name, *_origin(entry), entry.value, entry_point=True)
+        for name, entry in sorted(_foreign(room).items())
+        if name not in _files(room)
+    ]
+    return [*own, *others]
+
+
+def _adapted(room: str, part: Any, name: str) -> Any:
+    """A part that somebody else wrote, in the form that its room asks for."""
+    adapt = getattr(import_module(f"undrift.{room}"), "adapted", None)
+    return part if adapt is None else adapt(part, name)
+
+
+def _origin(entry: EntryPoint) -> tuple[str, str]:
+    """The package of an entry point, and its version."""
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("another package", "")
 
 
 def build(room: str, table: Mapping[str, Any], where: str = "") -> Any:
@@ -91,8 +170,8 @@ def checked(value: Any, hint: Any, where: str) -> Any:
 
 @cache
 def _files(room: str) -> frozenset[str]:
-    package = import_module(f"undrift.{room}")
-    found = pkgutil.iter_modules(package.__path__)
+    spec = find_spec(f"undrift.{room}")
+    found = pkgutil.iter_modules(spec.submodule_search_locations if spec else None)
     return frozenset(m.name for m in found if not m.ispkg and not m.name.startswith("_"))
 
 

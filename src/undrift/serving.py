@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from undrift import artifacts, inputs
 from undrift import schema as agreed
 from undrift.archive import FOREIGN
-from undrift.errors import ConfigError, ModelError, unwritable
+from undrift.errors import ConfigError, ModelError, NotFoundError, unwritable
 from undrift.kinds import as_text
 from undrift.models import Models
+from undrift.overview import Line, Overview, overview
 from undrift.records import Schema, Version
+from undrift.stores import NO_MODEL, Store
 
 MANIFEST = "model.json"
 """What an exported model is, and how to load it."""
@@ -45,6 +47,51 @@ class Predictions:
     probabilities: NDArray[np.float64] | None
     classes: tuple[str, ...]
     ids: tuple[str, ...] | None
+
+
+class Served:
+    """A loop as those see it who use its model: what it says, how it is, and how to take it away."""
+
+    schema: Schema
+    store: Store
+    models: Models
+
+    def predict(self, rows: Any, version: int | None = None) -> NDArray[Any]:
+        """One prediction per row, shape (rows,): a number, or a class as the target has it; nothing is kept.
+
+        The live model is asked, or another ``version``. The target may be absent, other columns are ignored.
+        """
+        return self.predictions(rows, version).values
+
+    def predict_proba(self, rows: Any, version: int | None = None) -> NDArray[np.float64]:
+        """The probability of each of ``schema.classes``, shape (rows, classes)."""
+        found = self.predictions(rows, version).probabilities
+        if found is None:
+            raise ModelError(f"{self.schema.target!r} is a number: it has no classes", "Use predict.")
+        return found
+
+    def predictions(self, rows: Any, version: int | None = None) -> Predictions:
+        """What the live model, or another ``version``, says about rows, with their ids and probabilities."""
+        return predictions(self.models, self._version(version), rows)
+
+    def export(self, destination: str | Path, version: int | None = None, *, force: bool = False) -> Manifest:
+        """Write the live model, or another ``version``, and what it is into a folder."""
+        return export(self.models, self._version(version), Path(destination), force=force)
+
+    def status(self) -> Overview:
+        """How the model is: ``sentence``, ``state``, ``live``, ``lines`` and what else the records say."""
+        return overview(self.store)
+
+    def history(self) -> tuple[Line, ...]:
+        """Every settled window, oldest first, with what was found and done."""
+        return overview(self.store).lines
+
+    def _version(self, number: int | None) -> Version:
+        """A version by its number, by default the live one."""
+        live = self.store.champion() if number is None else self.models.version(number)
+        if live is None:
+            raise NotFoundError("no model is live in this workspace", NO_MODEL)
+        return live
 
 
 def predictions(models: Models, version: Version, rows: Any) -> Predictions:
