@@ -14,6 +14,19 @@ from typing import Any
 
 from undrift.errors import ConfigError, suggest
 
+SINGULAR = {
+    "lakes": "lake",
+    "merging": "merge strategy",
+    "metrics": "metric",
+    "multivariate": "metric of features together",
+    "policies": "policy",
+    "quality": "quality check",
+    "registries": "registry",
+    "stores": "store",
+    "trainers": "trainer",
+}
+"""What one part of a room is called."""
+
 
 def names(room: str) -> list[str]:
     """Names of all parts in a room, as written in a configuration file.
@@ -36,7 +49,7 @@ def find(room: str, name: str) -> Any:
     if name in foreign:
         return foreign[name].load()
     if name not in _files(room):
-        raise ConfigError(f"no {room} part is called {name!r}", suggest(name, names(room)))
+        raise ConfigError(f"no {SINGULAR.get(room, room)} is called {name!r}", suggest(name, names(room)))
     module = import_module(f"undrift.{room}.{name}")
     return getattr(module, _camel(name), None) or getattr(module, name)
 

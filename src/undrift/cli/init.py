@@ -8,7 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, Set, emit, note, say
+from undrift.cli._print import note, say
+from undrift.cli._shell import Json, Set, emit
+
+NAMED = 8
+"""Features that are named; the rest are counted."""
 
 DEFAULT_MODEL = {
     "regression": "sklearn.ensemble:HistGradientBoostingRegressor",
@@ -165,8 +169,9 @@ def _tell(loop: Any, version: Any, root: Path) -> None:
     from undrift.words.numbers import number
     from undrift.words.phrases import count
 
-    names = ", ".join(c.name for c in features(loop.schema))
-    say(f"{root / FILE} is written; {count(len(features(loop.schema)), 'feature')}: {names}")
+    names = [c.name for c in features(loop.schema)]
+    shown = ", ".join(names[:NAMED]) + (f", {len(names) - NAMED} more" if len(names) > NAMED else "")
+    say(f"{root / FILE} is written; {count(len(names), 'feature')}: {shown}")
     for column in loop.schema.columns:
         if column.role == "left out":
             say(f"left out: {column.name} ({column.reason})")
