@@ -123,9 +123,7 @@ def test_status_and_history_in_python_are_what_the_commands_say(demo_weeks: Path
     assert [line.window.key for line in loop.history()] == [w["window"]["key"] for w in said["windows"]]
 
 
-def test_an_exported_model_predicts_the_same_without_undrift(
-    classes: Path, tmp_path: Path
-) -> None:
+def test_an_exported_model_predicts_the_same_without_undrift(classes: Path, tmp_path: Path) -> None:
     fresh = rows(40, seed=3)
     fresh.to_csv(tmp_path / "new.csv", index=False)
     code, out, err = ask("-C", classes, "export", tmp_path / "model")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from undrift.lakes import Lake
     from undrift.loop import Loop
+    from undrift.registries import Registry
     from undrift.stores import Store
 
 FILE = beginning.FILE
@@ -142,6 +143,11 @@ class Config:
         opened: Store = build("stores", table, "store")
         return opened
 
+    def registry(self) -> Registry:
+        """Where models are kept."""
+        opened: Registry = build("registries", self._rooted("registry", "path"), "registry")
+        return opened
+
     def lake(self) -> Lake:
         """Where rows are kept, opened."""
         opened: Lake = build("lakes", self._rooted("lake", "uri"), "lake")
@@ -163,7 +169,7 @@ class Config:
             schema=schema,
             store=store,
             lake=self.lake(),
-            registry=build("registries", self._rooted("registry", "path"), "registry"),
+            registry=self.registry(),
             policy=build("policies", self.section("policy"), "policy"),
             merges=dict(_merges(self.get("merge.candidates"))),
             holder=holder(),

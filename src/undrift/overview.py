@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from undrift import refusals, reign
-from undrift.errors import NotFoundError, UndriftError, suggest
+from undrift.errors import NotFoundError, UndriftError, UntrustedError, suggest
+from undrift.promise import DROP, OVER, standing
 from undrift.records import (
     Batch,
     Comparison,
@@ -16,9 +17,9 @@ from undrift.records import (
     Outcome,
     Promotion,
     Refusal,
-    Rule,
     Score,
     Service,
+    Standing,
     Step,
     TargetComparison,
     Unscored,
@@ -26,9 +27,10 @@ from undrift.records import (
     Version,
     Window,
 )
+from undrift.registries import Registry
 from undrift.stores import NO_MODEL, Store, scores
 from undrift.verdicts import WORST_FIRST, worst
-from undrift.words import states
+from undrift.words import spans, states
 
 K = TypeVar("K", bound=str | tuple[str, str])
 R = TypeVar("R")
@@ -51,7 +53,8 @@ class Line:
     ``failed`` says why the live model could not predict it; ``later`` holds what was decided on scores that
     came before the next window was settled.
     ``earlier`` are scores that a later revision replaced, ``unscored`` says why labels were not enough,
-    ``one_class`` is the class that all labels of a delivery for this window were of.
+    ``one_class`` is the class that all labels of a delivery for this window were of. ``served`` is the
+    version that predicted it (None where nothing did), ``model`` how that one did up to here.
     """
 
     window: Window
@@ -68,6 +71,8 @@ class Line:
     unscored: str = ""
     one_class: str = ""
     later: tuple[Act, ...] = ()
+    served: int | None = None
+    model: Standing | None = None
 
     @property
     def acts(self) -> tuple[Act, ...]:
@@ -101,8 +106,9 @@ class Refused:
 class Overview:
     """The state of a workspace; ``lines`` are the settled windows, oldest first.
 
-    ``refused`` are deliveries that were refused, oldest first; ``broken`` is the newest one, None where a
-    delivery of its kind came since.
+    ``damaged`` says why the live model cannot be loaded, empty where it can or nobody looked. ``refused``
+    are deliveries that were refused, oldest first; ``unmended`` is the newest one, None where a delivery of
+    its kind came since.
     """
 
     live: Version
@@ -111,24 +117,54 @@ class Overview:
     versions: tuple[Version, ...]
     changes: tuple[Change, ...]
     lines: tuple[Line, ...]
+    damaged: str = ""
     refused: tuple[Refused, ...] = ()
-    broken: Refused | None = None
+    unmended: Refused | None = None
 
     @property
-    def over(self) -> Rule | None:
-        """The rule by which the live model's loss is over its limit, as it was decided on last."""
-        if self.last is None:
-            return None
-        decision, step = self.last.newest.decision, self.last.newest.step
-        replaced = step.action == "promote" or step.live != self.live.number
-        return None if replaced else states.unreliable(decision)
+    def broken(self) -> str:
+        """Why the live model cannot predict: what is wrong with its artifact, or how it failed at last."""
+        own = self.last is not None and self.last.served == self.live.number
+        return self.damaged or (self.last.failed if self.last and own else "")
 
     @property
-    def state(self) -> str:
-        """The state of the model in a word or two; empty before a window is complete."""
-        if self.last is None:
-            return ""
-        return states.UNRELIABLE if self.over else states.STATES[self.last.verdict]
+    def model(self) -> Standing:
+        """How the live model does beside its promise, from its scores since it went live."""
+        since = max((i for i, line in enumerate(self.lines) if line.window.key == self._after), default=-1)
+        own = [line.live for line in self.lines[since + 1 :] if line.live and line.served == self.live.number]
+        before = _predecessor(self.changes, self.versions, self.live.number)
+        return standing(self.live, before, own, *_rule(self.lines))
+
+    @property
+    def data(self) -> Verdict | None:
+        """The verdict on the newest window; None before one is complete."""
+        return self.last.verdict if self.last else None
+
+    @property
+    def _after(self) -> str:
+        """The key of the window after which the live model went live; empty for the first model."""
+        return "" if self.since.promotion.action == "start" else self.since.promotion.window
+
+    @property
+    def day(self) -> str:
+        """When the live model went live: the day on which a person acted, else the end of the window."""
+        made = self.since.promotion
+        if made.action == "start":
+            return "the start"
+        window = self.windows.get(made.window)
+        by_hand = made.manual or made.action == "rollback"
+        return spans.date(self.since.at) if by_hand or window is None else spans.after(window)
+
+    @property
+    def place(self) -> int:
+        """The live model is the so many-th that went live."""
+        order = list(dict.fromkeys(c.promotion.version for c in self.changes))
+        return order.index(self.live.number) + 1
+
+    @property
+    def windows(self) -> Mapping[str, Window]:
+        """The settled windows by their key."""
+        return {line.window.key: line.window for line in self.lines}
 
     @property
     def held(self) -> Promotion | None:
@@ -176,9 +212,14 @@ class Overview:
         return next((o for o in reversed(self.outcomes) if o.promoted == self.live.number), None)
 
     @property
-    def waiting(self) -> int:
-        """Settled windows whose labels have not matured."""
-        return sum(line.live is None and not line.unscored for line in self.lines)
+    def waiting(self) -> tuple[Window, ...]:
+        """Settled windows whose labels have not matured, oldest first."""
+        return tuple(line.window for line in self.lines if line.live is None and not line.unscored)
+
+    @property
+    def labels(self) -> str:
+        """Which windows wait for labels, in words."""
+        return states.waiting(self.waiting)
 
     @property
     def unscored(self) -> Line | None:
@@ -186,23 +227,31 @@ class Overview:
         return next((line for line in reversed(self.lines) if line.unscored), None)
 
     @property
-    def scored(self) -> Score | None:
-        """The newest score of a live model."""
-        return next((line.live for line in reversed(self.lines) if line.live), None)
+    def scored(self) -> Line | None:
+        """The newest window with a score of the model that served it."""
+        return next((line for line in reversed(self.lines) if line.live), None)
 
     @property
     def sentence(self) -> str:
-        """The state of the model in one or two sentences."""
-        return states.status(
-            live=self.live.number,
-            since=self.since.promotion.window or "the start",
-            comparison=self.last.comparison if self.last else None,
-            promoted=self.promoted,
-            score=self.scored,
-            held_by=self.held,
-            loss=self.over,
-            failed=self.last.failed if self.last else "",
-        )
+        """The state of the model and that of the data, in a few sentences."""
+        if self.broken:
+            first = states.broken(self.live.number, self.broken)
+        else:
+            model, windows = self.model, self.windows
+            first = states.kept(model, [windows[key] for key in model.windows], self.day)
+        parts = [first]
+        newest = self.scored
+        if newest and newest.live and newest.live.version != self.live.number:
+            parts.append(states.predecessor(newest.live, newest.window))
+        if self.promoted:
+            parts.append(states.replaced(self.promoted))
+        parts.append(states.drifting(self.last.comparison) if self.last else "No window is complete yet.")
+        return " ".join([*parts, *filter(None, [states.holding(self.held)])])
+
+    def made(self, version: Version) -> str:
+        """The day after which a version was trained: the end of its window."""
+        window = self.windows.get(version.window)
+        return spans.after(window) if window else f"window {version.window}"
 
     def status_of(self, version: Version) -> str:
         """What became of a version: live, was live, rejected, or not judged."""
@@ -214,8 +263,11 @@ class Overview:
         return "rejected" if version.number in judged else "not judged"
 
 
-def overview(store: Store) -> Overview:
-    """Read the state of a workspace; raises NotFoundError where no model is live."""
+def overview(store: Store, registry: Registry | None = None) -> Overview:
+    """Read the state of a workspace; raises NotFoundError where no model is live.
+
+    With the registry the live model's bytes are held against their hash; they are not loaded.
+    """
     live = store.champion()
     if live is None:
         raise NotFoundError("no model is live in this workspace", NO_MODEL)
@@ -223,8 +275,8 @@ def overview(store: Store) -> Overview:
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
     since = next(c for c in reversed(changes) if c.promotion.action != "release")
-    lines = _lines(store, first.number)
-    return Overview(live, since, first, versions, changes, lines, *_refused(store))
+    lines = _held_to_promises(_lines(store, first.number), changes, versions)
+    return Overview(live, since, first, versions, changes, lines, damage(live, registry), *_refused(store))
 
 
 def _refused(store: Store) -> tuple[tuple[Refused, ...], Refused | None]:
@@ -234,10 +286,59 @@ def _refused(store: Store) -> tuple[tuple[Refused, ...], Refused | None]:
     return found, found[-1] if refusals.newest(store) else None
 
 
+def damage(version: Version, registry: Registry | None) -> str:
+    """Why a version's artifact is not what was stored; empty where it is, or there is none to look at."""
+    if registry is None or not version.artifact:
+        return ""
+    try:
+        registry.get(version.artifact)
+    except UntrustedError as error:
+        return error.problem
+    return ""
+
+
+def _held_to_promises(
+    lines: Sequence[Line], changes: Sequence[Change], versions: Sequence[Version]
+) -> tuple[Line, ...]:
+    """The lines with how the model that served each did up to there, since it went live."""
+    known = {version.number: version for version in versions}
+    how = _rule(lines)
+    out: list[Line] = []
+    own: list[Score] = []
+    for line in lines:
+        if out and out[-1].served != line.served:
+            own = []
+        if line.live is not None and line.live.version in known:
+            own.append(line.live)
+            before = _predecessor(changes, versions, line.live.version)
+            line = replace(line, model=standing(known[line.live.version], before, own, *how))  # noqa: PLW2901
+        out.append(line)
+    return tuple(out)
+
+
+def _predecessor(changes: Sequence[Change], versions: Sequence[Version], number: int) -> Version | None:
+    """The version that one beat when the gate promoted it."""
+    beaten = reign.predecessor([change.promotion for change in changes], number)
+    return next((v for v in versions if v.number == beaten), None)
+
+
+def _rule(lines: Sequence[Line]) -> tuple[float, int]:
+    """The rise of the loss that the newest decision calls too much, and over how many windows."""
+    rules = (r for line in reversed(lines) for act in reversed(line.acts) for r in act.decision.rules)
+    found = next((r for r in rules if r.name == "performance" and r.limit is not None), None)
+    return (DROP, OVER) if found is None or found.limit is None else (found.limit, found.over or OVER)
+
+
 def _near(window: str, keys: Iterable[str]) -> str:
-    """The window that holds a day, or the list to look at."""
-    before = [key for key in keys if key <= window]
-    return f"The one before is {before[-1]!r}; see undrift history." if before else "See undrift history."
+    """The window that holds a day, or the newest one and the list to look at."""
+    every = list(keys)
+    newest = f"The newest window is {every[-1]!r}; see undrift history."
+    try:
+        datetime.fromisoformat(window)
+    except ValueError:
+        return newest
+    before = [key for key in every if key <= window]
+    return f"The one before is {before[-1]!r}; see undrift history." if before else newest
 
 
 def _lines(store: Store, first: int) -> tuple[Line, ...]:
@@ -267,6 +368,7 @@ def _lines(store: Store, first: int) -> tuple[Line, ...]:
             unscored="" if served_by in newest else refused.get(served_by, ""),
             one_class=one_class.get(step.window.index, ""),
             later=tuple(later),
+            served=served.get(key),
         )
         for key, (first_act, *later) in _acts(store).items()
         for step in [first_act.step]

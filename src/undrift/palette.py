@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Palette:
-    """One theme's colours by meaning; ``bands`` go from far below the limit to far over it."""
+    """One theme's colours by meaning.
+
+    ``quiet`` goes from paper to slate for what moved far and is ordinary, ``drifts`` has two depths.
+    """
 
     live: str
     first: str
@@ -15,10 +18,11 @@ class Palette:
     rejected: str
     rolled_back: str
     window: str
-    bands: tuple[str, str, str, str, str]
+    quiet: tuple[str, str, str, str]
+    watched: str
+    drifts: tuple[str, str]
     gone: str
     few: str
-    mark: str
     zero: str
     paper: str
 
@@ -30,10 +34,11 @@ LIGHT = Palette(
     rejected="#8a909b",
     rolled_back="#b26a00",
     window="#e07b00",
-    bands=("#eef2f9", "#fdf0d3", "#f9cf95", "#ea9868", "#c2564a"),
-    gone="#6a4a9c",
-    few="#d5dae3",
-    mark="#4a1410",
+    quiet=("#f3f5f9", "#dbe0e9", "#bcc5d3", "#98a4b6"),
+    watched="#f3e3a1",
+    drifts=("#ea9868", "#b3473b"),
+    gone="#1b1d22",
+    few="#f3f5f9",
     zero="#31333f",
     paper="#ffffff",
 )
@@ -45,10 +50,11 @@ DARK = Palette(
     rejected="#8f96a3",
     rolled_back="#f0a53c",
     window="#ff9d3b",
-    bands=("#212833", "#3d3523", "#74501f", "#a9562d", "#d0594a"),
-    gone="#a98be0",
-    few="#39424f",
-    mark="#ffeade",
+    quiet=("#1f242c", "#303946", "#465263", "#627085"),
+    watched="#6d6122",
+    drifts=("#c9702f", "#e0584a"),
+    gone="#000000",
+    few="#1f242c",
     zero="#e6e8ee",
     paper="#171614",
 )

@@ -31,6 +31,19 @@ ROOMS = (
 )
 """Where parts live. Other packages add theirs by the entry-point group "undrift.ROOM"."""
 
+SINGULAR = {
+    "lakes": "lake",
+    "merging": "merge strategy",
+    "metrics": "metric",
+    "multivariate": "metric of features together",
+    "policies": "policy",
+    "quality": "quality check",
+    "registries": "registry",
+    "stores": "store",
+    "trainers": "trainer",
+}
+"""What one part of a room is called."""
+
 
 def names(room: str) -> list[str]:
     """Names of all parts in a room, as written in a configuration file.
@@ -59,14 +72,14 @@ def find(room: str, name: str) -> Any:
         return getattr(module, _camel(name), None) or getattr(module, name)
     entry = _foreign(room).get(name)
     if entry is None:
-        raise ConfigError(f"no {room} part is called {name!r}", suggest(name, names(room)))
+        raise ConfigError(f"no {SINGULAR.get(room, room)} is called {name!r}", suggest(name, names(room)))
     try:
         part = entry.load()
     except Exception as error:
         origin = f"{_origin(entry)[0]} ({entry.value})"
         told = f"{type(error).__name__}: {error}"
         raise ConfigError(
-            f"the {room} part {name!r} of {origin} cannot be imported: {told}",
+            f"the {SINGULAR.get(room, room)} {name!r} of {origin} cannot be imported: {told}",
             "Correct or remove the package.",
         ) from error
     return _adapted(room, part, name)

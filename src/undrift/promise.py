@@ -1,11 +1,17 @@
-"""How a version's reference score was got: what it promises for rows that the model has not seen."""
+"""What a version promises for rows that it has not seen, and whether it keeps to that."""
 
 from __future__ import annotations
 
-from undrift.records import Promise, Version
+import math
+from collections.abc import Sequence
+
+from undrift.records import Promise, Score, Standing, State, Version
 
 FIRST = 2
 """Scored windows that stand for the reference score where there is none to trust."""
+
+DROP, OVER = 0.2, 2
+"""The rise of the loss that is too much, and over how many scored windows, where no policy says otherwise."""
 
 WORDS: dict[Promise, str] = {
     "held out": "on held-out rows",
@@ -32,3 +38,51 @@ def promise(version: Version) -> Promise:
 def trusted(version: Version) -> float | None:
     """The reference score, where it was not got on rows that the model was trained on."""
     return version.reference_score if promise(version) not in ("in sample", "first windows") else None
+
+
+def held_to(
+    live: Version, before: Version | None, scores: Sequence[Score]
+) -> tuple[float | None, int | None]:
+    """The loss that the live model is held to, and the version that showed it; None for its first windows.
+
+    That is its own promise or that of the version ``before`` that it beat, whichever is lower: a model
+    that was promoted in the middle of a change must not make its own error the new normal.
+    """
+    known = [(trusted(v), v.number) for v in (live, before) if v is not None]
+    found = min(((value, number) for value, number in known if value is not None), default=None)
+    if found is not None:
+        return found
+    return (mean(scores[:FIRST]), None) if len(scores) >= FIRST else (None, None)
+
+
+def standing(
+    live: Version, before: Version | None, scores: Sequence[Score], limit: float = DROP, over: int = OVER
+) -> Standing:
+    """Whether a version does as it promised, from its scores since it went live, oldest first.
+
+    >>> live = Version(2, "0009", "recent", "Ridge", "", "skops", 1, 9, metric="MAE", reference_score=10.0)
+    >>> standing(live, None, [Score("0010", 10, 2, "MAE", 13.0, 100, 1.0)]).state
+    'worse'
+    """
+    promised, of = held_to(live, before, scores)
+    newest = scores[-over:]
+    if not newest:
+        return Standing("unknown", live.number, limit, live.metric, promise=promised, of=of)
+    value, windows = mean(newest), tuple(score.window for score in newest)
+    if promised is None or (of is None and len(scores) <= FIRST):
+        return Standing("unknown", live.number, limit, newest[-1].metric, windows, value)
+    risen = rise(value, promised)
+    state: State = "worse" if risen >= limit else "as promised"
+    return Standing(state, live.number, limit, newest[-1].metric, windows, value, promised, of, risen)
+
+
+def rise(now: float, before: float) -> float:
+    """The relative rise of a loss; any loss is infinitely more than none."""
+    if before == 0:
+        return math.inf if now > 0 else 0.0
+    return now / before - 1
+
+
+def mean(scores: Sequence[Score]) -> float:
+    """The mean loss over all rows of some windows."""
+    return sum(s.value * s.rows for s in scores) / sum(s.rows for s in scores)

@@ -20,6 +20,7 @@ Verdict = Literal["drift", "watch", "stable", "insufficient"]
 Task = Literal["regression", "binary"]
 Role = Literal["feature", "left out"]
 Promise = Literal["held out", "cross-fitted", "logged", "first windows", "in sample", ""]
+State = Literal["as promised", "worse", "unknown"]
 
 T = TypeVar("T")
 
@@ -328,13 +329,36 @@ class Unscored:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One condition of a policy, with its numbers: it holds or it does not."""
+    """One condition of a policy, with its numbers: it holds or it does not.
+
+    ``over`` is how many scored windows the value is taken over, where it is of scores.
+    """
 
     name: str
     holds: bool
     text: str
     value: float | None = None
     limit: float | None = None
+    over: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a version does beside what it is held to: worse from a ``rise`` of its loss by ``limit`` on.
+
+    ``value`` is its mean loss over the ``windows``, ``promise`` the loss that version ``of`` showed when it
+    was promoted (None: its own first windows). The state is unknown as long as either is missing.
+    """
+
+    state: State
+    version: int
+    limit: float
+    metric: str | None = None
+    windows: tuple[str, ...] = ()
+    value: float | None = None
+    promise: float | None = None
+    of: int | None = None
+    rise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -377,8 +377,8 @@ def _phase(past: Past, span: int, places: Ints, season: str) -> Ints:
 
 def _assumes(windows: Windows, known: int) -> str:
     """What the monitor takes for granted, and how much it has seen."""
-    seen = f"windows go on differing as the {count(known, 'window')} of the reference did"
-    few = f"; {FEW} or more would tell better" if known < FEW else ""
+    seen = f"windows go on differing as {count(known, 'known window')} did"
+    few = f"; {FEW} would be firmer" if known < FEW else ""
     notes = (note for note in (windows.past.note, windows.note) if note)
     return "; ".join([seen + few, *notes])
 

@@ -120,7 +120,7 @@ def _is_usage(error: Exception) -> bool:
 
 
 def _complain(problem: str, remedy: str) -> None:
-    from undrift.cli._shell import clean
+    from undrift.cli._print import clean
 
     print(f"undrift: {clean(problem)}.", file=sys.stderr)
     if remedy:

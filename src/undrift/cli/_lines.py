@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from undrift.cli._print import NARROWEST, cut, room, wide
 from undrift.cli._shell import ended
 from undrift.comparison import feature_dict
 from undrift.loop import Report, Settled
-from undrift.records import Score, encode
-from undrift.words.moves import ICONS, drifted, movers, watched
+from undrift.records import Score, Window, encode
+from undrift.words.moves import ICONS, drifted, movers, total, watched
 from undrift.words.numbers import number
-from undrift.words.phrases import count, cut
+from undrift.words.phrases import count, model
+from undrift.words.spans import days
+from undrift.words.states import unreliable
 
-EFFECT_WIDTH = 58
+NAME, EFFECT = 20, 46
+"""Columns of the terminal for the days of a window, and for what moved in it."""
+
+Named = Mapping[str, Window]
 
 
-def lines(settled: Settled, first: int) -> list[str]:
-    """A line on the window, one for every earlier one that was scored since, and one on the retraining."""
+def lines(settled: Settled, first: int, windows: Named) -> list[str]:
+    """A line on the window, one for every earlier one that was scored since, and one on the retraining.
+
+    ``windows`` holds those of the scores by their keys, where they are known.
+    """
+    windows = {**windows, settled.window.key: settled.window}
     own = [s for s in settled.scores if s.index == settled.window.index and not settled.decision.on]
-    earlier = [s for s in settled.scores if s not in own]
-    out = [f"{key}  labels came: {_scored(share, first)}" for key, share in by_window(earlier).items()]
+    earlier = by_window(s for s in settled.scores if s not in own)
+    out = [f"{_name(key, windows)}  labels came: {_scored(share, first)}" for key, share in earlier.items()]
     if not settled.decision.on:
         beside = _scored(own, first) if own else f"{count(settled.window.rows, 'row')}, labels to come"
-        out.append(f"{_found(settled)}  {beside}".rstrip())
+        out.append(f"{_name(settled.window.key, windows)}  {_found(settled, beside)}")
     return [*out, *acted(settled)]
 
 
-def _found(settled: Settled) -> str:
-    """The window, its verdict and what moved."""
+def _name(key: str, windows: Named) -> str:
+    """The days of a window; its key where no more is known."""
+    return f"{days(windows[key]) if key in windows else key:<{NAME}}"
+
+
+def _found(settled: Settled, beside: str) -> str:
+    """The verdict, what moved, and what belongs beside it, as wide as there is room."""
     found = settled.comparison
-    what = cut(movers(found) or watched(found) or "no feature drifts", EFFECT_WIDTH)
+    what = movers(found) or watched(found) or "no feature drifts"
     mark = f"{ICONS[found.verdict]} {found.verdict}"
-    over = f"{len(drifted(found))}/{len(found.features)}"
-    return f"{settled.window.key}  {mark:<14}{over:>6}  {what:<{EFFECT_WIDTH}}"
+    head = f"{mark:<14}{f'{len(drifted(found))}/{total(found)}':>6}  "
+    width = room()
+    left = EFFECT if width is None else min(EFFECT, width - NAME - 2 - wide(head) - 2 - wide(beside))
+    if left < NARROWEST:
+        return f"{head}{beside}"
+    what = cut(what, left)
+    return f"{head}{what}{' ' * (left - wide(what))}  {beside}"
 
 
 def acted(settled: Settled) -> list[str]:
@@ -41,7 +61,25 @@ def acted(settled: Settled) -> list[str]:
     if settled.outcome is None:
         return []
     icon = "↑" if settled.step.action == "promote" else "×"
-    return [f"{'':10}  {icon} retrained: {settled.step.why}"]
+    return [f"  {icon} retrained: {settled.step.why}"]
+
+
+def known(windows: Iterable[Window]) -> dict[str, Window]:
+    """Windows by their keys."""
+    return {window.key: window for window in windows}
+
+
+def happened(report: Report) -> dict[str, bool]:
+    """What a call brought, each by itself: one exit code cannot say several."""
+    verdicts = [s.comparison.verdict for s in report.settled if not s.decision.on]
+    actions = [s.step.action for s in report.settled]
+    return {
+        "drift": "drift" in verdicts,
+        "worse": any(unreliable(s.decision) for s in report.settled),
+        "rejection": "reject" in actions,
+        "promotion": "promote" in actions,
+        "judged": any(verdict != "insufficient" for verdict in verdicts),
+    }
 
 
 def by_window(scores: Iterable[Score]) -> dict[str, list[Score]]:
@@ -76,8 +114,8 @@ def settled_dict(settled: Settled) -> dict[str, Any]:
 
 
 def _scored(scores: Sequence[Score], first: int) -> str:
-    """The score of the live model in one window, beside that of the first."""
+    """The score of the live model in one window with its version, beside that of the first."""
     live = next((s for s in scores if s.version != first), scores[0])
     base = next((s for s in scores if s.version == first), live)
-    beside = f" (first model {number(base.value)})" if base is not live else ""
-    return f"{live.metric} {number(live.value)}{beside}"
+    beside = f"; first model {number(base.value)}" if base is not live else ""
+    return f"{live.metric} {number(live.value)} ({model(live.version)}{beside})"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from undrift.cli._print import WIDEST, clean, say, table
 from undrift.words import moves, phrases, states
+from undrift.words.phrases import TITLES
 
 if TYPE_CHECKING:
     from undrift.comparison import Result
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of the JSON that commands print."""
 
+LEAST = ("kind", "reference → current", "metric", "how odd")
+"""Columns of a comparison that are left out where room is short, least worth first."""
+
 ALL = ("drift", "watch", "stable", "insufficient")
 """Every verdict."""
-
-WIDEST = 120
-"""Characters of a cell at most."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Set = Annotated[
@@ -42,7 +44,7 @@ Detailed = Annotated[
     bool,
     typer.Option(
         "--detailed-exitcode",
-        help="3 drift or loss over the limit, 4 challenger rejected, 5 nothing could be judged.",
+        help="3 drift or a model worse than promised, 4 challenger rejected, 5 nothing could be judged.",
     ),
 ]
 
@@ -111,40 +113,20 @@ def loop_here(context: typer.Context, assignments: Iterable[str] | None = None) 
     return opened(config_here(context, assignments))
 
 
+def advice_here(context: typer.Context) -> list[str]:
+    """What the settings cannot do; nothing where the workspace cannot be opened, which run will say."""
+    from undrift.errors import UndriftError
+    from undrift.outlook import advice
+
+    try:
+        return advice(loop_here(context))
+    except UndriftError:
+        return []
+
+
 def emit(body: dict[str, Any]) -> None:
     """Print one versioned JSON object on one line."""
     print(json.dumps({"format": FORMAT, **body}, default=str, allow_nan=False))
-
-
-def say(text: str) -> None:
-    """Print a line of the result on stdout."""
-    print(clean(text), flush=True)
-
-
-def note(text: str) -> None:
-    """Print a line about the progress on stderr."""
-    print(clean(text), file=sys.stderr, flush=True)
-
-
-def clean(text: str) -> str:
-    """The text without control characters: a hostile name cannot move the cursor, add or hide a line."""
-    return phrases.clean(text)
-
-
-def table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    right: Sequence[int] = (),
-    widest: int = WIDEST,
-) -> None:
-    """Print columns under a head, as wide as their ``widest`` cell; ``right`` are aligned to the right."""
-    cells = [[clean(phrases.cut(str(c), widest)) for c in row] for row in rows]
-    widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(head)]
-    for row in ([*head], *cells):
-        parts = [
-            c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(parts).rstrip())
 
 
 def show_comparison(
@@ -154,12 +136,12 @@ def show_comparison(
 ) -> None:
     """Print every feature of a comparison, worst first, and what else was found about the columns."""
     tested = record.alarm_rate is not None
-    head = ["verdict", "feature", "kind", "what changed", *(["moved most"] if tested else []), "metric"]
-    shown = [f for f in record.features if f.verdict in only]
+    head = ["verdict", "feature", "kind", "what changed", *(["how odd"] if tested else []), "metric"]
+    shown = sorted((f for f in record.features if f.verdict in only), key=lambda f: f.name not in TITLES)
     rows: list[Sequence[str]] = [
         (
             f"{moves.ICONS[f.verdict]} {f.verdict}",
-            *(phrases.cut(f.name), f.kind, f.effect),
+            *(phrases.cut(phrases.title(f.name)), f.kind, f.effect),
             *([moves.moved(f)] if tested else []),
             moves.finding(moves.deciding(f.findings)),
         )
@@ -172,7 +154,7 @@ def show_comparison(
         if names:
             say(f"{word}: {', '.join(map(phrases.cut, names))}")
     if rows:
-        table(head, rows)
+        table(head, rows, least=[head.index(h) for h in LEAST if h in head])
     for one in record.together:
         say(f"together: {moves.together(one)}")
     for fault in record.faults:
@@ -181,10 +163,14 @@ def show_comparison(
         say(f"new: {', '.join(map(phrases.cut, record.new))}")
     if record.reordered:
         say("reordered: the columns come in another order")
+
+
+def show_grounds(record: Comparison) -> None:
+    """Print which columns were left out, and how often quiet windows alarm."""
     for name, reason in record.left_out.items():
         say(f"left out: {phrases.cut(name)} ({phrases.cut(reason, WIDEST)})")
-    if only == ALL and record.assumes:
-        say(moves.promise(record))
+    if record.assumes:
+        say(f"{moves.promise(record)}.")
 
 
 def _drawn(result: Result, name: str) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, config_here, emit, loop_here, note, progress, say, table
+from undrift.cli._print import note, say, table
+from undrift.cli._shell import Json, config_here, emit, loop_here, progress
 from undrift.cli.compare import SOURCE, Columns, Kinds, TimeFormat, named, told
 
 if TYPE_CHECKING:

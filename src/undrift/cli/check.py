@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from undrift.cli._shell import Json, Set, emit, exit_code, loop_here, say, show_comparison
+from undrift.cli._print import say
+from undrift.cli._shell import Json, Set, emit, exit_code, loop_here, show_comparison, show_grounds
 
 
 def check(
@@ -25,4 +26,5 @@ def check(
     else:
         say(result.sentence)
         show_comparison(result.record)
+        show_grounds(result.record)
     return exit_code(result)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, emit, exit_code, note, progress, say, show_comparison
+from undrift.cli._print import note, say
+from undrift.cli._shell import Json, emit, exit_code, progress, show_comparison, show_grounds
 from undrift.words import moves
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def told(kinds: list[str] | None) -> dict[str, str]:
 def _show(result: Result) -> None:
     say(result.sentence)
     show_comparison(result.record, result)
+    show_grounds(result.record)
     if result.segments:
         _show_segments(result)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from undrift import redaction
-from undrift.cli._shell import Json, Set, config_here, emit, table
+from undrift.cli._print import table
+from undrift.cli._shell import Json, Set, config_here, emit
 
 config = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undrift.cli._shell import here, note
+from undrift.cli._print import note
+from undrift.cli._shell import here
 
 if TYPE_CHECKING:
     import subprocess

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, Set, emit, note, say
+from undrift.cli._print import note, say
+from undrift.cli._shell import Json, Set, emit
 
 if TYPE_CHECKING:
     from undrift.demo.stage import Stage
     from undrift.loop import Loop
     from undrift.replay import Totals
+    from undrift.stores import Store
 
 
 def demo(
@@ -45,23 +47,25 @@ def demo(
     always = _always(stage, len(recording.production[:windows])) if full else None
     stage.finish()
     body = _body(found, tally(loop), root, time.monotonic() - began, always)
-    emit(body) if json else _tell(body)
+    emit(body) if json else _tell(body, picks(loop.store))
 
 
 def _play(stage: Stage, loop: Loop, recording: Any, *, quiet: bool) -> None:
-    from undrift.cli._lines import lines
+    from undrift.cli._lines import known, lines
     from undrift.words.numbers import number
 
     first = loop.first()
     if not quiet:
         name = first.trainer.partition(":")[2] or first.trainer
         say(f"v1 is live: {name}, {first.metric} {number(first.reference_score)} on held-out rows")
+    windows = known(recording.windows)
     total = len(recording.production[: stage.windows])
+    digits = len(str(total))
     for done, (window, report) in enumerate(stage.play(loop, recording), start=1):
         for settled in report.settled:
-            for text in lines(settled, first.number):
-                if not quiet:
-                    say(text)
+            for text in lines(settled, first.number, windows) if not quiet else ():
+                lead = f"week {min(done, total):>{digits}} of {total}  " if "labels to come" in text else ""
+                say(f"{lead:<{len(f'week {total} of {total}  ')}}{text}")
         if quiet and done % 10 == 0:
             note(f"{done} of {total} windows, {window.key}")
 
@@ -90,7 +94,19 @@ def _body(
     return body
 
 
-def _tell(body: dict[str, Any]) -> None:
+def picks(store: Store) -> list[tuple[str, str]]:
+    """Windows that are worth a look, and why: the newest with a promotion and the newest with a refusal."""
+    from undrift.overview import overview
+
+    found: dict[str, str] = {}
+    for outcome in reversed(overview(store).outcomes):
+        if outcome.trials:
+            what = "a refusal" if outcome.promoted is None else "a promotion"
+            found.setdefault(what, outcome.window)
+    return [(window, what) for what, window in sorted(found.items())]
+
+
+def _tell(body: dict[str, Any], worth: list[tuple[str, str]]) -> None:
     from undrift.words.numbers import number
 
     where = Path(body["workspace"])
@@ -108,5 +124,7 @@ def _tell(body: dict[str, Any]) -> None:
     say("")
     say("Try next:")
     say(f"  undrift status -C {shown}")
-    say(f"  undrift why 2012-03-26 -C {shown}" if body["windows"] > 50 else f"  undrift history -C {shown}")
+    for window, what in worth:
+        say(f"  undrift why {window} -C {shown}   # {what}")
+    say(f"  undrift history -C {shown}")
     say(f"  undrift dashboard -C {shown}")

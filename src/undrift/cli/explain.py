@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from undrift.cli._shell import Json, emit, loop_here, say, table
+from undrift.cli._print import say, table
+from undrift.cli._shell import Json, emit, loop_here
 
 
 def explain(

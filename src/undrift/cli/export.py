@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from undrift.cli._shell import Json, emit, loop_here, say
+from undrift.cli._print import say
+from undrift.cli._shell import Json, emit, loop_here
 
 
 def export(

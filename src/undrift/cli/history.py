@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undrift.cli._shell import Json, emit, say, store_here, table
+from undrift.cli._print import say, table
+from undrift.cli._shell import Json, emit, store_here
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +25,7 @@ def history(
     last: Annotated[int | None, typer.Option(min=1, help="Only the newest windows.")] = None,
     json: Json = False,
 ) -> None:
-    """List every window: verdict, drifting features, scores of live and first model, what was done."""
+    """List every window: how the data and the model were, scores of live and first model, what was done."""
     from undrift.overview import overview
 
     found = overview(store_here(context))
@@ -49,32 +50,36 @@ def _as_table(lines: tuple[Line, ...], found: Overview, *, whole: bool) -> None:
             rows.append(waiting.pop(0)[1])
         rows += _rows(line)
     rows += [row for _, row in waiting]
-    table(("window", "verdict", "drifting", metric, "first", "live", ""), rows, right=(2, 3, 4))
+    head = ("window", "days", "data", "drift", "by", metric, "model", "first", "what moved, what was done")
+    table(head, rows, right=(3, 5, 7), least=(1, 7, 3))
 
 
 def _rows(line: Line) -> list[Row]:
-    """The row of a window, and one for every retraining on scores that came after it."""
+    """The row of a window, and one for every retraining after it."""
     from undrift.words.moves import ICONS, drifted, movers
     from undrift.words.numbers import number
+    from undrift.words.phrases import model
+    from undrift.words.spans import days
 
     window: Row = (
         line.window.key,
+        days(line.window) if line.window.start else "",
         f"{ICONS[line.verdict]} {line.verdict}",
         len(drifted(line.comparison)),
+        model(line.served) if line.served is not None else "–",
         number(line.live.value) if line.live else "…",
+        line.model.state if line.model else "…",
         number(line.first.value) if line.first else "…",
-        f"v{line.step.live}",
-        line.outcome.why if line.outcome else movers(line.comparison),
+        movers(line.comparison),
     )
-    retrained = [act for act in line.later if act.outcome]
-    return [window, *(("", "", "", "", "", f"v{act.step.live}", act.step.why) for act in retrained)]
+    return [window, *(_row("", act.outcome.why) for act in line.acts if act.outcome)]
 
 
 def _between(found: Overview) -> list[tuple[datetime, Row]]:
     """What happened between windows, oldest first: what persons decided, and deliveries that were refused."""
     from undrift.words.deeds import refusal
 
-    refused = [(r.at, ("", "refused", "", "", "", "", refusal(r.refusal, r.at))) for r in found.refused]
+    refused = [(r.at, _row("refused", refusal(r.refusal, r.at))) for r in found.refused]
     return sorted([*((c.at, _by_hand(c)) for c in found.by_hand), *refused], key=lambda pair: pair[0])
 
 
@@ -82,8 +87,12 @@ def _by_hand(made: Change) -> Row:
     """The row of what a person decided."""
     from undrift.words.deeds import change
 
-    said = f"{made.at:%Y-%m-%d %H:%M} UTC: {change(made.promotion)}"
-    return ("", made.promotion.action, "", "", "", f"v{made.promotion.version}", said)
+    return _row(made.promotion.action, f"{made.at:%Y-%m-%d %H:%M} UTC: {change(made.promotion)}")
+
+
+def _row(window: str, done: str) -> Row:
+    """A row of what was done, below that of its window."""
+    return (window, "", "", "", "", "", "", "", done)
 
 
 def _as_csv(lines: tuple[Line, ...]) -> None:
@@ -114,6 +123,8 @@ def _as_dict(line: Line) -> dict[str, object]:
         "window": encode(line.window),
         "verdict": line.verdict,
         "drifted": list(drifted(line.comparison)),
+        "served": line.served,
+        "model": encode(line.model) if line.model else None,
         "live": encode(line.live) if line.live else None,
         "first": encode(line.first) if line.first else None,
         "revised": [encode(score) for score in line.earlier],

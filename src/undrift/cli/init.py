@@ -8,8 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, Set, emit, note, say
+from undrift.cli._print import note, say
+from undrift.cli._shell import Json, Set, emit
 from undrift.cli.compare import TimeFormat
+
+NAMED = 8
+"""Features that are named; the rest are counted."""
 
 DEFAULT_MODEL = {
     "regression": "sklearn.ensemble:HistGradientBoostingRegressor",
@@ -208,8 +212,9 @@ def _tell(loop: Any, version: Any, root: Path, *, made: bool) -> None:
     from undrift.words.phrases import count
 
     names = [c.name for c in features(loop.schema)]
+    shown = ", ".join(names[:NAMED]) + (f", {len(names) - NAMED} more" if len(names) > NAMED else "")
     say(f"{root / FILE} is {'written' if made else 'used as it is'}.")
-    say(f"{count(len(names), 'feature')}: {', '.join(names)}")
+    say(f"{count(len(names), 'feature')}: {shown}")
     for column in loop.schema.columns:
         if column.role == "left out":
             say(f"left out: {column.name} ({column.reason})")

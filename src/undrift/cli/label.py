@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undrift.cli._shell import Detailed, Json, emit, loop_here, note, say
+from undrift.cli._print import note, say
+from undrift.cli._shell import Detailed, Json, emit, loop_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,19 +25,22 @@ def label(
 
     Labels that contradict those on record are corrections: their windows are scored anew.
     """
-    from undrift.cli._lines import acted, code, settled_dict
+    from undrift.cli._lines import acted, code, happened, known, settled_dict
     from undrift.records import encode
     from undrift.stores import scores
     from undrift.words.deeds import labels, score
+    from undrift.words.phrases import ended
+    from undrift.words.spans import named
 
     loop = loop_here(context)
+    windows = known(loop.archive.windows())
     before = {(s.window, s.version, s.revision) for s in scores(loop.store)}
     report = loop.label(file)
     batch = report.batch
     fresh = [s for s in scores(loop.store) if (s.window, s.version, s.revision) not in before]
     if json:
         settled = [settled_dict(s) for s in report.settled]
-        said = {"settled": settled, "action": report.action, "why": report.why}
+        said = {"settled": settled, "happened": happened(report), "action": report.action, "why": report.why}
         kept = {"batch": encode(batch), "counts": _counts(batch)} if batch else {"batch": None}
         emit({**kept, "scores": [encode(s) for s in fresh], **said})
         return code(report) if detailed else 0
@@ -46,12 +50,12 @@ def label(
         for text in _notes(batch):
             note(text)
     for found in fresh:
-        say(f"{found.window}  v{found.version}  {score(found)}")
+        say(f"{named([found.window], windows)}  v{found.version}  {score(found)}")
     for settled_ in report.settled:
         for text in acted(settled_):
             say(text)
     if report.settled:
-        say(report.why if report.why.endswith(".") else f"{report.why}.")
+        say(ended(report.why))
     return code(report) if detailed else 0
 
 

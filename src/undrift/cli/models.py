@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from undrift.cli._shell import Json, emit, say, store_here, table
+from undrift.cli._print import say, table
+from undrift.cli._shell import Json, emit, store_here
 
 
 def models(context: typer.Context, json: Json = False) -> None:
@@ -13,6 +14,7 @@ def models(context: typer.Context, json: Json = False) -> None:
     from undrift.overview import overview
     from undrift.promise import promise
     from undrift.records import encode
+    from undrift.words.deeds import trained_on
     from undrift.words.numbers import number
 
     found = overview(store_here(context))
@@ -27,9 +29,8 @@ def models(context: typer.Context, json: Json = False) -> None:
         (
             f"v{v.number}",
             found.status_of(v),
-            v.window,
-            v.merge,
-            f"{v.snapshot.rows:,}" if v.snapshot else "–",
+            found.made(v),
+            trained_on(v),
             number(v.reference_score),
             promise(v) if v.metric else "–",
             v.trainer.partition(":")[2] or v.trainer,
@@ -37,11 +38,9 @@ def models(context: typer.Context, json: Json = False) -> None:
         )
         for v in found.versions
     ]
+    alike = len({row[6] for row in rows}) == 1
     metric = found.live.metric or "score"
-    table(
-        ("version", "status", "trained after", "on", "rows", metric, "measured", "model", "artifact"),
-        rows,
-        (4, 5),
-    )
+    head = ("version", "status", "trained after", "on", metric, "measured", "model", "artifact")
+    table(head, rows, right=(4,), least=(*((6,) if alike else ()), 7, 5, 6))
     if spent:
         say(f"{retrainings(spent)}.")

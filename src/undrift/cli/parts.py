@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from undrift.cli._shell import Json, emit, table
+from undrift.cli._print import table
+from undrift.cli._shell import Json, emit
 
 
 def parts(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, emit, loop_here, note, progress
+from undrift.cli._print import note
+from undrift.cli._shell import Json, emit, loop_here, progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift.cli._shell import Json, emit, note, progress, say, table
+from undrift.cli._print import note, say, table
+from undrift.cli._shell import Json, emit, progress
 from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, TimeFormat, named, told
 
 if TYPE_CHECKING:

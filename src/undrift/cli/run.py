@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from undrift.cli._shell import Detailed, Json, Set, emit, loop_here, note, say
+from undrift.cli._print import note, say
+from undrift.cli._shell import Detailed, Json, Set, emit, loop_here
+from undrift.cli._state import follow_up, headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from undrift.loop import Loop, Report
+    from undrift.overview import Overview
     from undrift.records import Batch
 
 
@@ -25,39 +29,61 @@ def run(
 ) -> int:
     """Take in a batch and do one step: compare, score, decide, retrain, judge, promote.
 
-    The same file twice changes nothing. Ends with 2 where the live model cannot predict the newest window.
+    The same file twice changes nothing. Ends with 2 where the live model cannot predict.
     """
-    from undrift.cli._lines import code, lines, settled_dict
-    from undrift.records import encode
+    from undrift.overview import overview
 
     loop = loop_here(context, assignments)
-    known = {b.id for b in loop.archive.batches()}
+    known_ids = {b.id for b in loop.archive.batches()}
     report = loop.step(file)
+    found = overview(loop.store, loop.registry)
     batch = report.batch
-    broken = bool(report.settled and report.settled[-1].failed)
-    ended_with = 2 if broken else code(report) if detailed else 0
-    again = batch is not None and batch.id in known
+    again = batch is not None and batch.id in known_ids
     if json:
-        kept = {**encode(batch), "again": again} if batch else None
-        emit(
-            {
-                "batch": kept,
-                "settled": [settled_dict(s) for s in report.settled],
-                "action": report.action,
-                "why": report.why,
-            }
-        )
-        return ended_with
-    if again:
-        note("This batch was taken in before; nothing was added.")
-    elif batch:
-        for text in _notes(batch):
+        emit(_as_dict(report, found, again=again))
+    else:
+        if again:
+            note("This batch was taken in before; nothing was added.")
+        for text in _notes(batch) if batch and not again else ():
             note(text)
+        _tell(report, found, loop)
+    return _code(report, found, detailed=detailed)
+
+
+def _code(report: Report, found: Overview, *, detailed: bool) -> int:
+    """2 where the live model cannot predict, else 0 or the detailed code."""
+    from undrift.cli._lines import code
+
+    failed = bool(report.settled and report.settled[-1].failed)
+    return 2 if failed or found.broken else code(report) if detailed else 0
+
+
+def _tell(report: Report, found: Overview, loop: Loop) -> None:
+    """Every window with what was done, then the state and where to look next."""
+    from undrift.cli._lines import lines
+    from undrift.words.phrases import ended
+
     for settled in report.settled:
-        for text in lines(settled, loop.first().number):
+        for text in lines(settled, loop.first().number, found.windows):
             say(text)
-    say(report.why if report.why.endswith(".") else f"{report.why}.")
-    return ended_with
+    say(ended(report.why))
+    headline(found)
+    say(f"Next: {follow_up(found)}")
+
+
+def _as_dict(report: Report, found: Overview, *, again: bool) -> dict[str, object]:
+    from undrift.cli._lines import happened, settled_dict
+    from undrift.records import encode
+
+    return {
+        "batch": {**encode(report.batch), "again": again} if report.batch else None,
+        "settled": [settled_dict(s) for s in report.settled],
+        "happened": happened(report),
+        "model": encode(found.model),
+        "broken": found.broken,
+        "action": report.action,
+        "why": report.why,
+    }
 
 
 def _notes(batch: Batch) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from undrift.dashboard.rows import FIRST, LIVE, PROMOTED, Row
-from undrift.overview import Line
 from undrift.profiles.effects import outside
 from undrift.profiles.feature import AnyProfile
 from undrift.records import Outcome
@@ -18,7 +17,7 @@ def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:
     """The performance chart in words."""
     newest = {row["model"]: row for row in scores}
     parts = [
-        f"{name}: {row['metric']} {number(row['score'])} in window {row['window']}"
+        f"{name}: {row['metric']} {number(row['score'])} , {row['version']} on {row['days']}"
         for name in (LIVE, FIRST)
         if (row := newest.get(name))
     ]
@@ -28,7 +27,7 @@ def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:
 
 def heatmap(cells: Sequence[Row], features: Sequence[str]) -> str:
     """The heatmap in words."""
-    over = sum(cell["over"] for cell in cells)
+    over = sum(cell["verdict"] == "drift" for cell in cells)
     return (
         f"Heatmap of {count(len(features), 'feature')} over {count(_windows(cells), 'window')}: "
         f"{over:,} of {count(len(cells), 'cell')} drift. Most often: {', '.join(features[:3])}."
@@ -66,14 +65,6 @@ def reference(version: int | None) -> str:
         if version
         else "Reference: the rows at the start."
     )
-
-
-def waiting(lines: Sequence[Line]) -> str:
-    """How many settled windows have no score yet."""
-    number_ = sum(line.live is None for line in lines)
-    if not number_:
-        return "No window is waiting for labels."
-    return f"{count(number_, 'window')} {'is' if number_ == 1 else 'are'} waiting for labels."
 
 
 def beyond(reference: AnyProfile, window: AnyProfile) -> str:

@@ -9,14 +9,16 @@ import altair as alt
 import pandas as pd
 
 from undrift.dashboard.rows import (
-    BANDS,
+    DRIFTS,
     FEW,
     FIRST,
     GONE,
     LIVE,
     PROMOTED,
+    QUIET,
     REJECTED,
     ROLLED_BACK,
+    WATCHED,
     Row,
 )
 from undrift.palette import Palette
@@ -53,7 +55,7 @@ def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette, 
         legend=None,
     )
     lines = alt.Chart(_frame(scores)).encode(x=x, y=y, color=colour)
-    tooltip = [_tip("window"), _tip("model"), _tip("version"), _tip("text", "score")]
+    tooltip = [_tip("days", "window"), _tip("model"), _tip("version"), _tip("text", "score")]
     chart: Chart = (
         alt.layer(
             *_event_layers(events, x, colours),
@@ -111,9 +113,9 @@ def _event_labels(rows: Sequence[Row], x: alt.X, colours: Palette, level: int) -
 
 
 def heatmap(cells: Sequence[Row], features: Sequence[str], windows: Sequence[str], colours: Palette) -> Chart:
-    """Features × windows: how far each is in multiples of its limit, with a mark on those over it."""
-    meaning = dict(zip((*BANDS, GONE, FEW), (*colours.bands, colours.gone, colours.few), strict=True))
-    shown = [*BANDS, *present(cells, "band", (GONE, FEW))]
+    """Features × windows, each in the colour of its verdict; a mark stands where there is none."""
+    meaning = bands(colours)
+    shown = present(cells, "band", meaning)
     base = alt.Chart(_frame(cells)).encode(
         x=alt.X(
             "window:O",
@@ -155,17 +157,23 @@ def heatmap(cells: Sequence[Row], features: Sequence[str], windows: Sequence[str
         stroke=alt.condition(picked, alt.value(colours.zero), alt.value("transparent")),
         tooltip=[
             _tip("feature"),
-            _tip("window"),
+            _tip("days", "window"),
             _tip("verdict"),
             _tip("value"),
             _tip("effect", "what changed"),
         ],
     )
-    size = alt.ExprRef("bandwidth('x') < 6 ? 0 : min(34, pow(min(bandwidth('x'), bandwidth('y')) * 0.36, 2))")
-    marks = base.transform_filter("datum.over").mark_square(
-        opacity=0.8, size=size, color=colours.mark, tooltip=False
-    )
+    colour = alt.condition(alt.datum.band == GONE, alt.value("#ffffff"), alt.value(colours.zero))
+    marks = base.transform_filter("datum.mark").mark_text(fontSize=11, tooltip=False)
+    marks = marks.encode(text="mark:N", color=colour)
     return alt.layer(tiles.add_params(picked), marks).properties(height=26 * len(features) + 40)
+
+
+def bands(colours: Palette) -> dict[str, str]:
+    """The colour of every band of the heatmap: warm for drift alone."""
+    warm = dict(zip(reversed(DRIFTS), reversed(colours.drifts), strict=True))
+    rest = dict(zip(reversed(QUIET), reversed(colours.quiet), strict=True))
+    return warm | {WATCHED: colours.watched} | rest | {FEW: colours.few, GONE: colours.gone}
 
 
 def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:

@@ -17,9 +17,10 @@ from undrift.profiles import shapes
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.records import Decision, Outcome, Score, Step, Verdict
+from undrift.records import Decision, Outcome, Score, State, Step, Verdict
+from undrift.registries import Registry
 from undrift.stores import Store
-from undrift.words import deeds, moves, numbers, phrases, spans
+from undrift.words import deeds, moves, numbers, phrases, spans, states
 
 FEATURES = 30
 """Features that the heatmap has room for."""
@@ -39,7 +40,14 @@ STATES: dict[Verdict, str] = {
     "stable": ":green[:material/check_circle: **{}**]",
     "insufficient": ":gray[:material/help: **{}**]",
 }
-"""Every state as an icon, a word and a colour."""
+"""Every state of the data as an icon, a word and a colour."""
+
+MODELS: dict[State, str] = {
+    "worse": ":red[:material/error: **{}**]",
+    "as promised": ":green[:material/check_circle: **{}**]",
+    "unknown": ":gray[:material/help: **{}**]",
+}
+"""Every state of the model, likewise."""
 
 
 def draw(workspace: Path) -> None:
@@ -48,8 +56,8 @@ def draw(workspace: Path) -> None:
     st.html(STYLE)
     root = workspace.resolve()
     try:
-        store = _store(root)
-        found = overview(store)
+        store, registry = _parts(root)
+        found = overview(store, registry)
     except UndriftError as error:
         _apologise(root, error.problem, error.remedy)
         return
@@ -69,8 +77,8 @@ def draw(workspace: Path) -> None:
     _retrainings(found.lines, colours)
 
 
-def _store(root: Path) -> Store:
-    """The workspace's store, kept open between runs for as long as its settings are the same file."""
+def _parts(root: Path) -> tuple[Store, Registry]:
+    """The workspace's store and registry, kept open between runs while its settings are the same file."""
     if not root.is_dir():
         raise NotFoundError(f"there is no folder {root}", "Name a workspace with -C DIR.")
     settings = find_root(root) / "undrift.toml"
@@ -78,8 +86,9 @@ def _store(root: Path) -> Store:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _opened(root: str, _written: int) -> Store:
-    return load(Path(root)).store()
+def _opened(root: str, _written: int) -> tuple[Store, Registry]:
+    settings = load(Path(root))
+    return settings.store(), settings.registry()
 
 
 def _apologise(root: Path, problem: str, remedy: str) -> None:
@@ -105,16 +114,14 @@ def _sentence(root: Path, found: Overview) -> None:
     with st.container(border=True):
         st.caption(f"undrift · {inert(root.name)}")
         st.markdown(f"#### {_state(found)}")
+        st.markdown(inert(found.sentence))
         if last is None:
             st.markdown("Deliver rows with `undrift run`; the first complete window appears here.")
             return
-        st.markdown(
-            f"**Window {inert(last.window.key)}** ({inert(spans.span(last.window))}). "
-            f"{inert(moves.comparison(last.comparison))}"
-        )
-        st.markdown(f"**Last decision.** {inert(_ended(last.newest.step.why))}")
+        st.markdown(f"**{inert(spans.span(last.window))}.** {inert(moves.comparison(last.comparison))}")
+        st.markdown(f"**Last decision.** {inert(phrases.ended(last.newest.step.why))}")
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(captions.waiting(found.lines), width="content")
+            st.caption(f"Labels: {inert(found.labels)}.", width="content")
             _rules(last.newest.decision)
 
 
@@ -123,54 +130,47 @@ def _rules(decision: Decision) -> None:
     if decision.rules:
         with st.popover("Every rule of this decision", type="tertiary"):
             for rule in decision.rules:
-                mark = ":material/check: holds" if rule.holds else ":material/close: does not hold"
-                st.markdown(f"**{inert(rule.name)}** {mark}: {inert(rule.text)}")
+                st.markdown(inert(deeds.rule(rule)))
 
 
 def _state(found: Overview) -> str:
-    """The sentence, with its state as icon, word and colour."""
+    """The two states, each as icon, word and colour: how the model does, and what the data does."""
+    word = states.BROKEN if found.broken else states.MODEL[found.model.state]
+    model = MODELS["worse" if found.broken else found.model.state].format(f"Model {word}")
     if found.last is None:
-        return f":blue[:material/hourglass_empty: **Waiting**]: {inert(found.sentence)}"
-    verdict: Verdict = "drift" if found.over else found.last.verdict
-    word = found.state
-    return f"{STATES[verdict].format(word)}: {inert(found.sentence.removeprefix(f'{word}: '))}"
-
-
-def _ended(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
+        return f"{model} · :blue[:material/hourglass_empty: **Waiting**] for the first window"
+    data = f"Data: {states.data(found.last.comparison)}"
+    return f"{model} · {STATES[found.last.verdict].format(data)}"
 
 
 def _numbers(found: Overview) -> None:
     """The four numbers that a person on call looks for."""
-    since, number = found.since.promotion.window, found.live.number
-    beside = f"since {inert(since)}" if since else "since the start"
+    number, waiting = found.live.number, len(found.waiting)
+    beside = f"since {inert(found.day)}" if number else "predictions come with the rows"
     with st.container(horizontal=True):
-        _over_the_limit(found.last)
-        _newest_score(found.lines)
-        _tile("Live model", f"v{number}", beside if number else "predictions come with the rows")
-        _tile(
-            "Waiting for labels", phrases.count(found.waiting, "window"), f"of {len(found.lines):,} settled"
-        )
+        _drifting(found.last)
+        _newest_score(found.scored)
+        _tile("Live model", f"v{number}", beside)
+        _tile("Waiting for labels", phrases.count(waiting, "window"), f"of {len(found.lines):,} settled")
 
 
-def _over_the_limit(last: Line | None) -> None:
+def _drifting(last: Line | None) -> None:
     if last is None:
         _tile("Features that drift", "–", "no window yet")
         return
     record = last.comparison
-    total = len(record.features) + len(record.lost) + len(record.retyped)
-    _tile("Features that drift", f"{len(moves.drifted(record))} of {total}", "newest window")
+    drift = f"{len(moves.drifted(record))} of {moves.total(record)}"
+    _tile("Features that drift", drift, inert(spans.days(last.window)))
 
 
-def _newest_score(lines: tuple[Line, ...]) -> None:
-    scored = next((line for line in reversed(lines) if line.live), None)
-    if scored is None or scored.live is None:
-        _tile("Score of the live model", "–", "labels to come")
+def _newest_score(line: Line | None) -> None:
+    if line is None or line.live is None:
+        _tile("Newest score", "–", "labels to come")
         return
-    beside = f"first model: {numbers.number(scored.first.value)}" if scored.first else "no first model"
-    _tile(
-        f"{inert(scored.live.metric)}, {inert(scored.window.key)}", numbers.number(scored.live.value), beside
-    )
+    name = f"{line.live.metric} of {phrases.model(line.live.version)}, {spans.days(line.window)}"
+    other = line.first if line.first and line.first.version != line.live.version else None
+    beside = f"first model: {numbers.number(other.value)}" if other else "the first model"
+    _tile(inert(name), numbers.number(line.live.value), beside)
 
 
 def _tile(label: str, value: str, beside: str) -> None:
@@ -233,7 +233,7 @@ def _heatmap(lines: tuple[Line, ...], features: list[str], colours: Palette) -> 
         key="heatmap",
     )
     st.caption(
-        "Colour: the deciding metric in multiples of its limit. "
+        "Colour: the verdict. Red and orange drift; grey moved far, as ordinary windows do. "
         "Click a cell, or choose below, to see what changed."
     )
 

@@ -12,6 +12,7 @@ from undrift.words.deeds import chosen
 from undrift.words.moves import deciding, drifted, finding, gone, times_limit
 from undrift.words.numbers import bounds, number
 from undrift.words.phrases import count
+from undrift.words.spans import days
 
 Row = dict[str, Any]
 
@@ -21,14 +22,14 @@ LIVE, FIRST = "live model", "first model, never retrained"
 PROMOTED, REJECTED, ROLLED_BACK = "new model live", "challenger rejected", "rolled back"
 """What the loop did, as the legend names it."""
 
-BANDS = (
-    "under ⅓ of the limit",
-    "under the limit",
-    "1–2 × the limit",
-    "2–5 × the limit",
-    "over 5 × the limit",
-)
-"""Colour bands of the heatmap, cut at the policy's limit."""
+QUIET = ("under the limit", "1–2 × the limit, ordinary", "2–5 × the limit, ordinary", "over 5 ×, ordinary")
+"""Colour bands of the heatmap for what does not drift, by its size in multiples of the limit."""
+
+WATCHED = "watch"
+"""Cells that somebody should look at."""
+
+DRIFTS = ("drift", "drift, over 5 × the limit")
+"""Colour bands for what drifts, by its size."""
 
 CROWDED = 8
 """With more promotions than this their labels are the version alone; the legend says what it is."""
@@ -36,7 +37,10 @@ CROWDED = 8
 GONE, FEW = "gone or retyped", "too few rows"
 """Cells of the heatmap that have no effect to show."""
 
-CUTS = (1 / 3, 1.0, 2.0, 5.0)
+MARKS = {GONE: "✕", FEW: "/"}
+"""What stands in cells that have no colour of a verdict."""
+
+CUTS = (1.0, 2.0, 5.0)
 """Where one band ends and the next begins, in multiples of the limit."""
 
 
@@ -51,6 +55,7 @@ def scores(lines: Sequence[Line]) -> list[Row]:
         {
             "at": begin(line.window),
             "window": line.window.key,
+            "days": days(line.window),
             "model": model,
             "version": f"v{score.version}",
             "metric": score.metric,
@@ -105,10 +110,10 @@ def _by_hand(overview: Overview) -> Iterator[Row]:
 
 
 def cells(lines: Sequence[Line], features: Sequence[str]) -> list[Row]:
-    """One row per feature and window: how far it is, in multiples of its limit."""
+    """One row per feature and window: its verdict, and how far it is in multiples of its limit."""
     wanted = set(features)
     return [
-        {"window": line.window.key, **cell}
+        {"window": line.window.key, "days": days(line.window), "mark": MARKS.get(cell["band"], ""), **cell}
         for line in lines
         for cell in _cells(line)
         if cell["feature"] in wanted
@@ -120,7 +125,6 @@ def _cells(line: Line) -> Iterator[Row]:
         yield {
             "feature": name,
             "band": GONE,
-            "over": True,
             "verdict": "drift",
             "value": "–",
             "effect": effect,
@@ -129,7 +133,6 @@ def _cells(line: Line) -> Iterator[Row]:
         yield {
             "feature": feature.name,
             "band": band(feature),
-            "over": feature.verdict == "drift",
             "verdict": feature.verdict,
             "value": finding(deciding(feature.findings)) if feature.findings else "–",
             "effect": feature.effect,
@@ -141,7 +144,9 @@ def band(feature: FeatureComparison) -> str:
     if feature.verdict == "insufficient" or not feature.findings:
         return FEW
     far = times_limit(deciding(feature.findings))
-    return BANDS[sum(far >= cut for cut in CUTS)]
+    if feature.verdict == "drift":
+        return DRIFTS[far >= CUTS[-1]]
+    return WATCHED if feature.verdict == "watch" else QUIET[sum(far >= cut for cut in CUTS)]
 
 
 def ranked(lines: Sequence[Line]) -> list[str]:

@@ -43,7 +43,7 @@ def cooled(history: History, cooldown: int) -> Rule:
 def enough(history: History, minimum_rows: int) -> Rule:
     """Whether enough labelled rows can be trained on that the champion was not trained on."""
     have = history.labelled_rows
-    text = f"{have:,} labelled rows to train on are new to the live model, {minimum_rows:,} are asked for"
+    text = f"{have:,} labelled rows to train on are new to the live model, {minimum_rows:,} are needed"
     if have < minimum_rows:
         text += _waiting(history, minimum_rows)
     return Rule("labelled rows", have >= minimum_rows, text, have, minimum_rows)

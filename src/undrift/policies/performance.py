@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
-from undrift.promise import FIRST, trusted
+from undrift.promise import DROP, FIRST, OVER, held_to, mean, rise
 from undrift.records import Decision, History, Rule, Score
-from undrift.words.numbers import number, signed
+from undrift.words.deeds import whose
+from undrift.words.numbers import number, relative
 from undrift.words.phrases import count
+from undrift.words.spans import named
 
 
 class Performance:
@@ -24,7 +23,9 @@ class Performance:
     loss 20 % higher.
     """
 
-    def __init__(self, drop: float = 0.2, over: int = 2, cooldown: int = 2, minimum_rows: int = 100) -> None:
+    def __init__(
+        self, drop: float = DROP, over: int = OVER, cooldown: int = 2, minimum_rows: int = 100
+    ) -> None:
         if drop < 0:
             raise ConfigError(f"policy.drop = {drop}", "Give the rise in loss that is too much, such as 0.2.")
         if over < 1:
@@ -45,42 +46,27 @@ class Performance:
         scores = [s for s in history.scores if s.version == live.number]
         if not scores:
             return Rule("performance", holds=False, text=f"no labels have matured for v{live.number} yet")
-        reference, of = _reference(history, scores)
-        if reference is None:
+        promised, of = held_to(live, history.predecessor, scores)
+        if promised is None:
             few = f"v{live.number} has no reference score: its first {FIRST} scored windows will be it"
             return Rule("performance", holds=False, text=few)
         newest = scores[-self.over :]
-        now = _mean(newest)
-        rise = _rise(now, reference)
+        now = mean(newest)
+        risen = rise(now, promised)
         text = (
-            f"{live.metric} {number(now)} over the last {count(len(newest), 'scored window')}, reference "
-            f"{number(reference)}{of}: {signed(100 * rise)} %, limit {signed(100 * self.drop)} %"
+            f"{live.metric} {number(now)} over the last {count(len(newest), 'scored window')}, against "
+            f"{number(promised)} {whose(of, live.number)}: {relative(risen)} (limit {relative(self.drop)})"
         )
         known = history.fresh is not None and not {s.window for s in scores} & {*history.fresh}
         if known:
-            text = f"nothing new to decide on since the score of {scores[-1].window}: {text}"
-        return Rule("performance", rise >= self.drop and not known, text, rise, self.drop)
+            text = f"no score is newer than that of {_days(history, scores[-1])}: {text}"
+        return Rule("performance", risen >= self.drop and not known, text, risen, self.drop, self.over)
 
 
-def _rise(now: float, before: float) -> float:
-    """The relative rise of a loss; any loss is infinitely more than none."""
-    if before == 0:
-        return math.inf if now > 0 else 0.0
-    return now / before - 1
-
-
-def _reference(history: History, scores: Sequence[Score]) -> tuple[float | None, str]:
-    """The loss to hold the live model to, and what it is of where that is not its own held-out rows."""
-    known = [trusted(v) for v in (history.champion, history.predecessor) if v is not None]
-    found = min((score for score in known if score is not None), default=None)
-    if found is None and len(scores) >= FIRST:
-        return _mean(scores[:FIRST]), f" (its first {FIRST} windows)"
-    return found, ""
-
-
-def _mean(scores: Sequence[Score]) -> float:
-    """The mean loss over all rows of some windows."""
-    return sum(s.value * s.rows for s in scores) / sum(s.rows for s in scores)
+def _days(history: History, score: Score) -> str:
+    """The days of a scored window, as far as the newest comparisons tell."""
+    windows = {c.window.key: c.window for c in history.comparisons if c.window}
+    return named([score.window], windows)
 
 
 _: type[Policy] = Performance

@@ -10,7 +10,7 @@ from undrift.profiles import bins, places, shapes
 from undrift.profiles.categorical import CategoricalProfile, label_hash
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.words.numbers import number, percent
+from undrift.words.numbers import minus, number, percent
 from undrift.words.phrases import cut
 
 NOTEWORTHY = 0.05
@@ -146,8 +146,9 @@ def _mean(ref: NumericProfile, cur: NumericProfile) -> str:
     shift = cur.mean - ref.mean
     if ref.deviation > 0:
         before, now = (rounded(mean, ref.deviation) for mean in (ref.mean, cur.mean))
-        return f"mean {before} → {now}" + _in_deviations(shift / ref.deviation)
-    return f"mean {ref.mean:.4g} → {cur.mean:.4g}" if places.shift(ref, cur) else ""
+        sd = _in_deviations(shift / ref.deviation)
+        return f"mean {before} → {now}{sd}" if before != now or sd else "mean unchanged"
+    return minus(f"mean {ref.mean:.4g} → {cur.mean:.4g}") if places.shift(ref, cur) else ""
 
 
 def _decile(ref: NumericProfile, cur: NumericProfile) -> str:
@@ -158,8 +159,20 @@ def _decile(ref: NumericProfile, cur: NumericProfile) -> str:
     tenths = shapes.ranges(ref, cur)
     most = max(tenths, key=lambda tenth: abs(tenth.window - tenth.reference))
     ends = {0: "lowest decile", len(tenths) - 1: "top decile"} if most.reference < 2 / bins.BINS else {}
-    name = ends.get(tenths.index(most), most.name)
-    return _moved(name, most.reference, most.window)
+    name = ends.get(tenths.index(most)) or _values(most.name)
+    return f"{name}: {percent(most.reference)} → {percent(most.window)} of rows"
+
+
+def _values(range_: str) -> str:
+    """A range of numbers as the beginning of a sentence.
+
+    >>> _values("50.3 – 140"), _values("−3 – 2"), _values("7"), _values("under 5")
+    ('values of 50.3–140', 'values of −3 to 2', 'value 7', 'values under 5')
+    """
+    low, dash, high = range_.partition(" – ")
+    if dash:
+        return f"values of {low} to {high}" if "−" in range_ else f"values of {low}–{high}"
+    return f"values {range_}" if " " in range_ else f"value {range_}"
 
 
 def rounded(value: float, deviation: float) -> str:
@@ -170,7 +183,7 @@ def rounded(value: float, deviation: float) -> str:
     """
     digits = 1 - math.floor(math.log10(deviation)) if 1e-9 < deviation < 1e12 else 99
     if digits > 9 or abs(value) >= 1e12:
-        return f"{value:.4g}"
+        return minus(f"{value:.4g}")
     text = f"{abs(value):,.{max(digits, 0)}f}"
     return f"−{text}" if value < 0 and text.strip("0.") else text
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from undrift.records import Batch, Decision, Outcome, Promotion, Refusal, Score, Trial
+from undrift.records import Batch, Decision, Outcome, Promotion, Refusal, Rule, Score, Trial, Version
 from undrift.words.numbers import bounds, number
 from undrift.words.phrases import count, model, times
+
+
+def trained_on(version: Version) -> str:
+    """Which rows a version learnt from: "all 16,853 rows", "newest 8 windows, 1,344 rows"."""
+    if version.snapshot is None:
+        return version.merge
+    rows, chosen_ = version.snapshot.rows, version.snapshot.selection
+    if version.merge == "everything":
+        return f"all {count(rows, 'row')}"
+    if version.merge == "recent":
+        return f"newest {count(chosen_.last - chosen_.first + 1, 'window')}, {count(rows, 'row')}"
+    return f"{version.merge}, {count(rows, 'row')}"
 
 
 def score(record: Score) -> str:
@@ -57,6 +69,39 @@ def differing(labels: int) -> str:
 def decision(record: Decision) -> str:
     """What was decided, and why."""
     return f"{'Retrain' if record.action == 'retrain' else 'Keep the model'}: {record.why}."
+
+
+CONDITIONS = {
+    "performance": "loss rose",
+    "drift": "features drift",
+    "schedule": "a retraining is due",
+    "cooldown": "cooldown is over",
+    "labelled rows": "enough new labelled rows",
+    "ready": "ready to retrain",
+    "hold": "not held",
+    "newest": "newest window",
+}
+"""What holds where the mark before a rule is a tick, by the rule's name."""
+
+
+def rule(record: Rule) -> str:
+    """A rule by the condition that it asks for, with a tick where that holds.
+
+    >>> rule(Rule("performance", True, "MAE 57.7 over the last 2 scored windows"))
+    '✓ loss rose: MAE 57.7 over the last 2 scored windows'
+    """
+    return f"{'✓' if record.holds else '✗'} {CONDITIONS.get(record.name, record.name)}: {record.text}"
+
+
+def whose(of: int | None, live: int) -> str:
+    """Who promised a loss: the live model, the one before it, or nobody but its own first windows.
+
+    >>> whose(47, 51), whose(51, 51), whose(None, 51)
+    ('that v47 promised', 'that it promised', 'of its first windows')
+    """
+    if of is None:
+        return "of its first windows"
+    return "that it promised" if of == live else f"that {model(of)} promised"
 
 
 def held(record: Promotion) -> str:

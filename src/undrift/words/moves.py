@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from undrift.records import (
     Comparison,
@@ -17,7 +19,8 @@ from undrift.records import (
     Verdict,
 )
 from undrift.words.numbers import LARGE, chance, number, percent
-from undrift.words.phrases import clean, count, cut, listed
+from undrift.words.phrases import TITLES, clean, count, cut, listed, title
+from undrift.words.spans import moment
 
 ICONS: dict[Verdict, str] = {"drift": "■", "watch": "▲", "stable": "·", "insufficient": "?"}
 
@@ -28,6 +31,11 @@ def drifted(record: Comparison) -> tuple[str, ...]:
     return (*over, *record.lost, *record.retyped)
 
 
+def total(record: Comparison) -> int:
+    """How many features there are, with those that are lost or retyped."""
+    return len(record.features) + len(record.lost) + len(record.retyped)
+
+
 def gone(record: Comparison) -> dict[str, str]:
     """What became of the columns that could not be compared, by name."""
     lost = dict.fromkeys(record.lost, "the column is gone")
@@ -36,13 +44,13 @@ def gone(record: Comparison) -> dict[str, str]:
 
 def comparison(record: Comparison) -> str:
     """The verdict on a window in one sentence."""
-    total = len(record.features) + len(record.lost) + len(record.retyped)
+    every = count(total(record), "feature")
     over = drifted(record)
     if record.verdict == "insufficient":
         return f"Insufficient: {_few(record)} too few to judge any feature."
     if over:
-        return f"Drift: {len(over)} of {count(total, 'feature')} drifted. Worst: {worst(record)}."
-    none = f"none of {count(total, 'feature')} drifted"
+        return f"Drift: {len(over)} of {every} drifted. Worst: {worst(record)}."
+    none = f"none of {every} drifted"
     joint = [one for one in record.together if one.verdict == "drift"]
     if joint:
         return f"Drift: {none} alone, but together: {joint[0].effect}."
@@ -53,11 +61,13 @@ def comparison(record: Comparison) -> str:
     parts = sum(s.verdict == "watch" for s in record.segments.values())
     few = sum(f.verdict == "insufficient" for f in record.features)
     moved_together = [one.effect for one in record.together if one.verdict == "watch"]
+    far = sum(map(ordinary, record.features))
     tails = (
         (watched, f", {watched} to watch"),
         (parts, f", {count(parts, 'segment')} to watch"),
         (len(moved_together), f", together to watch: {''.join(moved_together[:1])}"),
         (few, f", {few} with too few rows to judge"),
+        (far, f"; {far} moved far, but no further than ordinary windows do"),
     )
     return f"{record.verdict.capitalize()}: {none}{''.join(tail for n, tail in tails if n)}."
 
@@ -96,8 +106,15 @@ def worst(record: Comparison) -> str:
         return f"{cut(record.lost[0])} is gone"
     if record.retyped:
         return f"{cut(record.retyped[0])} has another type"
-    feature = record.features[0]
-    return f"{cut(feature.name)}, {feature.effect} ({finding(deciding(feature.findings))})"
+    feature = min(record.features, key=lambda f: (f.verdict != "drift", f.name in TITLES))
+    return f"{cut(title(feature.name))}, {feature.effect} ({finding(deciding(feature.findings))})"
+
+
+def ordinary(record: FeatureComparison) -> bool:
+    """Whether a feature moved far, but no further than quiet windows do."""
+    found = deciding(record.findings)
+    far = found.value >= found.threshold > 0
+    return record.verdict == "stable" and record.p_value is not None and far
 
 
 def ground(record: Ground | None) -> str:
@@ -129,8 +146,21 @@ def times_limit(record: Finding) -> float:
     return math.inf if record.value else 0.0
 
 
+SHARES = {"unseen": "labels never seen in training", "novelty": "new ground"}
+"""Metrics whose value is a share of the rows, and what lies there."""
+
+
 def finding(record: Finding) -> str:
-    """A value beside its limit: "psi 1.43, limit 0.1"."""
+    """A value beside its limit, in words where it is a share of the rows.
+
+    >>> finding(Finding("psi", 1.43, 0.1, 0.0, "drift"))
+    'psi 1.43, limit 0.1'
+    >>> finding(Finding("novelty", 0.83, 0.1, 0.0, "drift"))
+    'new ground: 83 % of rows, limit 10 %'
+    """
+    if record.metric in SHARES:
+        share, limit = percent(record.value), percent(record.threshold)
+        return f"{SHARES[record.metric]}: {share} of rows, limit {limit}"
     return f"{record.metric} {number(record.value)}, limit {number(record.threshold)}"
 
 
@@ -145,19 +175,49 @@ def in_its_place(record: Comparison, metric: str) -> str:
     return f"{metric} is not defined for all kinds: {said}"
 
 
+DIRECTIONS = {
+    ("location", "up"): "went up",
+    ("location", "down"): "went down",
+    ("spread", "up"): "spread out",
+    ("spread", "down"): "drew together",
+    ("peak", "up"): "more peaked",
+    ("peak", "down"): "flatter",
+    ("low tail", "up"): "more very low values",
+    ("low tail", "down"): "fewer very low values",
+    ("high tail", "up"): "more very high values",
+    ("high tail", "down"): "fewer very high values",
+    ("missing", "up"): "more missing",
+    ("missing", "down"): "fewer missing",
+    ("unseen", "up"): "new labels",
+}
+"""What moved most in a feature and where to, in words."""
+
+
+def component(record: FeatureComparison) -> str:
+    """What moved most in a feature, in words."""
+    return DIRECTIONS.get((record.component, record.direction), f"{record.component} moved")
+
+
 def moved(record: FeatureComparison) -> str:
-    """What moved most, where to, how likely that is by chance, and since when: "location ↑, p 0.0002"."""
+    """What moved most, how likely that is by chance, and since when: "went up, chance 0.02 %"."""
     if record.p_value is None:
         return ""
-    arrow = {"up": " ↑", "down": " ↓"}.get(record.direction, "")
-    said = (
-        f"{record.component}{arrow}, {chance(record.p_value)}"
-        if record.significant
-        else chance(record.p_value)
-    )
+    said = chance(record.p_value)
+    if record.significant:
+        said = f"{component(record)}, {said}"
+    elif ordinary(record):
+        said = f"as ordinary windows do, {said}"
     if record.relevance == 0:
         said += ", not used by the model"
-    return f"{said}, since {record.since.removesuffix('T00:00:00+00:00')}" if record.since else said
+    return f"{said}, since {_moment(record.since)}" if record.since else said
+
+
+def _moment(text: str) -> str:
+    """A moment in words; what is no moment (the number of a row) as it is."""
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def together(record: Together) -> str:
@@ -171,23 +231,43 @@ def together(record: Together) -> str:
 def promise(record: Comparison) -> str:
     """How often quiet windows alarm, and what that takes for granted."""
     if record.alarm_rate is None:
-        return f"calibration {record.calibration}: {record.assumes}"
-    often = f"at most {number(100 * record.alarm_rate)} in 100 quiet windows alarm"
-    return clean(f"calibration {record.calibration}: {often}, if {record.assumes}")
+        return f"False alarms: {record.assumes} (calibration {record.calibration})"
+    often = f"at most {number(100 * record.alarm_rate)} in 100 quiet windows"
+    return clean(f"False alarms: {often}, if {record.assumes} (calibration {record.calibration})")
+
+
+def promise_in_short(record: Comparison) -> str:
+    """The promise with its first condition alone."""
+    first, _, rest = record.assumes.partition("; ")
+    few = rest.partition("; ")[0]
+    short_ = f"{first}; {few}" if "firmer" in few else first
+    return promise(replace(record, assumes=short_))
 
 
 def movers(record: Comparison, most: int = 2) -> str:
-    """The features drifted, each with its effect, the first few named."""
+    """The features that drift, each with what moved, the first few named."""
     over = [f for f in record.features if f.verdict == "drift"]
-    named = ", ".join(f"{f.name} {short(f.effect)}" for f in over[:most])
+    over.sort(key=lambda f: f.name in TITLES)
+    named = ", ".join(map(mover, over[:most]))
     more = f", {len(over) - most} more" if len(over) > most else ""
     return named + more
+
+
+def mover(record: FeatureComparison) -> str:
+    """A feature with what called the alarm: the new ground, the part that moved most, or the shift."""
+    name = title(record.name)
+    part = record.ground.part if record.ground and record.ground.new else ""
+    if part == "values" and record.kind == "numeric" and record.ground and not record.significant:
+        return f"{name} {percent(record.ground.share)} on new ground"
+    if record.significant and record.component not in ("location", "shares", "unseen", "missing", ""):
+        return f"{name} {component(record)}"
+    return f"{name} {short(record.effect)}"
 
 
 def watched(record: Comparison) -> str:
     """How many features are worth watching, the first one named; empty where none is."""
     over = [f for f in record.features if f.verdict == "watch"]
-    return f"{len(over)} to watch: {over[0].name} {short(over[0].effect)}" if over else ""
+    return f"{len(over)} to watch: {mover(over[0])}" if over else ""
 
 
 def short(effect: str) -> str:

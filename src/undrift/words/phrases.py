@@ -24,6 +24,11 @@ def times(number_: int) -> str:
     return {1: "once", 2: "twice"}.get(number_, f"{number_} times")
 
 
+def ended(text: str) -> str:
+    """The text with a full stop at its end, and one only."""
+    return text if text.endswith(".") else f"{text}."
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as a sentence has them.
 
@@ -49,6 +54,19 @@ def trained(version: int | None) -> str:
     ('v3 was trained on', 'the model came with')
     """
     return f"{model(version)} was trained on" if version else "the model came with"
+
+
+TITLES = {"(prediction)": "what the model predicts", "(target)": "the labels"}
+"""What is compared beside the features, and what people call it."""
+
+
+def title(name: str) -> str:
+    """What to call a feature; the model's output and the labels are none.
+
+    >>> title("humidity"), title("(prediction)")
+    ('humidity', 'what the model predicts')
+    """
+    return TITLES.get(name, name)
 
 
 def count(number_: int, noun: str) -> str:
