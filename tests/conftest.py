@@ -16,6 +16,12 @@ from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.numeric import NumericProfile
 
 
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are as long as they are, wherever the tests run."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def streams() -> Path:
     """The folder of recorded streams that are not shipped with the package."""

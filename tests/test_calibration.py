@@ -113,7 +113,7 @@ def test_history_is_the_default_where_there_is_time_else_asymptotic():
     table = days(60)
     timed = ud.compare(ud.profile(table, time="t"), days(1, seed=9, start="2024-03-05"))
     assert timed.record.calibration == "history"
-    assert "the 60 windows of the reference" in timed.record.assumes
+    assert "as 60 known windows did" in timed.record.assumes
     bare = ud.compare(table.drop(columns="t"), days(1, seed=9).drop(columns="t"))
     assert bare.record.calibration == "asymptotic"
     assert "independent" in bare.record.assumes
@@ -144,7 +144,7 @@ def test_fewer_than_thirty_windows_are_said_and_never_called_ordinary():
     ref = ud.profile(days(20), time="t", window="1d")
     now = days(1, seed=5, start="2024-03-05")
     result = ud.compare(ref, now)
-    assert "20 windows of the reference did; 30 or more would tell better" in result.record.assumes
+    assert "20 known windows did; 30 would be firmer" in result.record.assumes
 
 
 def test_days_that_differ_do_not_alarm_and_a_change_is_found_named_and_dated():
@@ -272,8 +272,8 @@ def test_the_command_line_says_the_same_as_python(tmp_path):
     assert "history by t: 240 blocks of 6 hours" in out
     code, out, _ = ask("compare", tmp_path / "train.profile", tmp_path / "today.csv")
     assert code == 3
-    assert "location ↑, p < 0.0001" in out
-    assert "at most 1 in 100 quiet windows alarm" in out
+    assert "went up, chance < 0.01 %" in out
+    assert "False alarms: at most 1 in 100 quiet windows" in out
 
 
 # What a review found ------------------------------------------------------------------------------
@@ -288,7 +288,9 @@ def test_a_day_with_quiet_hours_is_compared_with_days_and_not_with_other_hours()
     today = open_[open_["t"].dt.date == open_["t"].dt.date.iloc[-1]]
     assert ud.profile(today, like=ref).history.extent[1] < 24 * 3_600_000_000 // ref.history.width
     result = ud.compare(ref, today.assign(x=today["x"] + 1.0), **QUIET)
-    assert "58 windows" in result.record.assumes, "all days but the first and the last, which are cut off"
+    assert "58 known windows" in result.record.assumes, (
+        "all days but the first and the last, which are cut off"
+    )
     assert result.features["x"].verdict == "drift"
 
 

@@ -57,7 +57,8 @@ def test_every_reading_command_speaks_text_and_json(
 def test_status_says_which_version_is_live_and_what_drifts(demo_weeks: Path, capsys: Capture) -> None:
     body = ask_json(capsys, "status", "-C", demo_weeks)
     assert body["verdict"] in ("drift", "watch")
-    assert f"v{body['live']['number']} is live since {body['since']['window']}" in body["sentence"]
+    assert f"v{body['live']['number']}, live since {body['since']['day']}," in body["sentence"]
+    assert body["model"]["state"] in ("as promised", "worse")
     assert bool(body["drifted"]) == (body["verdict"] == "drift")
 
 
@@ -82,7 +83,7 @@ def test_why_shows_every_rule_and_every_challenger(demo_weeks: Path, capsys: Cap
         assert [r["name"] for r in decision["rules"]] == ["performance", "cooldown", "labelled rows"]
     assert len(retrained["outcome"]["trials"]) == 2
     _, out, _ = ask(capsys, "why", key, "-C", demo_weeks)
-    assert "When the labels of" in out
+    assert "Decided when the labels of" in out
     for trial in retrained["outcome"]["trials"]:
         assert f"v{trial['version']}" in out
 

@@ -731,7 +731,7 @@ def test_the_exit_code_is_the_verdicts_even_if_nobody_reads(files, current, code
 def test_a_full_disk_behind_stdout_is_said_without_a_traceback(files):
     command = f"{sys.executable} -m undrift compare a.csv b.csv > /dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("undrift: No space left on device")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr

@@ -169,11 +169,11 @@ def drawn(page: Any) -> list[dict[str, Any]]:
 def test_the_sentence_comes_from_the_records_with_its_state_as_icon_word_and_colour(show, tmp_path):
     made = told(tmp_path / "w")
     page = show(made.root)
-    sentence = next(m.value for m in page.markdown if "is live since" in m.value)
-    assert ":red[:material/warning: **Drifting**]" in sentence
-    told_ = overview(made.store).sentence.removeprefix("Drifting: ")
-    assert inert(told_) in sentence
-    assert "1 window is waiting for labels" in prose(page)
+    states = next(m.value for m in page.markdown if "**Model" in m.value)
+    assert ":gray[:material/help: **Model unknown**]" in states
+    assert ":red[:material/warning: **Data: drift, 1 of 4 features**]" in states
+    assert inert(overview(made.store).sentence) in prose(page)
+    assert "Waiting for labels 1 window of 5 settled" in prose(page)
     assert "Last decision" in prose(page)
 
 
@@ -242,7 +242,7 @@ def test_before_and_after_names_the_rows_and_the_confidence(show, tmp_path):
 
 def test_a_workspace_without_a_window(show, tmp_path):
     page = show(Workspace(tmp_path / "w").root)
-    assert "no window is complete yet" in prose(page).replace("\\", "")
+    assert "No window is complete yet" in prose(page).replace("\\", "")
     assert ":blue[:material/hourglass_empty: **Waiting**]" in prose(page)
     assert not page.get("vega_lite_chart")
 
@@ -337,11 +337,14 @@ def test_rows_say_what_the_loop_did_and_when(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("far", "band"),
-    [(0.0, 0), (0.32, 0), (0.34, 1), (0.99, 1), (1.0, 2), (2.0, 3), (4.99, 3), (5.0, 4), (99, 4)],
+    ("far", "band"), [(0.0, 0), (0.99, 0), (1.0, 1), (2.0, 2), (4.99, 2), (5.0, 3), (99, 3)]
 )
-def test_bands_are_cut_at_the_limit(far, band):
-    assert rows.band(feature("x", far)) == rows.BANDS[band]
+def test_colours_tell_the_verdict_first_and_then_the_size(far, band):
+    """A large move that is ordinary never looks like drift, whatever its size."""
+    moved = feature("x", far)
+    assert rows.band(replace(moved, verdict="stable")) == rows.QUIET[band]
+    assert rows.band(replace(moved, verdict="watch")) == rows.WATCHED
+    assert rows.band(replace(moved, verdict="drift")) == rows.DRIFTS[far >= 5]
 
 
 def test_bands_of_what_cannot_be_judged():

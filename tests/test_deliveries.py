@@ -317,7 +317,7 @@ def test_a_window_whose_late_rows_cannot_be_predicted_is_not_scored_and_status_s
     assert (
         "40 of 96 rows have a label and a prediction of v1: the artifact is gone" in found.unscored.unscored
     )
-    assert found.waiting == 0
+    assert found.waiting == ()
     loop.label(labels(6), now=end(6))
     assert maes(loop) == [(0, 1.0, DAY)]
     assert overview(loop.store).unscored is None

@@ -129,7 +129,7 @@ def test_an_adopted_model_is_judged_on_its_labelled_rows() -> None:
     frame = moving_stream()
     loop = make_loop(frame)
     version = loop.start(recorded(loop, frame).past, model=(OnlyX(), b"from elsewhere", "pickle"))
-    assert version.importance == {"x": 1.0, "z": 0.0, "colour": 0.0}
+    assert version.importance == {"x": 1.0, "z": 0.0, "colour": 0.0, "at": 0.0}
 
 
 def test_a_model_that_cannot_be_asked_again_is_kept_without() -> None:

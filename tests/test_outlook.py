@@ -156,7 +156,7 @@ def test_init_status_and_why_say_it(tmp_path: Path) -> None:
     assert "Note: v1: its probabilities are too high" in out
     constant = ("--set", "model.use=sklearn.dummy:DummyClassifier", "--set", "policy.use=schedule")
     ask(*at, "run", tmp_path / "next.csv", *constant, "--set", "policy.every=1", "--set", "gate.windows=12")
-    assert "Note: no challenger can be promoted" in ask(*at, "status")[1]
+    assert "note    no challenger can be promoted" in ask(*at, "status")[1]
     assert len(json.loads(ask(*at, "status", "--json")[1])["advice"]) == 2
     why = ask(*at, "why")[1]
     assert "v1 ranks rows with AUC 0." in why

@@ -161,7 +161,7 @@ def test_the_loop_asks_the_streams_past_whatever_the_newest_version_was_trained_
     for _ in play(loop, recording, loop.label_delay):
         pass
     for place, comparison in enumerate(loop.store.all(Comparison)):
-        assert f"as the {8 + place - len(_aside(loop, place))} windows" in comparison.assumes
+        assert f"as {8 + place - len(_aside(loop, place))} known windows" in comparison.assumes
 
 
 def _aside(loop: object, place: int) -> list[Comparison]:

@@ -447,7 +447,7 @@ def test_label_prints_the_decision_and_ends_as_run_does(workspace: Path) -> None
     assert code in (0, 3, 4)
     assert (code == 4) == ("rejected" in out)
     assert ask("status", "--detailed-exitcode", "-C", workspace)[0] == code
-    assert "When the labels of" in ask("why", "-C", workspace)[1]
+    assert "Decided when the labels of" in ask("why", "-C", workspace)[1]
     shown = json.loads(ask("history", "--json", "-C", workspace)[1])["windows"][-1]["later"]
     assert [act["decision"]["on"][:7] for act in shown] == ["scores-"]
 
@@ -458,14 +458,14 @@ def test_a_wrecked_model_is_unreliable_whatever_its_features_do(workspace: Path)
     batch = workspace.parent / "batch.csv"
     stream[960:].drop(columns="y").to_csv(batch, index=False)
     assert ask("run", batch, "--detailed-exitcode", "-C", workspace)[0] == 0
-    assert not ask("status", "-C", workspace)[1].startswith("Unreliable")
+    assert ask("status", "-C", workspace)[1].startswith("? Model unknown")
     stream[960:].assign(y=lambda d: 1000 - d.y)[["id", "y"]].to_csv(batch, index=False)
     code, out, _ = ask("label", batch, "--detailed-exitcode", "-C", workspace)
     assert code in (3, 4), out
     assert ask("status", "--detailed-exitcode", "-C", workspace)[0] == code
     said = ask("status", "-C", workspace)[1]
-    assert said.startswith("Unreliable: v1 is live")
-    assert "Its loss is over the limit: MAE " in said
+    assert said.startswith("✗ Model worse than promised")
+    assert "promise MAE 1,00" in said
 
 
 def test_a_model_that_was_promoted_for_a_loss_over_the_limit_is_not_called_unreliable(
@@ -473,7 +473,7 @@ def test_a_model_that_was_promoted_for_a_loss_over_the_limit_is_not_called_unrel
 ) -> None:
     changed(workspace)
     assert "promoted" in ask("history", "-C", workspace)[1]
-    assert not ask("status", "-C", workspace)[1].startswith("Unreliable")
+    assert ask("status", "-C", workspace)[1].startswith("? Model unknown")
 
 
 def test_a_live_model_that_cannot_be_loaded_is_said_and_is_no_success(workspace: Path) -> None:
@@ -483,7 +483,10 @@ def test_a_live_model_that_cannot_be_loaded_is_said_and_is_no_success(workspace:
     path.chmod(0o644)
     path.write_bytes(b"damaged")
     assert deliver(workspace, 0)[0] == 2
-    assert "It could not predict window 0010: " in ask("status", "-C", workspace)[1]
+    said = ask("status", "-C", workspace)[1].splitlines()
+    assert said[0].startswith("✗ Model broken")
+    assert "it cannot predict: artifact" in said[1]
+    assert "undrift rollback" in said[-1]
 
 
 def test_every_line_of_run_shows_the_score_of_its_own_window(tmp_path: Path) -> None:
@@ -504,14 +507,17 @@ def test_every_line_of_run_shows_the_score_of_its_own_window(tmp_path: Path) -> 
     assert ask("init", "--from", tmp_path / "history.csv", *words, "-C", tmp_path / "w")[0] == 0
     stream[960:1681].to_csv(tmp_path / "six.csv", index=False)
     _, out, _ = ask("run", tmp_path / "six.csv", "-C", tmp_path / "w")
-    lines = [line for line in out.splitlines() if line.startswith("2024-")]
+    lines = [line for line in out.splitlines() if " Jan 2024 " in line]
     _, csv, _ = ask("history", "--scores", "-C", tmp_path / "w")
     scores = {r.split(",")[0]: float(r.split(",")[4]) for r in csv.splitlines()[1:] if ",live," in r}
     assert len(lines) == len(scores) == 6
     from undrift.words.numbers import number
+    from undrift.words.spans import days
 
-    for line in lines:
-        assert line.endswith(f"MAE {number(scores[line.split()[0]])}")
+    loop = open_loop(tmp_path / "w")
+    for line, (key, score) in zip(lines, scores.items(), strict=True):
+        assert line.startswith(days(loop.status().windows[key]))
+        assert line.endswith(f"MAE {number(score)} (v1)")
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.4, 0.8, 1.2])

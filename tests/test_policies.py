@@ -138,7 +138,10 @@ def test_performance_looks_only_at_what_the_live_model_served():
 
 def test_performance_says_the_numbers():
     why = Performance().decide(history(scores=(1.1, 1.1))).why
-    assert all(part in why for part in ("MAE 1.1", "2 scored windows", "reference 1", "+10", "+20"))
+    assert all(
+        part in why
+        for part in ("MAE 1.1", "2 scored windows", "against 1 that it promised", "+10 %", "+20 %")
+    )
     assert "no reference score" in Performance().decide(history(scores=(9.0,), reference=None)).why
     assert "no reference score" in Performance().decide(replace(history(), champion=None)).why
 
@@ -159,7 +162,9 @@ def test_a_model_of_which_only_the_training_loss_is_known_is_held_to_its_first_t
     assert Performance().decide(adopted((1.0, 1.1), promise, reference)).action == "keep"
     assert Performance().decide(adopted((1.0, 1.1, 1.2, 1.2), promise, reference)).action == "keep"
     worse = Performance().decide(adopted((1.0, 1.0, 1.3, 1.3), promise, reference))
-    assert (worse.action, "reference 1 (its first 2 windows): +30.0 %" in worse.why) == ("retrain", True)
+    assert (worse.action, "against 1 in its first windows: +30 %" in worse.why) == ("retrain", True), (
+        worse.why
+    )
 
 
 @pytest.mark.parametrize("promise", ["held out", "cross-fitted", "logged"])
@@ -245,7 +250,7 @@ def test_a_retraining_takes_enough_labelled_rows(labelled, enough):
         (0, (250, 0), "waits for 1 more labelled window"),
         (60, (30, 10, 50), "waits for 2 more labelled windows"),
         (60, (10, 10), "waits for more than 2 labelled windows"),
-        (60, (), "100 are asked for"),
+        (60, (), "100 are needed"),
     ],
 )
 def test_rows_that_are_held_out_are_waited_for_by_the_window(labelled, to_come, says):
@@ -261,7 +266,7 @@ def test_without_a_new_score_performance_has_nothing_to_decide_on():
     seen = history(scores=(9.0, 9.0))
     known = Performance().decide(replace(seen, fresh=()))
     assert known.action == "keep"
-    assert known.why.startswith("nothing new to decide on since the score of 0001: MAE 9 over the last 2")
+    assert known.why.startswith("no score is newer than that of window 0001: MAE 9 over the last 2")
     assert Performance().decide(replace(seen, fresh=("0001",))).action == "retrain"
     assert Performance().decide(seen).action == "retrain", "None: every score is new"
     drift = replace(history(drifted=(9, 9)), fresh=())

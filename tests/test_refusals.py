@@ -38,9 +38,9 @@ def test_a_lost_column_is_on_record_until_the_delivery_comes_mended(
     assert "no column 'x'" in err
 
     _, out, _ = ask("-C", root, "status")
-    first = out.splitlines()[0]
-    assert "june.csv (rows) was refused" in first
-    assert "no column 'x'" in first
+    second = out.splitlines()[1]
+    assert second.startswith("feed    broken: june.csv (rows) was refused")
+    assert "no column 'x'" in second
     assert json.loads(ask("-C", root, "status", "--json")[1])["refused"]["source"] == "june.csv"
 
     rows.to_csv(root / "june.csv", index=False)

@@ -97,10 +97,10 @@ def whose(of: int | None, live: int) -> str:
     """Who promised a loss: the live model, the one before it, or nobody but its own first windows.
 
     >>> whose(47, 51), whose(51, 51), whose(None, 51)
-    ('that v47 promised', 'that it promised', 'of its first windows')
+    ('that v47 promised', 'that it promised', 'in its first windows')
     """
     if of is None:
-        return "of its first windows"
+        return "in its first windows"
     return "that it promised" if of == live else f"that {model(of)} promised"
 
 

@@ -112,6 +112,8 @@ def worst(record: Comparison) -> str:
 
 def ordinary(record: FeatureComparison) -> bool:
     """Whether a feature moved far, but no further than quiet windows do."""
+    if not record.findings:
+        return False
     found = deciding(record.findings)
     far = found.value >= found.threshold > 0
     return record.verdict == "stable" and record.p_value is not None and far
