@@ -66,7 +66,7 @@ def test_types_that_are_compared(values, kind, type_):
 def test_types_that_are_kept_but_not_compared(values, type_):
     column = agreed(c=values)["c"]
     assert (column.type, column.role, column.kind) == (type_, "left out", None)
-    assert column.reason == f"{values.type} is not compared"
+    assert column.reason == ("bytes are not compared" if type_ == "binary" else "times are not compared")
     table = pa.table({"x": [1.0, 2.0], "c": values})
     assert conform(table, infer(table)).num_rows == 2
 
@@ -89,9 +89,18 @@ def test_a_text_column_that_names_rows_is_id_like(encoded):
 
 
 @pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, {"a": 2}]])
-def test_a_nested_column_is_refused_by_name(values):
-    with pytest.raises(DataError, match=r"column 'tags' of day.parquet is nested"):
-        infer(pa.table({"x": [1, 2], "tags": values}), source="day.parquet")
+def test_a_nested_column_is_left_out_and_asked_of_nobody(values):
+    table = pa.table({"x": [1, 2], "tags": values})
+    known = infer(table, source="day.parquet")
+    assert {c.name: c.reason for c in known.columns} == {
+        "x": "",
+        "tags": f"{table['tags'].type} is not compared",
+    }
+    for batch in (table, table.select(["x"])):
+        assert conform(batch, known).column_names == ["x"]
+        assert schema.extra(batch, known) == ()
+    with pytest.raises(DataError, match=r"column 'tags' of day.parquet is .*, which undrift does not read"):
+        infer(table, id="tags", source="day.parquet")
 
 
 def test_the_lakes_own_names_are_refused():

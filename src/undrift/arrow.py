@@ -15,8 +15,58 @@ from undrift.records import Kind
 MOMENT = pa.timestamp("us", tz="UTC")
 """The type of every time that undrift keeps."""
 
+UNREAD = "unread"
+"""What is written down for the type of a column whose values undrift does not understand."""
+
 EXACT_POWER = 22
 """The largest power of ten that is a float without rounding."""
+
+
+class Unread(pa.ExtensionType):  # type: ignore[misc]
+    """The type of a column whose values undrift does not understand: it says what they are and holds none.
+
+    >>> Unread("complex")
+    Unread(complex)
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(pa.null(), "undrift.unread")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        """What the values are, for a file."""
+        return self.what.encode()
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage: pa.DataType, serialized: bytes) -> Unread:
+        """The type as a file has it."""
+        return cls(serialized.decode())
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.what))
+
+    def __str__(self) -> str:
+        return self.what
+
+    def __repr__(self) -> str:
+        return f"Unread({self.what})"
+
+    def of(self, rows: int) -> pa.Array:
+        """So many rows of such a column."""
+        return pa.ExtensionArray.from_storage(self, pa.nulls(rows))
+
+
+def understood(type_: pa.DataType) -> bool:
+    """Whether undrift knows what the values of an Arrow type mean: numbers, truths, text, bytes or times.
+
+    >>> understood(pa.date32()), understood(pa.list_(pa.float64()))
+    (True, False)
+    """
+    if pa.types.is_dictionary(type_):
+        return understood(type_.value_type)
+    if isinstance(type_, pa.BaseExtensionType) or pa.types.is_interval(type_):
+        return False
+    return not (pa.types.is_nested(type_) or pa.types.is_run_end_encoded(type_))
 
 
 def kind_of(type_: pa.DataType) -> Kind | None:
@@ -39,6 +89,8 @@ def kind_of(type_: pa.DataType) -> Kind | None:
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in a type that every lake can keep: no dictionaries, views, or unsigned integers."""
     nanoseconds = pa.types.is_timestamp(values.type) and values.type.unit == "ns"
+    if isinstance(values.type, Unread):
+        return values
     narrows = nanoseconds or pa.types.is_uint64(values.type)
     if pa.types.is_decimal(values.type):
         return decimals(values)
@@ -47,6 +99,8 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def plain_type(type_: pa.DataType) -> pa.DataType:
     """The lake's type for an Arrow type, wide enough for all but nanoseconds and integers over 2^53."""
+    if isinstance(type_, Unread):
+        return type_
     if pa.types.is_dictionary(type_):
         return plain_type(type_.value_type)
     if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):

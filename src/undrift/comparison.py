@@ -29,6 +29,10 @@ BESIDE = ("jensen_shannon", "ks", "wasserstein")
 """Metrics that a comparison of two tables shows beside the deciding ones."""
 
 
+REASONS = 5
+"""Columns that are left out and named with the reason, at most, where nothing else is there."""
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """A comparison together with the two profiles it was made from."""
@@ -149,8 +153,7 @@ def compare(
     are written where that is not ISO 8601. ``earlier`` are the windows
     before this one, oldest first, so that slow drift is found and dated. ``settings`` are those of Limits
     (``metric="ks"``, ``threshold=0.2``, ``alarm_rate=0.05``). Columns that hold one and the same value in
-    both are left out by name. Raises
-    DataError when no column is common.
+    both are left out by name. Raises DataError when no column is common, or nothing is left to compare.
 
     >>> rows = {"x": [float(i % 50) for i in range(5000)]}
     >>> compare(rows, rows).verdict
@@ -166,7 +169,24 @@ def compare(
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)
     ref = ref.awakened(cur)
-    return Result(compared(ref, cur, chosen, constants(ref, cur), before), ref, cur)
+    return Result(_of_something(compared(ref, cur, chosen, constants(ref, cur), before)), ref, cur)
+
+
+def _of_something(found: Comparison) -> Comparison:
+    """The comparison; raises DataError where nothing was compared, and nothing is lost or of another type."""
+    if not (found.features or found.lost or found.retyped):
+        raise _nothing(found.left_out)
+    return found
+
+
+def _nothing(left_out: Mapping[str, str]) -> DataError:
+    """The error of tables of which no column is compared, with the reasons."""
+    reasons = [f"{name} ({reason})" for name, reason in left_out.items()]
+    more = f" and {len(reasons) - REASONS} more" if len(reasons) > REASONS else ""
+    return DataError(
+        f"nothing is left to compare: {', '.join(reasons[:REASONS])}{more}",
+        "Name others, or tell their kinds.",
+    )
 
 
 def _limits(settings: Mapping[str, Any]) -> Limits:
@@ -261,8 +281,7 @@ def _chosen(ref: TableProfile, columns: Sequence[str]) -> TableProfile:
     """The profile with these columns only; raises DataError when nothing of them is compared."""
     found = ref.only(columns)
     if not found.features:
-        reasons = ", ".join(f"{name} ({reason})" for name, reason in found.left_out.items())
-        raise DataError(f"nothing is left to compare: {reasons}", "Name others, or tell their kinds.")
+        raise _nothing(found.left_out)
     return found
 
 

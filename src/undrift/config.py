@@ -298,14 +298,15 @@ def opened(config: Config) -> Loop:
 
 def created(config: Config, history: pa.Table, source: str) -> Loop:
     """A loop over a new workspace: its schema is agreed on from the history's columns."""
-    from undrift.schema import infer, require_history
+    from undrift.schema import infer, require_history, widened
     from undrift.windows import Cut
 
     config.check()
     require_history(history, source)
     data = config.section("data")
     form = data.pop("time_format")
-    schema = replace(infer(history, source=source, **data), size=str(config.get("windows.size")))
+    schema = widened(infer(history, source=source, **data), history)
+    schema = replace(schema, size=str(config.get("windows.size")))
     if schema.time is not None:
         times = history[schema.time]
         form = form or time_formats.recognised(times, schema.time, source)

@@ -19,6 +19,7 @@ from undrift.profiles.feature import AnyProfile
 from undrift.profiles.table import TableProfile
 from undrift.quality import faults
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Ground, Together, Verdict
+from undrift.schema import INDEX
 from undrift.verdicts import MINIMUM_ROWS, WORST_FIRST, verdict, worst
 from undrift.words import moves
 
@@ -412,7 +413,7 @@ def _faults(ref: TableProfile, cur: TableProfile, names: Iterable[str]) -> tuple
     gone = [
         Fault(name, "gone", f"the column is gone (it was left out: {reason})")
         for name, reason in ref.left_out.items()
-        if reason != "target" and name in ref.columns and cur.columns and name not in cur.columns
+        if reason not in ("target", INDEX) and name in ref.columns and cur.columns and name not in cur.columns
     ]
     found = [faults(name, ref.features[name], cur.features[name]) for name in names]
     return (*retyped, *gone, *(fault for some in found for fault in some))

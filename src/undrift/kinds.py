@@ -7,7 +7,7 @@ from bisect import bisect_left
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undrift.arrow import MOMENT, decimals, kind_of, plain
+from undrift.arrow import MOMENT, Unread, decimals, kind_of, plain
 from undrift.errors import DataError
 from undrift.records import Kind
 from undrift.times import casts, from_text, microseconds, seconds
@@ -36,6 +36,8 @@ def as_kind(
     ArrowInvalid otherwise.
     """
     type_ = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if isinstance(type_, Unread):
+        raise pa.ArrowInvalid(f"its values are {type_}, which undrift does not read")
     if pa.types.is_null(type_):
         return values.cast(pa.float64() if kind == "numeric" else pa.string())
     found = kind_of(type_)
@@ -88,6 +90,8 @@ def lossless(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     """Cast, or raise ArrowInvalid: also where Arrow itself would turn 2 into true or a number into a time."""
     if pa.types.is_null(values.type):
         return pa.chunked_array([pa.nulls(len(values), type_)])
+    if isinstance(values.type, Unread):
+        raise pa.ArrowInvalid(f"{values.type} is not read")
     values = plain(values)
     if values.type == type_:
         return values

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undrift.arrow import MOMENT, as_numpy, kind_of, plain, plain_type, type_named
+from undrift.arrow import MOMENT, UNREAD, as_numpy, kind_of, plain, plain_type, type_named, understood
+from undrift.disguise import disguised
 from undrift.errors import ConfigError, DataError, TooFewError, suggest
 from undrift.kinds import as_kind, as_text, cast
 from undrift.records import Column, Kind, Schema, Task
@@ -33,11 +34,26 @@ MINIMUM_HISTORY = 50
 IGNORED, NOT_KEPT = "ignored", "ignored, not kept"
 """Columns that the settings ignore; workspaces of 0.1.0 kept them with the others."""
 
+NO_NAME = "(no name)"
+"""What a column without a name is called."""
+
+INDEX = "an index: the first column, without a name"
+"""Why a first column without a name is left out, and not kept: so pandas and R write what names rows."""
+
+WHOLE = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+"""Types of whole numbers."""
+
+EXACT = 2**53
+"""As far floats hold every whole number."""
+
 UNTYPED = "all null"
 """Why a column without a single value is left out: nobody knows its type yet, so it is not kept either."""
 
-TELLS_TIME = "text that tells times is not compared"
-"""Why such text is left out: where formats have types, or guess them, it would be a time."""
+TIMES = "times are not compared"
+"""Why times are left out, also those in text, which would be times in a format that has types."""
+
+ID_LIKE = "ID-like: nearly every value is different"
+"""Why text that names rows is left out: it does not describe them."""
 
 COUNTER = "ID-like: a number that rises from row to row"
 """Why a running number is left out: the next rows always have larger ones."""
@@ -80,27 +96,45 @@ def infer(
     _apart(target, id, prediction, ignore, source)
     if time is not None and time == target:
         raise DataError(f"column {time!r} of {source} is both target and time", "Name another one.")
-    ignored = {*ignore, *(name for name, kind in told.items() if kind in LEFT_OUT)}
-    _flat(table, set() if stored else ignored, source)
+    _readable(table, [n for n in (target, time, id, prediction) if n], source)
     if stored:
         _storable(table, source)
     apart = {target, prediction}
-    out: dict[str | None, str] = {id: "id", **dict.fromkeys(ignore, "ignored"), time: "time"}
+    out: dict[str | None, str] = {}
+    for name in index_of(table.column_names):
+        out[name] = INDEX
+    out |= {id: "id", time: "time"} | {name: IGNORED for name in ignore if name != time}
     columns = _with_counters(
         tuple(
             _told(table[name], name, told[name], source)
-            if name in told and name not in out
+            if name in told and out.get(name, INDEX) == INDEX
             else _column(table[name], name, time, out)
             for name in table.column_names
             if name not in apart
         )
     )
     if not any(column.role == "feature" for column in columns):
-        raise DataError(f"{source} has no feature column", _without_features(table, columns))
+        raise DataError(f"{source} has no feature column", _without_features(columns))
     found, classes = _task(table[target], target, task, source) if target else (None, ())
     return Schema(
         columns, target=target, task=found, classes=classes, time=time, id=id, prediction=prediction
     )
+
+
+def widened(schema: Schema, table: pa.Table) -> Schema:
+    """The same schema, with features of whole numbers as such that may hold fractions and nulls later.
+
+    Those stay as they are of which a float could not hold every number.
+    """
+    return replace(schema, columns=tuple(_widened(column, table) for column in schema.columns))
+
+
+def _widened(column: Column, table: pa.Table) -> Column:
+    if column.role != "feature" or column.kind != "numeric" or column.type not in WHOLE:
+        return column
+    ends = pc.min_max(plain(table[column.name]))
+    far = max(abs(end.as_py() or 0) for end in ends.values())
+    return replace(column, type="double") if far <= EXACT else column
 
 
 def require(names: Sequence[str], name: str, source: str = "the table") -> None:
@@ -120,6 +154,15 @@ def require_history(table: pa.Table, source: str = "the table") -> None:
         )
 
 
+def index_of(names: Sequence[str]) -> frozenset[str]:
+    """The column that numbers rows, as pandas and R write it: the first of several, without a name.
+
+    >>> index_of(["(no name)", "x"]), index_of(["x", "(no name)"])
+    (frozenset({'(no name)'}), frozenset())
+    """
+    return frozenset(names[:1] if len(names) > 1 and names[0] == NO_NAME else ())
+
+
 def features(schema: Schema) -> tuple[Column, ...]:
     """The columns that are compared and that a model sees."""
     return tuple(column for column in schema.columns if column.role == "feature")
@@ -132,13 +175,19 @@ def conform(table: pa.Table, schema: Schema, source: str = "the table") -> pa.Ta
     """
     if table.num_rows == 0:
         raise DataError(f"{source} has a header but no rows", "Deliver at least one row.")
-    kept = [column for column in schema.columns if column.reason not in (UNTYPED, NOT_KEPT)]
+    kept = [column for column in schema.columns if _is_kept(column)]
     for column in kept:
-        require(table.column_names, column.name, source)
+        require(table.column_names, column.name or NO_NAME, source)
     types = [(column.name, type_named(column.type)) for column in kept]
     return pa.table(
-        [cast(table[name], type_, name, source) for name, type_ in types], schema=pa.schema(types)
+        [cast(table[name or NO_NAME], type_, name, source) for name, type_ in types],
+        schema=pa.schema(types),
     )
+
+
+def _is_kept(column: Column) -> bool:
+    """Whether a column's values are kept: not where nobody knows their type, or where they number rows."""
+    return column.reason not in (UNTYPED, INDEX, NOT_KEPT) and column.type != UNREAD
 
 
 def conform_where_possible(table: pa.Table, schema: Schema) -> pa.Table:
@@ -156,7 +205,8 @@ def extra(table: pa.Table, schema: Schema) -> tuple[str, ...]:
     """Columns of a batch that the schema does not know, or knew without a single value or type."""
     untyped = {column.name for column in schema.columns if column.reason == UNTYPED}
     filled = {n for n in untyped & {*table.column_names} if table[n].null_count < table.num_rows}
-    known = {column.name for column in schema.columns} - filled | {schema.target, schema.prediction}
+    known = {column.name or NO_NAME for column in schema.columns} - filled
+    known |= {schema.target or "", schema.prediction or "", *index_of(table.column_names)}
     return tuple(name for name in table.column_names if name not in known)
 
 
@@ -192,13 +242,14 @@ def _apart(
             raise DataError(f"column {name!r} of {source} is both target and {role}", "Name another one.")
 
 
-def _flat(table: pa.Table, ignored: set[str], source: str) -> None:
-    """Raise DataError for a nested column that nobody said to ignore."""
-    for name, type_ in zip(table.schema.names, table.schema.types, strict=True):
-        if pa.types.is_nested(type_) and name not in ignored:
+def _readable(table: pa.Table, names: Iterable[str], source: str) -> None:
+    """Raise DataError for a named column whose values are not understood."""
+    for name in names:
+        type_ = table.schema.field(name).type
+        if not understood(type_):
             raise DataError(
-                f"column {name!r} of {source} is nested ({type_})",
-                "Flatten or drop it; compare and profile leave it out with --kind COLUMN=ignored.",
+                f"column {name!r} of {source} is {type_}, which undrift does not read",
+                "Turn it into numbers, text or times first.",
             )
 
 
@@ -221,17 +272,22 @@ def _storable(table: pa.Table, source: str) -> None:
 def _column(values: pa.ChunkedArray, name: str, time: str | None, apart: dict[str | None, str]) -> Column:
     kind = kind_of(values.type)
     reason = apart.get(name) or _why_left_out(values, kind)
-    type_ = str(MOMENT if name == time and kind == "categorical" else plain_type(values.type))
+    type_ = str(MOMENT) if name == time and kind == "categorical" else _type_name(values.type)
     if reason:
         return Column(name, type_, kind, "left out", reason)
     return Column(name, type_, kind)
+
+
+def _type_name(type_: pa.DataType) -> str:
+    """What is written down for a type."""
+    return str(plain_type(type_)) if understood(type_) else UNREAD
 
 
 def _told(values: pa.ChunkedArray, name: str, kind: str, source: str) -> Column:
     """A column whose kind was told; every type can be text, only numbers and their like can be numeric."""
     if kind not in (*COMPARED, *LEFT_OUT):
         raise ConfigError(f"column {name!r}: unknown kind {kind!r}", suggest(kind, [*COMPARED, *LEFT_OUT]))
-    type_ = str(plain_type(values.type))
+    type_ = _type_name(values.type)
     if kind in LEFT_OUT:
         return Column(name, type_, None, "left out", f"{kind}, as told")
     try:
@@ -256,33 +312,40 @@ def _with_counters(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     )
 
 
-def _without_features(table: pa.Table, columns: Iterable[Column]) -> str:
+def _without_features(columns: Sequence[Column]) -> str:
     """What to do about a table of which nothing is compared."""
-    times = [c.name for c in columns if pa.types.is_temporal(table[c.name].type) or c.reason == TELLS_TIME]
+    times = [c.name for c in columns if c.reason == TIMES]
     if times:
         return f"Times are left out; compare and profile take them as numbers with --kind {times[0]}=numeric."
-    return "Add numeric, boolean or text columns."
+    named = [f"{c.name}: {c.reason}" for c in columns if c.reason not in ("", "id", "time", "ignored", INDEX)]
+    more = f"; {len(named) - 3} more" if len(named) > 3 else ""
+    return f"{'; '.join(named[:3])}{more}." if named else "Add numeric, boolean or text columns."
 
 
 def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
-    if pa.types.is_null(values.type):
+    type_ = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if pa.types.is_null(type_):
         return UNTYPED
+    if pa.types.is_temporal(type_) or (kind == "categorical" and tells_time(values)):
+        return TIMES
     if kind is None:
-        return f"{values.type} is not compared"
-    if kind == "categorical":
-        if tells_time(values):
-            return TELLS_TIME
-        rows = len(values) - values.null_count
-        if rows >= ID_LIKE_ROWS and pc.count_distinct(plain(values)).as_py() > ID_LIKE_SHARE * rows:
-            return "ID-like: nearly every value is different"
-    return COUNTER if pa.types.is_integer(values.type) and _counts_up(values) else ""
+        return f"{'bytes are' if 'binary' in str(type_) else f'{type_} is'} not compared"
+    if kind == "categorical" and _names_rows(values):
+        return disguised([plain(values)]) or ID_LIKE
+    return COUNTER if pa.types.is_integer(type_) and _counts_up(values) else ""
+
+
+def _names_rows(values: pa.ChunkedArray) -> bool:
+    """Whether nearly every value of a text column is another one."""
+    rows = len(values) - values.null_count
+    return bool(rows >= ID_LIKE_ROWS and pc.count_distinct(plain(values)).as_py() > ID_LIKE_SHARE * rows)
 
 
 def _counts_up(values: pa.ChunkedArray) -> bool:
     """Whether whole numbers rise from row to row, as numbers of rows or orders do."""
     if len(values) < ID_LIKE_ROWS or values.null_count:
         return False
-    numbers = as_numpy(values)
+    numbers = as_numpy(plain(values))
     return bool(np.all(numbers[1:] > numbers[:-1]))
 
 

@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 from undrift.arrow import MOMENT, as_numpy, plain
 
 DAY = r"\d{4}-\d\d-\d\d"
+"""A day in ISO 8601; what follows it is the time of day."""
 
-CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
+CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
+"""A time of day."""
 
-MOMENTS = re.compile(f"{CLOCK}|{DAY}(?:[ T].*)?")
-"""How times are written in text: ISO 8601."""
+PERIOD = rf"\d{{4}}-(?:0[1-9]|1[0-2])|\d{{4}}Q[1-4]|{DAY}/{DAY}"
+"""A month, a quarter or a week, as pandas writes them."""
+
+LENGTH = r"-?\d+ days?(?: [+-]?\d\d:\d\d:\d\d(?:\.\d+)?)?"
+"""A length of time, as pandas writes it."""
+
+MOMENTS = re.compile(f"{CLOCK}|{PERIOD}|{LENGTH}|{DAY}(?:[ T].*)?")
+"""How times are written in text."""
 
 _MICRO, _NANO, _NANO_ZONED = pa.timestamp("us"), pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")
 
@@ -54,11 +62,21 @@ def moments(values: pa.Array | pa.ChunkedArray, missing: int) -> tuple[bool, NDA
 
 
 def from_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Event times written as text, with or without a zone; those without are UTC."""
+    """Event times written as text, with or without a zone; those without are UTC, periods are their start."""
+    values = _starts(values)
     try:
         return values.cast(pa.timestamp("us")).cast(MOMENT)
     except pa.ArrowInvalid:
         return values.cast(MOMENT)
+
+
+def _starts(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same text with the first day for a month, a quarter or a week."""
+    for pattern, day in ((r"^(\d{4}-\d\d)$", r"\1-01"), (rf"^({DAY})/{DAY}$", r"\1")):
+        values = pc.replace_substring_regex(values, pattern, day)
+    for quarter, month in zip("1234", ("01", "04", "07", "10"), strict=True):
+        values = pc.replace_substring_regex(values, rf"^(\d{{4}})Q{quarter}$", rf"\1-{month}-01")
+    return values
 
 
 def tells_time(values: pa.ChunkedArray) -> bool:
@@ -67,7 +85,7 @@ def tells_time(values: pa.ChunkedArray) -> bool:
     if not len(found) or not MOMENTS.fullmatch(found[0].as_py()):
         return False
     found = found.unique()
-    if pc.all(pc.match_substring_regex(found, f"^(?:{CLOCK})$")).as_py():
+    if any(pc.all(pc.match_substring_regex(found, f"^(?:{p})$")).as_py() for p in (CLOCK, PERIOD, LENGTH)):
         return True
     whole = pc.match_substring_regex(found, f"^(?:{DAY}.*)$")
     return pc.all(whole).as_py() and any(casts(found, t) for t in (_MICRO, MOMENT, _NANO, _NANO_ZONED))

@@ -20,8 +20,7 @@ HELD = 128 << 20
 def spooled(batches: Iterable[pa.RecordBatch], schema: pa.Schema, name: str) -> Rows:
     """The rows of batches that come only once, in bounded memory.
 
-    Later batches may have wider types than the schema, which is that of the first one. Raises DataError
-    when no type holds all values of a column.
+    Later batches may have wider types than the schema, which is that of the first one.
     """
     stream = iter(batches)
     held, size = [], 0
@@ -30,7 +29,7 @@ def spooled(batches: Iterable[pa.RecordBatch], schema: pa.Schema, name: str) -> 
         size += batch.nbytes
         if size > HELD:
             return _on_disk(chain(held, stream), schema, name)
-    agreed = reduce(lambda one, batch: joined(one, batch.schema, name), held, schema)
+    agreed = reduce(lambda one, batch: joined(one, batch.schema), held, schema)
     return in_memory(pa.Table.from_batches([cast(batch, agreed) for batch in held], agreed), name)
 
 
@@ -39,7 +38,7 @@ def _on_disk(batches: Iterable[pa.RecordBatch], schema: pa.Schema, name: str) ->
     ends = [0]
     with tempfile.TemporaryFile() as file:
         for batch in batches:
-            schema = joined(schema, batch.schema, name)
+            schema = joined(schema, batch.schema)
             with pa.ipc.new_stream(file, batch.schema) as writer:
                 writer.write_batch(batch)
             ends.append(file.tell())

@@ -2,64 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from undrift.arrow import MOMENT
-from undrift.errors import DataError
+from undrift.arrow import MOMENT, Unread, understood
 from undrift.inputs import Rows
+from undrift.inputs._meaning import meaning
 from undrift.kinds import as_kind, as_text
+from undrift.schema import NO_NAME
+
+ROW_NUMBERS = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index without a name in Parquet, Feather and Arrow."""
 
 Fit = Callable[[pa.DataType, pa.DataType], pa.DataType | None]
 """Gives the type that holds the values of two types."""
 
 
 def simple(rows: Rows) -> Rows:
-    """The same rows without views, run-end encoding and extension types."""
-    schema = pa.schema([pa.field(f.name, simple_type(f.type)) for f in rows.schema])
+    """The same rows in types that say what they mean, without the row numbers of pandas."""
+    fields = [field for field in rows.schema if not ROW_NUMBERS.fullmatch(field.name)]
+    kept = [(field.name or NO_NAME, field.name, meaning(field)) for field in fields]
+    schema = pa.schema([pa.field(name, means.type) for name, _, means in kept])
+    read = {name: (old, means) for name, old, means in kept}
     if schema.equals(pa.schema([pa.field(f.name, f.type) for f in rows.schema])):
         return rows
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        for batch in rows.scan(columns):
-            arrays = [_simple(values) for values in batch.columns]
-            yield pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+        chosen = {name: read[name] for name in (schema.names if columns is None else columns)}
+        wanted = [old for old, means in chosen.values() if not isinstance(means.type, Unread)]
+        for batch in rows.scan(wanted or rows.schema.names[:1]):
+            arrays = [
+                means.type.of(batch.num_rows)
+                if isinstance(means.type, Unread)
+                else means.of(batch.column(old))
+                for old, means in chosen.values()
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(chosen))
 
     return Rows(rows.name, schema, scan)
 
 
-def simple_type(type_: pa.DataType) -> pa.DataType:
-    """The plain type that holds the same values."""
-    if isinstance(type_, pa.BaseExtensionType):
-        return simple_type(type_.storage_type)
-    if pa.types.is_run_end_encoded(type_):
-        return simple_type(type_.value_type)
-    if pa.types.is_dictionary(type_):
-        return pa.dictionary(type_.index_type, simple_type(type_.value_type))
-    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(type_, type_)
-
-
-def joined(one: pa.Schema, other: pa.Schema, where: str, fit: Fit | None = None) -> pa.Schema:
+def joined(one: pa.Schema, other: pa.Schema, fit: Fit | None = None) -> pa.Schema:
     """The columns of both in types that hold the values of both.
 
-    ``fit`` gives the type for two types, ``wider`` where it is not given. Raises DataError naming the
-    column when there is none.
+    ``fit`` gives the type for two types, ``wider`` where it is not given. Where that gives none, values are
+    labels, as in a file without types; what is not understood on one side is not on the other.
     """
     if one.equals(other):
         return one
     types = {field.name: field.type for field in one}
     for field in other:
         before = types.get(field.name, pa.null())
-        found = (fit or wider)(before, field.type)
-        if found is None:
-            raise DataError(
-                f"column {field.name!r} of {where} is {field.type}, and before that it was {before}",
-                "Give it one type.",
-            )
-        types[field.name] = found
+        types[field.name] = (fit or wider)(before, field.type) or _common(before, field.type)
     return pa.schema(list(types.items()))
 
 
@@ -82,33 +78,6 @@ def wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     return None
 
 
-def spoken(values: Iterable[Any]) -> pa.Array:
-    """Values of any types as labels, each called what it would be called in a column of its own type.
-
-    >>> spoken([1, "a", 2.5, 3.0, True, None, float("nan")]).to_pylist()
-    ['1', 'a', '2.5', '3', 'true', None, None]
-    """
-    known: dict[tuple[type, str], str | None] = {}
-    words: list[str | None] = []
-    for value in values:
-        if isinstance(value, str):
-            words.append(value)
-            continue
-        key = type(value), repr(value)
-        if key not in known:
-            known[key] = _spoken(value)
-        words.append(known[key])
-    return pa.array(words, pa.string())
-
-
-def _spoken(value: Any) -> str | None:
-    try:
-        found = as_text(pa.chunked_array([pa.array([value], from_pandas=True)]))[0].as_py()
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return str(value)
-    return None if found is None else str(found)
-
-
 def cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch's columns in these types; text that is dictionary-encoded stays so."""
     if batch.schema.equals(schema):
@@ -118,24 +87,27 @@ def cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _cast(values: pa.Array, type_: pa.DataType) -> pa.Array:
+    if pa.types.is_null(values.type) and not isinstance(type_, Unread):
+        return values.cast(type_)
     if values.type == type_ or _decoded(values.type) == type_:
         return values
+    if isinstance(type_, Unread):
+        return type_.of(len(values))
     if pa.types.is_float64(type_):
         return as_kind(values, "numeric")
+    if _is_text(type_) and not _is_text(_decoded(values.type)):
+        return as_text(pa.chunked_array([values])).combine_chunks().cast(type_)
     return (
         values.cast(pa.timestamp("us"), safe=False).cast(type_) if _is_moment(type_) else values.cast(type_)
     )
 
 
-def _simple(values: pa.Array) -> pa.Array:
-    type_ = values.type
-    if isinstance(type_, pa.BaseExtensionType):
-        return _simple(values.storage)
-    if pa.types.is_run_end_encoded(type_):
-        return _simple(pc.run_end_decode(values))
-    if pa.types.is_dictionary(type_) and simple_type(type_) != type_:
-        return pa.DictionaryArray.from_arrays(values.indices, _simple(values.dictionary))
-    return values if simple_type(type_) == type_ else values.cast(simple_type(type_))
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """What values of two types are that have no wider one."""
+    odd = next((type_ for type_ in (one, other) if not understood(type_)), None)
+    if odd is not None:
+        return odd if isinstance(odd, Unread) else Unread(str(odd))
+    return pa.large_string()
 
 
 def _decoded(type_: pa.DataType) -> pa.DataType:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from undrift.errors import DataError, NotFoundError
 from undrift.inputs import Rows, _places, rows, several
 from undrift.inputs._places import Place
-from undrift.inputs._types import cast, joined, wider
+from undrift.inputs._types import cast, joined, simple, wider
 from undrift.inputs.file import is_read, read
 
 Reader = Callable[[frozenset[str]], Rows]
@@ -20,8 +20,8 @@ Reader = Callable[[frozenset[str]], Rows]
 def folder(source: str | list[str], text: frozenset[str] = frozenset()) -> Rows:
     """The rows of all files of a folder (also below it), a pattern, in the order of their names, or a list.
 
-    Columns that some files show as numbers and others as text are text where the format leaves a
-    choice. Raises DataError when there are no files, or when one has not the columns that are read.
+    Columns that some files show as numbers and others as text are text. Raises DataError when there are
+    no files, or when one has not the columns that are read.
     """
     if isinstance(source, list):
         return together([partial(rows, str(name)) for name in source], several(source), text)
@@ -36,10 +36,10 @@ def together(readers: Sequence[Reader], name: str, text: frozenset[str] = frozen
 
     A column that not all parts have is in nobody's way until it is read: then DataError names a part.
     """
-    parts = [reader(text) for reader in readers]
+    parts = [simple(reader(text)) for reader in readers]
     if doubtful := _doubtful(parts):
-        parts = [reader(text | doubtful) for reader in readers]
-    schema = reduce(lambda one, part: joined(one, part.schema, part.name), parts[1:], parts[0].schema)
+        parts = [simple(reader(text | doubtful)) for reader in readers]
+    schema = reduce(lambda one, part: joined(one, part.schema), parts[1:], parts[0].schema)
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = pa.schema([schema.field(n) for n in (schema.names if columns is None else columns)])

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from undrift.errors import DataError
-from undrift.inputs import Rows, in_memory, sliced
+from undrift.inputs import Rows, _pandas, in_memory, sliced
+from undrift.inputs._objects import MISFITS, column
 from undrift.inputs._spool import spooled
-from undrift.inputs._types import spoken
-
-MISFITS = (pa.ArrowException, ValueError, TypeError, OverflowError, OSError)
-"""What conversion to Arrow raises."""
 
 
 def frame(source: Any, text: frozenset[str] = frozenset()) -> Rows:
-    """The rows of a pandas, Polars, pyarrow or DuckDB table, a NumPy structured array or a dict of columns.
+    """The rows of a pandas, Polars, pyarrow or DuckDB table, a NumPy array or a dict of columns.
 
-    A column of mixed types is in nobody's way until it is read; named in ``text``, it is text.
+    One column alone (a Series, a NumPy vector) is a table of one. A column of numbers and text mixed is text,
+    as in a file without types.
 
     >>> frame({"x": [1.0, None]}).schema.names
     ['x']
@@ -42,20 +39,22 @@ def _rows(source: Any, text: frozenset[str]) -> Rows:
         return in_memory(pa.Table.from_batches([source]))
     if isinstance(source, dict):
         return _columns(list(map(str, source)), list(source.values()), text)
-    if isinstance(source, np.ndarray) and source.dtype.names:
-        names = list(source.dtype.names)
-        return _columns(names, [_native(source[name]) for name in names], text)
+    if isinstance(source, np.ndarray):
+        return _columns(*_of_array(source), text)
     package = type(source).__module__.partition(".")[0]
+    if package in ("pandas", "polars") and hasattr(source, "to_frame"):
+        source = source.to_frame()
     if package == "pandas" and hasattr(source, "columns"):
-        columns = [source.iloc[:, at] for at in range(source.shape[1])]
-        return _columns(list(map(str, source.columns)), columns, text)
+        return _pandas.rows(source, text)
+    if package == "polars":
+        return _polars(source.collect() if hasattr(source, "collect") else source, text)
     if hasattr(source, "__arrow_c_stream__"):
-        return _again(source) if package == "polars" else _once(source)
+        return _once(source)
     if hasattr(source, "__arrow_c_array__"):
         return in_memory(pa.Table.from_batches([pa.record_batch(source)]))
     raise DataError(
         f"cannot read rows from {type(source).__name__}",
-        "Give a file name, or a pandas, Polars, pyarrow or DuckDB table (collect a lazy one first).",
+        "Give a file name, or a pandas, Polars, pyarrow or DuckDB table.",
     )
 
 
@@ -74,41 +73,40 @@ def _again(source: Any) -> Rows:
     return Rows("the table", reader().schema, lambda columns: sliced(reader(), columns))
 
 
+def _polars(source: Any, text: frozenset[str]) -> Rows:
+    """The rows of a Polars frame; Arrow has no type for Python objects, nor for numbers of 128 bits."""
+    types = {name: str(type_) for name, type_ in source.schema.items()}
+    odd = {name for name, type_ in types.items() if type_ == "Object" or type_.endswith("128")}
+    if not odd:
+        return _again(source)
+    known = pa.table(source.drop(odd))
+    arrays = [column(source[n].to_list(), text=n in text) if n in odd else known[n] for n in types]
+    return in_memory(pa.table(arrays, names=list(types)))
+
+
 def _columns(names: list[str], columns: list[Any], text: frozenset[str]) -> Rows:
-    """The rows of columns; those that do not convert are refused by name when they are read.
-
-    The index of a pandas frame is dropped, its NaN becomes null as pandas means it.
-    """
-    misfits: dict[str, DataError] = {}
-    arrays = []
-    for name, values in zip(names, columns, strict=True):
-        try:
-            arrays.append(_column(values, name, text))
-        except DataError as error:
-            misfits[name] = error
-            arrays.append(pa.nulls(len(values)))
-    rows = in_memory(pa.table(arrays, names=names))
-
-    def scan(some: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        for name in names if some is None else some:
-            if name in misfits:
-                raise misfits[name]
-        return rows.scan(some)
-
-    return Rows(rows.name, rows.schema, scan) if misfits else rows
+    """The rows of columns, each a sequence of any kind."""
+    return in_memory(pa.table([_column(v, n in text) for n, v in zip(names, columns, strict=True)], names))
 
 
-def _column(values: Any, name: str, text: frozenset[str]) -> Any:
-    """A column as Arrow; raises DataError naming it."""
-    try:
-        return pa.array(values, from_pandas=type(values).__module__.startswith("pandas"))
-    except MISFITS as error:
-        if name in text:
-            return spoken(values)
+def _column(values: Any, text: bool) -> Any:
+    if type(values).__module__.startswith("pandas."):
+        return _pandas.as_arrow(values, text)
+    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
+        return pa.chunked_array(values)
+    return column(values, text=text)
+
+
+def _of_array(values: np.ndarray[Any, Any]) -> tuple[list[str], list[Any]]:
+    """The columns of a NumPy array, named by their fields or numbered."""
+    if names := values.dtype.names:
+        return list(names), [_native(values[name]) for name in names]
+    if values.ndim not in (1, 2):
         raise DataError(
-            f"column {name!r} of the table does not convert to Arrow: {_reason(error)}",
-            "Convert it to one type first, or tell its kind: categorical or ignored.",
-        ) from error
+            f"an array of {values.ndim} dimensions is no table", "Give one of rows and columns, or a frame."
+        )
+    table = values.reshape(len(values), -1)
+    return [str(at) for at in range(table.shape[1])], [_native(part) for part in table.T]
 
 
 def _native(values: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from undrift.errors import DataError, NotFoundError
 from undrift.inputs import Rows, batch_rows
+from undrift.inputs._objects import column, spoken
 from undrift.inputs._places import shown
 from undrift.inputs._spool import spooled
-from undrift.inputs._types import spoken
 
 READING = ("select", "with", "values", "table", "from")
 """What a query that only reads begins with."""
@@ -32,9 +32,8 @@ READ_ONLY = {
 def sql(source: str, text: frozenset[str] = frozenset()) -> Rows:
     """The rows of a query: ``sqlite:///shop.db#select * from orders``, or a table's name after the ``#``.
 
-    The query runs once. Whole numbers, decimals and other numbers of one column become one type.
-    Columns named in ``text`` are text. Raises DataError when the query fails, or when another column mixes
-    numbers and text.
+    The query runs once. Whole numbers, decimals and other numbers of one column become one type; numbers and
+    text are text, as are columns named in ``text``. Raises DataError when the query fails.
     """
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
@@ -71,15 +70,13 @@ def _require_file(url: Any) -> None:
 
 def _statement(query: str) -> Any:
     """The query itself, or all of a table where only a name stands."""
-    from sqlalchemy import column, select, table, text
+    from sqlalchemy import literal_column, select, table, text
 
     words = query.split(".")
     if any(sign.isspace() for sign in query):
         _require_reading(query)
         return text(query.replace(":", r"\:"))
-    return select(column("*", is_literal=True)).select_from(
-        table(words[-1], schema=".".join(words[:-1]) or None)
-    )
+    return select(literal_column("*")).select_from(table(words[-1], schema=".".join(words[:-1]) or None))
 
 
 def _require_reading(query: str) -> None:
@@ -112,20 +109,15 @@ def _kept(result: Any, name: str, text: frozenset[str]) -> Rows:
 
 def _batch(columns: list[str], rows: Any, text: frozenset[str]) -> pa.RecordBatch:
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    pairs = zip(columns, values, strict=True)
-    arrays = [spoken(v) if name in text else _column(name, v) for name, v in pairs]
+    arrays = [_column(v, text=name in text) for name, v in zip(columns, values, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, names=columns)
 
 
-def _column(name: str, values: Any) -> pa.Array:
-    """The values of a column; decimals, and whole numbers beyond 64 bits, as floats."""
-    try:
-        if any(isinstance(value, Decimal) for value in values):
-            return pa.array([None if value is None else float(value) for value in values], pa.float64())
-        return pa.array(values)
-    except OverflowError:
-        return pa.array(values, pa.float64())
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise DataError(
-            f"column {name!r} of the query mixes types: {error}", "CAST it in the query."
-        ) from error
+def _column(values: Sequence[Any], *, text: bool) -> pa.Array:
+    """The values of a column; decimals, which have types of their own by row, as floats."""
+    if text:
+        return spoken(values)
+    numbers = all(value is None or isinstance(value, Decimal | float | int) for value in values)
+    if numbers and any(isinstance(value, Decimal) for value in values):
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    return column(values)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from undrift import inputs, schema, time_formats
 from undrift.arrow import kind_of
+from undrift.disguise import disguised
 from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
 from undrift.kinds import as_kind
@@ -23,7 +24,7 @@ from undrift.profiles.grid import Grid
 from undrift.profiles.history import History
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.sample import sample
-from undrift.records import Column
+from undrift.records import Column, Schema
 
 SEGMENTS = 50
 """Segments that are profiled apart at most, the largest ones of the reference."""
@@ -189,6 +190,7 @@ def profile(
         source=inputs.label_of(data),
         stored=False,
     )
+    agreed = agreed if drawn.whole else _with_rows(agreed, rows)
     frame = _frame(drawn.table, agreed, told=told, by=by)
     frame = replace(frame, columns=names, left_out=_given(frame.left_out))
     if time is not None:
@@ -197,6 +199,15 @@ def profile(
         frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
     found = _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
     return _with_values(found, told)
+
+
+def _with_rows(agreed: Schema, rows: Rows) -> Schema:
+    """The schema with reasons that name rows of the table, where they were found in a sample of it."""
+    odd = {c.name for c in agreed.columns if c.reason.startswith("ID-like") or "are numbers" in c.reason}
+    words = [c.name for c in agreed.columns if c.name in odd and c.kind == "categorical"]
+    reasons = {n: disguised(b.column(0) for b in rows.scan([n])) or schema.ID_LIKE for n in words}
+    columns = (replace(c, reason=reasons.get(c.name, c.reason)) for c in agreed.columns)
+    return replace(agreed, columns=tuple(columns))
 
 
 def _given(left_out: Mapping[str, str]) -> dict[str, str]:
@@ -344,7 +355,8 @@ def _counted(rows: Rows, frame: TableProfile) -> TableProfile:
     found = Plan(frame.features, frame.kinds, frame.by, tuple(frame.segments), frame.history).count(rows)
     if found.retyped:
         name = min(found.retyped)
-        raise DataError(f"column {name!r} of {rows.name} mixes types", "Give it one type, or tell its kind.")
+        why = "holds values that are not of the kind it begins with"
+        raise DataError(f"column {name!r} of {rows.name} {why}", "Correct it, or tell its kind.")
     return _filled(frame, found)
 
 
@@ -376,9 +388,9 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
     found = found.without(
         {n for n, f in found.features.items() if n in like.left_out and f.missing == f.rows}
     )
-    known = {*like.features, *like.left_out, *like.columns}
+    known = {*like.features, *like.left_out, *like.columns, *schema.index_of(names)}
     new = tuple(sorted(name for name in names if name not in known))
-    left_out = {n: _retyped(like.features[n].kind, rows.schema.field(n).type) for n in found.retyped}
+    left_out = {n: _retyped(like.features[n].kind, rows, n) for n in found.retyped}
     left_out |= {n: reason for n, reason in like.left_out.items() if n not in found.features}
     told = {"new": new, "columns": names, "left_out": left_out}
     return _filled(like.empty(), found, **told)
@@ -395,10 +407,13 @@ def _untyped(rows: Rows, like: TableProfile) -> dict[str, AnyProfile]:
     }
 
 
-def _retyped(before: str, now: pa.DataType) -> str:
+def _retyped(before: str, rows: Rows, name: str) -> str:
     """What became of a column's type; a file without types may have shown codes as numbers."""
-    codes = "; if they are codes, tell the kind categorical" if kind_of(now) == "categorical" else ""
-    return f"was {before}, now {now}{codes}"
+    type_ = rows.schema.field(name).type
+    if kind_of(type_) != "categorical":
+        return f"was {before}, now {type_}"
+    odd = disguised(batch.column(0) for batch in rows.scan([name])) if before == "numeric" else ""
+    return f"was {before}, now {odd or f'{type_}; if they are codes, tell the kind categorical'}"
 
 
 def _merged_past(mine: History | None, theirs: History | None, retyped: set[str]) -> History | None:

@@ -9,6 +9,7 @@ from pyarrow import csv as pc
 
 from undrift.errors import DataError
 from undrift.inputs import Rows, in_memory, sliced
+from undrift.inputs._quotes import Quotes, opening, unclosed
 
 BLOCK = 8 << 20
 """Bytes parsed at a time."""
@@ -32,7 +33,8 @@ def csv(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) ->
     """The rows of a CSV file; fields stand between commas, tabs, semicolons or bars, as in the header.
 
     Types are inferred over the whole file: a column is text as soon as one value is neither empty nor
-    of the type that the others have. Raises DataError when a column is not UTF-8.
+    of the type that the others have. Raises DataError when a column is not UTF-8, or when a quote that is
+    not closed swallows rows.
     """
     delimiter = "\t" if name.lower().removesuffix(".gz").endswith(".tsv") else _delimiter(opened)
 
@@ -47,7 +49,12 @@ def csv(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) ->
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         yield from sliced(reader(_as({f.name: f.type for f in schema})), columns)
 
-    schema, held = _settled(reader, dict.fromkeys(text, pa.string()))
+    try:
+        schema, held = _settled(reader, dict.fromkeys(text, pa.string()), Quotes(name, delimiter, NULLS))
+    except pa.ArrowInvalid as error:
+        if (row := opening(opened, delimiter)) is None:
+            raise
+        raise unclosed(name, row) from error
     odd = next((field.name for field in schema if pa.types.is_binary(field.type)), None)
     if odd is not None:
         raise DataError(f"column {odd!r} of {name} is not UTF-8", "Save the file as UTF-8.")
@@ -60,7 +67,7 @@ def _delimiter(opened: Callable[[], pa.NativeFile]) -> str:
     return next((sign for sign in DELIMITERS if sign in header), ",")
 
 
-def _settled(reader: Reader, told: Types) -> tuple[pa.Schema, list[pa.RecordBatch] | None]:
+def _settled(reader: Reader, told: Types, quotes: Quotes) -> tuple[pa.Schema, list[pa.RecordBatch] | None]:
     """The schema that holds for every value, and the batches if they are few.
 
     What the first block shows mostly holds for the whole file. Where it does not, all blocks are looked
@@ -68,12 +75,12 @@ def _settled(reader: Reader, told: Types) -> tuple[pa.Schema, list[pa.RecordBatc
     """
     stream = reader(_as(told))
     try:
-        return stream.schema, _held(stream)
+        return stream.schema, _held(quotes.checked(stream))
     except pa.ArrowInvalid as error:
         if "conversion error" not in str(error):
             raise
     stream = reader(_as(_surveyed(reader, stream.schema.names) | told))
-    return stream.schema, _held(stream)
+    return stream.schema, _held(quotes.checked(stream))
 
 
 def _surveyed(reader: Reader, names: Sequence[str]) -> Types:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from undrift.inputs import Rows, sliced
-from undrift.inputs.formats import without_index
 
 
 def feather(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) -> Rows:  # noqa: ARG001
@@ -16,7 +15,7 @@ def feather(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]
     The file is not mapped into memory: one that shrinks meanwhile would end the process.
     """
     with pa.ipc.open_file(opened()) as file:
-        schema = without_index(file.schema)
+        schema = file.schema
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         chosen = schema.names if columns is None else list(columns)

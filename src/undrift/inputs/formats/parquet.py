@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undrift.inputs import Rows, batch_rows
-from undrift.inputs.formats import without_index
 
 PAGES = 1 << 20
 """Bytes of a column read at a time; without this all of a group of rows would be held in memory."""
@@ -24,7 +23,7 @@ def parquet(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]
     time, for there waiting costs more than memory.
     """
     with pq.ParquetFile(opened()) as file:
-        schema = without_index(file.schema_arrow)
+        schema = file.schema_arrow
     words = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
