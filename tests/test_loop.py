@@ -327,7 +327,7 @@ def test_a_feature_gone_null_or_a_label_never_seen_is_drift_not_an_error(spoil: 
     report = loop.step(rows, now=window.end)
     assert report.comparison is not None
     assert report.comparison.verdict == "drift"
-    over = {f.name: f for f in report.comparison.features if f.verdict == "drift"}
+    over = {f.name: f for f in report.comparison.record.features if f.verdict == "drift"}
     name, metric = ("z", "missing") if spoil == "null" else ("colour", "unseen")
     assert {f.metric: f.value for f in over[name].findings}[metric] == 1.0
 
@@ -344,7 +344,7 @@ def test_a_batch_in_another_precision_is_not_drift(form: str) -> None:
     rows["w"] = rows["w"].astype("float64" if form == "float32" else "float32")
     report = loop.step(rows, now=window.end)
     assert report.comparison is not None
-    found = {f.name: f for f in report.comparison.features}["w"]
+    found = {f.name: f for f in report.comparison.record.features}["w"]
     assert found.verdict == "stable"
     assert found.findings[0].value < 0.25, "15 if they were other values"
 
@@ -360,7 +360,7 @@ def test_a_column_all_null_in_training_and_filled_now_is_drift_or_said() -> None
     assert "untyped" in {f.name for f in loop.check(filled).record.features if f.verdict == "drift"}
     report = loop.step(filled, now=window.end)
     assert report.comparison is not None
-    assert {f.name: f.verdict for f in report.comparison.features}["typed"] == "drift"
+    assert {f.name: f.verdict for f in report.comparison.record.features}["typed"] == "drift"
     assert loop.store.all(Batch)[-1].extra == ("untyped",), "of no known type, so not kept, and said to be"
 
 
@@ -628,8 +628,8 @@ def test_a_window_whose_predictions_fail_is_compared_without_output(monkeypatch:
     window = recording.production[0]
     report = broken.step(recording.rows(window), now=window.end)
     assert report.comparison is not None
-    assert OUTPUT not in {f.name for f in report.comparison.features}
-    assert not report.comparison.lost
+    assert OUTPUT not in {f.name for f in report.comparison.record.features}
+    assert not report.comparison.record.lost
 
 
 def test_a_change_is_dated(loop: Loop) -> None:

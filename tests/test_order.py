@@ -99,7 +99,7 @@ def test_the_loop_takes_the_order_of_deliveries() -> None:
     frame = frame.drop(columns="at")
     loop.start(inputs.read(frame[: HISTORY * 120]))
     found = [loop.step(inputs.read(frame[i * 120 : (i + 1) * 120])) for i in range(HISTORY, HISTORY + 3)]
-    assert [r.comparison.calibration for r in found if r.comparison] == ["history"] * 3
+    assert [r.comparison.record.calibration for r in found if r.comparison] == ["history"] * 3
 
 
 def test_calibrate_takes_the_order_where_no_time_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -175,3 +176,33 @@ def test_parts_say_where_they_come_from() -> None:
     code, _, err = ask("parts", "metriks")
     assert code == 2
     assert "metrics" in err
+
+
+def test_a_step_and_a_comparison_give_one_type_of_result(numbers: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(numbers, tmp_path / "w")
+    fresh = rows(300, seed=5).assign(x=lambda d: d["x"] + 3)[["id", "x", "colour", "y"]]
+    report = ud.open(root).step(fresh.assign(id=[f"n{i}" for i in range(300)]))
+    alone = ud.compare(rows()[["x", "colour"]], fresh[["x", "colour"]])
+    for result in (report.comparison, alone):
+        assert isinstance(result, ud.Result)
+        assert "x" in result.drifted
+        assert result.verdict == "drift"
+        table = result.to_pandas()
+        assert table.index.name == "feature"
+        assert table.loc["x", "verdict"] == "drift"
+        assert table.loc["x", "psi"] == result.features["x"].metrics["psi"]
+        assert [f["name"] for f in result.to_dict()["features"]] == table.index.tolist()
+        assert "<svg" in result.to_html()
+
+
+def test_a_profile_is_kept_in_a_file_and_comes_back(tmp_path: Path) -> None:
+    reference = ud.profile(rows()[["x", "colour"]])
+    reference.save(tmp_path / "x.profile")
+    again = ud.TableProfile.load(tmp_path / "x.profile")
+    assert ud.compare(again, reference).drifted == []
+    assert again.rows == reference.rows
+    with pytest.raises(DataError, match="cannot be written"):
+        reference.save(tmp_path / "none" / "x.profile")
+    (tmp_path / "bad.profile").write_text("x")
+    with pytest.raises(DataError, match=r"bad\.profile"):
+        ud.TableProfile.load(tmp_path / "bad.profile")

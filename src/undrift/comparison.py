@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from undrift.errors import ConfigError, DataError, MergeError, suggest
 from undrift.judging import compared, constants
@@ -21,6 +21,9 @@ from undrift.records import Comparison, FeatureComparison, Verdict, encode
 from undrift.report.html import fragment, html
 from undrift.schema import ROW_ORDER
 from undrift.words import moves
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 """Version of the JSON form of a result."""
@@ -72,6 +75,25 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The versioned JSON form."""
         return {"format": FORMAT, **comparison_dict(self.record)}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per feature, worst first: verdict, kind, what changed, chance, and every metric's value.
+
+        The index is the feature's name, ``p_value`` the probability that chance alone moves it so far.
+        """
+        import pandas as pd
+
+        rows = {
+            one.name: {
+                "verdict": one.verdict,
+                "kind": one.kind,
+                "effect": one.effect,
+                "p_value": one.p_value,
+                **FeatureResult(one).metrics,
+            }
+            for one in self.record.features
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("feature")
 
     def to_html(self) -> str:
         """One HTML page that stands alone: no script, nothing loaded from elsewhere."""

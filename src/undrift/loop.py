@@ -90,6 +90,7 @@ class Report:
 
     batch: Batch | None
     settled: tuple[Settled, ...]
+    _compared: Callable[[Comparison], Result] | None = field(default=None, repr=False, compare=False)
 
     @property
     def action(self) -> str:
@@ -102,9 +103,9 @@ class Report:
         return self.settled[-1].step.why if self.settled else "no window is newly complete"
 
     @property
-    def comparison(self) -> Comparison | None:
-        """How the newest window compares with the reference."""
-        return self.settled[-1].comparison if self.settled else None
+    def comparison(self) -> Result | None:
+        """How the newest window compares with the reference; None where none was settled."""
+        return self._compared(self.settled[-1].comparison) if self.settled and self._compared else None
 
 
 @dataclass
@@ -163,7 +164,7 @@ class Loop(Served):
                 self._watch(window)
             self._score(reached)
             decided = self._settle(due, reached) or self._reconsider(occasions.of_scores(self.store), reached)
-            return Report(kept, (*resumed, *decided))
+            return Report(kept, (*resumed, *decided), self.watch.result)
 
     def _watch(self, window: Window) -> Comparison:
         """Compare a window and predict on it, before anything is learnt from any window that is due."""
@@ -377,7 +378,7 @@ class Loop(Served):
                 kept = self.archive.label(inputs.read(rows), source, batch)
             self._score(clock)
             occasion = None if self._due(clock) else occasions.of_scores(self.store)
-            return Report(kept, (*resumed, *self._reconsider(occasion, clock)))
+            return Report(kept, (*resumed, *self._reconsider(occasion, clock)), self.watch.result)
 
     def check(self, rows: Any) -> Result:
         """Compare rows with the live model's reference; nothing is kept."""

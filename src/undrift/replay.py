@@ -81,7 +81,7 @@ def play(
     outstanding = waiting[-1:]
     _, decided = _deliver_labels(loop, recording, waiting, None, delay, [id_, target])
     if decided:
-        yield outstanding[0], Report(None, tuple(decided))
+        yield outstanding[0], Report(None, tuple(decided), loop.watch.result)
 
 
 def _deliver_labels(

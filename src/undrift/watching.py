@@ -177,6 +177,13 @@ class Watch:
         question = Question(reference, current, self.limits, ordinary, relevance=_relevance(live, reference))
         return Result(judge(question), reference, current)
 
+    def result(self, record: Comparison) -> Result:
+        """A comparison on record, with the profiles that it was made from as far as they are kept."""
+        keys = [f"v{record.reference}", *([f"window/{record.window.key}"] if record.window else [])]
+        sides = [(key, self.store.get_profile(key)) for key in keys]
+        found = [kept(data, key) if data is not None else TableProfile() for key, data in sides]
+        return Result(record, found[0], found[-1])
+
     def explain(self, window: str, live: Version) -> Explanation:
         """What tells a window's rows from those of the version that it was compared with."""
         line = overview(self.store).line(window)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,19 @@ class TableProfile:
             segments={label: segment.only(kept) for label, segment in self.segments.items()},
             history=self.history.only(kept) if self.history else None,
         )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Keep the profile in a file, whole or not at all; raises DataError where it cannot be written."""
+        from undrift.profiles import codec
+
+        codec.write(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> TableProfile:
+        """The profile that ``save`` or ``undrift profile -o`` wrote; raises DataError for anything else."""
+        from undrift.profiles import codec
+
+        return codec.read(path)
 
     def without(self, *names: str) -> TableProfile:
         """The same profile without some features."""
