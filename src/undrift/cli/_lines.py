@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from undrift.cli._print import NARROWEST, cut, room, wide
+from undrift.cli._print import GAP, NARROWEST, cut, room, wide
 from undrift.cli._shell import ended
 from undrift.comparison import feature_dict
 from undrift.loop import Report, Settled
@@ -22,10 +22,11 @@ NAME, EFFECT = 20, 46
 Named = Mapping[str, Window]
 
 
-def lines(settled: Settled, first: int, windows: Named) -> list[str]:
+def lines(settled: Settled, first: int, windows: Named, margin: int = 0) -> list[str]:
     """A line on the window, one for every earlier one that was scored since, and one on the retraining.
 
-    ``windows`` holds those of the scores by their keys, where they are known.
+    ``windows`` holds those of the scores by their keys, where they are known; ``margin`` columns of the
+    terminal are taken already.
     """
     windows = {**windows, settled.window.key: settled.window}
     own = [s for s in settled.scores if s.index == settled.window.index and not settled.decision.on]
@@ -33,7 +34,7 @@ def lines(settled: Settled, first: int, windows: Named) -> list[str]:
     out = [f"{_name(key, windows)}  labels came: {_scored(share, first)}" for key, share in earlier.items()]
     if not settled.decision.on:
         beside = _scored(own, first) if own else f"{count(settled.window.rows, 'row')}, labels to come"
-        out.append(f"{_name(settled.window.key, windows)}  {_found(settled, beside)}")
+        out.append(f"{_name(settled.window.key, windows)}  {_found(settled, beside, margin)}")
     return [*out, *acted(settled)]
 
 
@@ -42,14 +43,16 @@ def _name(key: str, windows: Named) -> str:
     return f"{days(windows[key]) if key in windows else key:<{NAME}}"
 
 
-def _found(settled: Settled, beside: str) -> str:
+def _found(settled: Settled, beside: str, margin: int) -> str:
     """The verdict, what moved, and what belongs beside it, as wide as there is room."""
     found = settled.comparison
     what = movers(found) or watched(found) or "no feature drifts"
     mark = f"{ICONS[found.verdict]} {found.verdict}"
     head = f"{mark:<14}{f'{len(drifted(found))}/{total(found)}':>6}  "
     width = room()
-    left = EFFECT if width is None else min(EFFECT, width - NAME - 2 - wide(head) - 2 - wide(beside))
+    left = EFFECT if width is None else min(EFFECT, width - margin - NAME - 2 - wide(head) - 2 - wide(beside))
+    if left < -len(GAP):
+        return f"{head}{beside.rpartition(', ')[2]}"
     if left < NARROWEST:
         return f"{head}{beside}"
     what = cut(what, left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import Literal
 
@@ -118,10 +118,12 @@ class Column:
     """A column of a table: its head and cells, and how it gives way where room is short.
 
     Columns are left out in the order of ``worth``, least first; those without one stay, and are cut.
+    ``place`` is where it stands among all columns.
     """
 
     head: str
     cells: tuple[str, ...]
+    place: int
     right: bool = False
     worth: int | None = None
 
@@ -140,17 +142,25 @@ def table(
 ) -> None:
     """Print columns under a head; ``right`` are aligned to the right, ``least`` are left out first.
 
-    No cell is wider than ``widest``, and no line wider than the terminal: what then does not fit is cut.
+    No cell is wider than ``widest``, and no line wider than the terminal: what then does not fit is cut. A
+    row that is one text has no cells: it is printed whole, below the row before it.
     """
-    cells = [tuple(clean(phrases.cut(str(c), widest)) for c in row) for row in rows]
+    given = list(rows)
+    cells = [
+        tuple(clean(phrases.cut(str(c), widest)) for c in row) for row in given if not isinstance(row, str)
+    ]
     columns = [
-        Column(name, tuple(row[i] for row in cells), i in right, least.index(i) if i in least else None)
+        Column(name, tuple(row[i] for row in cells), i, i in right, least.index(i) if i in least else None)
         for i, name in enumerate(head)
     ]
     shown = fitted(columns, room())
-    for row in zip(*((c.head, *c.cells) for c in shown), strict=True):
-        print(GAP.join(_cell(text, c) for text, c in zip(row, shown, strict=True)).rstrip())
-    hidden = [c.head for c in columns if c.head and c.head not in {s.head for s in shown}]
+    lines = zip(*((c.head, *c.cells) for c in shown), strict=True)
+    for row in (None, *given):
+        if isinstance(row, str):
+            say(f"  {row}")
+        else:
+            print(GAP.join(_cell(text, c) for text, c in zip(next(lines), shown, strict=True)).rstrip())
+    hidden = [c.head for c in columns if c.head and c.place not in {s.place for s in shown}]
     if hidden:
         say(f"(no room for: {', '.join(hidden)})")
 
@@ -177,7 +187,7 @@ def _over(columns: Sequence[Column], width: int) -> int:
 
 def _cut(column: Column, width: int) -> Column:
     cells = tuple(cut(cell, width) for cell in column.cells)
-    return Column(cut(column.head, width), cells, column.right, column.worth)
+    return replace(column, head=cut(column.head, width), cells=cells)
 
 
 def cut(text: str, width: int) -> str:

@@ -134,12 +134,13 @@ def _show(found: Variation) -> None:
     heads = (
         "feature",
         "kind",
-        "quiet windows differ by",
+        "quiet",
         "persistence",
-        "found in 4 of 5 windows",
+        "found from",
         "rows needed",
     )
-    table(heads, rows, right=(3, 5))
+    table(heads, rows, right=(3, 5), least=(1, 3))
+    say("quiet: how far quiet windows differ; found from: the move that is found in 4 of 5 windows")
     say(f"rows needed: of a window, to find PSI {number(found.threshold)} in 4 of 5 windows of this length")
     say(_advice(found))
     say("")

@@ -15,6 +15,7 @@ from undrift.words import moves
 
 if TYPE_CHECKING:
     from undrift.comparison import Result
+    from undrift.records import Comparison
 
 SOURCE = (
     "A file, folder or pattern (CSV, JSON lines, Parquet, Feather), a profile, a Delta table, or URL#QUERY."
@@ -167,8 +168,19 @@ def _show(result: Result) -> None:
     say(result.sentence)
     show_comparison(result.record, result)
     show_grounds(result.record)
+    if name := _unnamed_time(result.record):
+        say(f"Column {name!r} holds times: --time {name} judges by what quiet windows do.")
     if result.segments:
         _show_segments(result)
+
+
+def _unnamed_time(record: Comparison) -> str:
+    """A column of times by which nothing was told apart; empty where there is none, or one was named."""
+    from undrift.schema import TIMES
+
+    if record.calibration == "history" or any(reason == "time" for reason in record.left_out.values()):
+        return ""
+    return next((name for name, reason in record.left_out.items() if reason == TIMES), "")
 
 
 def _show_segments(result: Result) -> None:

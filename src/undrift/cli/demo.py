@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from undrift.cli._print import note, say
+from undrift.cli._print import note, room, say
 from undrift.cli._shell import Json, Set, emit
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from undrift.loop import Loop
     from undrift.replay import Totals
     from undrift.stores import Store
+
+
+NARROW = 100
+"""Columns of a terminal under which lines below that of their week are indented less."""
 
 
 def demo(
@@ -61,11 +65,14 @@ def _play(stage: Stage, loop: Loop, recording: Any, *, quiet: bool) -> None:
     windows = known(recording.windows)
     total = len(recording.production[: stage.windows])
     digits = len(str(total))
+    margin = len(f"week {total} of {total}  ")
+    width = room()
+    below = " " * (2 if width is not None and width < NARROW else margin)
     for done, (window, report) in enumerate(stage.play(loop, recording), start=1):
         for settled in report.settled:
-            for text in lines(settled, first.number, windows) if not quiet else ():
-                lead = f"week {min(done, total):>{digits}} of {total}  " if "labels to come" in text else ""
-                say(f"{lead:<{len(f'week {total} of {total}  ')}}{text}")
+            for text in lines(settled, first.number, windows, margin) if not quiet else ():
+                lead = f"week {min(done, total):>{digits}} of {total}  "
+                say(f"{lead if 'labels to come' in text else below}{text}")
         if quiet and done % 10 == 0:
             note(f"{done} of {total} windows, {window.key}")
 

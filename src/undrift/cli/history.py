@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from undrift.overview import Change, Line, Overview
 
-Row = tuple[object, ...]
+Row = tuple[object, ...] | str
+"""The cells of a window, or one line on what was done."""
 
 
 def history(
@@ -50,7 +51,7 @@ def _as_table(lines: tuple[Line, ...], found: Overview, *, whole: bool) -> None:
             rows.append(waiting.pop(0)[1])
         rows += _rows(line)
     rows += [row for _, row in waiting]
-    head = ("window", "days", "data", "drift", "by", metric, "model", "first", "what moved, what was done")
+    head = ("window", "days", "data", "drift", "by", metric, "model", "first", "what moved")
     table(head, rows, right=(3, 5, 7), least=(1, 7, 3))
 
 
@@ -72,27 +73,23 @@ def _rows(line: Line) -> list[Row]:
         number(line.first.value) if line.first else "…",
         movers(line.comparison),
     )
-    return [window, *(_row("", act.outcome.why) for act in line.acts if act.outcome)]
+    return [window, *(act.outcome.why for act in line.acts if act.outcome)]
 
 
 def _between(found: Overview) -> list[tuple[datetime, Row]]:
     """What happened between windows, oldest first: what persons decided, and deliveries that were refused."""
     from undrift.words.deeds import refusal
 
-    refused = [(r.at, _row("refused", refusal(r.refusal, r.at))) for r in found.refused]
+    refused = [(r.at, refusal(r.refusal, r.at)) for r in found.refused]
     return sorted([*((c.at, _by_hand(c)) for c in found.by_hand), *refused], key=lambda pair: pair[0])
 
 
-def _by_hand(made: Change) -> Row:
-    """The row of what a person decided."""
+def _by_hand(made: Change) -> str:
+    """The line on what a person decided."""
     from undrift.words.deeds import change
+    from undrift.words.spans import moment
 
-    return _row(made.promotion.action, f"{made.at:%Y-%m-%d %H:%M} UTC: {change(made.promotion)}")
-
-
-def _row(window: str, done: str) -> Row:
-    """A row of what was done, below that of its window."""
-    return (window, "", "", "", "", "", "", "", done)
+    return f"{moment(made.at)}: {change(made.promotion)}"
 
 
 def _as_csv(lines: tuple[Line, ...]) -> None:
