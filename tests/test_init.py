@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import signal
@@ -23,6 +24,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import undrift
 from conftest import moving_stream
 from undrift.cli import execute
 
@@ -529,3 +531,46 @@ def test_an_abrupt_shift_that_does_not_hurt_is_reported_and_not_retrained(
         actions.append(found["action"])
     assert verdicts == ["stable", "stable", "drift", "drift"]
     assert actions == ["keep"] * 4
+
+
+def grades(folder: Path) -> Path:
+    """Rows whose target is a whole number from 0 to 9."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=800)
+    frame = pd.DataFrame({"x": x, "grade": np.clip(np.round(x * 2 + 5), 0, 9).astype(int)})
+    return write(frame, folder / "history.csv")
+
+
+def test_a_target_of_few_whole_numbers_is_not_taken_for_either(tmp_path: Path, capsys: Capture) -> None:
+    words = ("init", "--from", grades(tmp_path), "--target", "grade", "-C", tmp_path / "w")
+    code, _, err = ask(capsys, *words)
+    assert code == 2
+    assert "10 different whole numbers" in err
+    assert "data.task=regression" in err
+    assert not (tmp_path / "w" / ".undrift").exists()
+    assert ask(capsys, *words, "--set", "data.task=regression")[0] == 0
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n"])
+def test_on_a_terminal_it_is_asked_for(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    code, out, err = ask(
+        capsys, "init", "--from", grades(tmp_path), "--target", "grade", "-C", tmp_path / "w"
+    )
+    assert "grade holds 10 different whole numbers. Is it a number, not classes?" in out
+    assert code == (0 if answer == "y\n" else 2), err
+    if code == 0:
+        assert 'task = "regression"' in (tmp_path / "w" / "undrift.toml").read_text()
+
+
+def test_two_whole_numbers_are_two_classes_unasked(tmp_path: Path, capsys: Capture) -> None:
+    frame = pd.read_csv(grades(tmp_path)).assign(grade=lambda d: (d["grade"] > 5).astype(int))
+    history = write(frame, tmp_path / "two.csv")
+    assert ask(capsys, "init", "--from", history, "--target", "grade", "-C", tmp_path / "w")[0] == 0
+    assert undrift.open(tmp_path / "w").schema.task == "binary"

@@ -283,7 +283,7 @@ def test_whole_numbers_may_widen(tmp_path):
 def test_numbers_beyond_floats_stay_whole_numbers(tmp_path):
     """Where a float could not hold each of them, a column stays as it is."""
     rows = pd.DataFrame({"n": 2**60 + np.arange(600) % 7, "x": np.arange(600) % 5})
-    rows.assign(y=rows["x"]).to_parquet(tmp_path / "history.parquet")
+    rows.assign(y=rows["x"] + 0.5).to_parquet(tmp_path / "history.parquet")
     assert ask("-C", tmp_path / "w", "init", "--from", tmp_path / "history.parquet", "--target", "y")[0] == 0
     types = {column.name: column.type for column in ud.open(tmp_path / "w").schema.columns}
     assert types == {"n": "int64", "x": "double"}

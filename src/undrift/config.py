@@ -305,6 +305,7 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
     require_history(history, source)
     data = config.section("data")
     form = data.pop("time_format")
+    _require_task(history, data["target"], data["task"], source)
     schema = widened(infer(history, source=source, **data), history)
     schema = replace(schema, size=str(config.get("windows.size")))
     if schema.time is not None:
@@ -326,6 +327,19 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
     store = config.store(create=True)
     store.put("schema", schema)
     return config.loop(store.get(Schema, "schema") or schema, store)
+
+
+def _require_task(history: pa.Table, target: str | None, task: str | None, source: str) -> None:
+    """Raise ConfigError for a target that might be a number or classes, unless the settings say which."""
+    from undrift.schema import perhaps_classes
+
+    if task is not None or target not in history.column_names:
+        return
+    if number := perhaps_classes(history[target]):
+        raise ConfigError(
+            f"target {target!r} of {source} holds {number} different whole numbers: a number or classes?",
+            "For a number: --set data.task=regression. More than two classes are not trained on yet.",
+        )
 
 
 def find_root(start: Path) -> Path:

@@ -43,6 +43,9 @@ INDEX = "an index: the first column, without a name"
 WHOLE = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 """Types of whole numbers."""
 
+MOST_CLASSES = 20
+"""Different whole numbers of a target that might be classes, at most."""
+
 EXACT = 2**53
 """As far floats hold every whole number."""
 
@@ -369,6 +372,23 @@ def _task(values: pa.ChunkedArray, name: str, task: Task | None, source: str) ->
     if chosen == "regression" and not numeric:
         raise DataError(f"target {name!r} of {source} is not a number", "Leave out the task setting.")
     return chosen, tuple(distinct) if chosen == "binary" else ()
+
+
+def perhaps_classes(values: pa.ChunkedArray) -> int:
+    """How many whole numbers a target holds that might as well be classes; 0 where they cannot be meant.
+
+    Two values are two classes without a question, and more than twenty are a number.
+
+    >>> perhaps_classes(pa.chunked_array([[1, 2, 3, 3]])), perhaps_classes(pa.chunked_array([[0, 1]]))
+    (3, 0)
+    """
+    known = plain(values).drop_null()
+    whole = pa.types.is_integer(known.type) or (
+        pa.types.is_floating(known.type)
+        and pc.all(pc.and_(pc.is_finite(known), pc.equal(known, pc.floor(known)))).as_py()
+    )
+    distinct = len(known.unique()) if whole else 0
+    return distinct if distinct in range(3, MOST_CLASSES + 1) else 0
 
 
 def _finite(values: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +77,7 @@ def init(
     own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
     own |= dict(parsed(a) for a in assignments or ())
     own = (_written(root) if prepared else {}) | own
+    own |= _task(own, table)
     fitted = read_file(model, trust_pickle=trust) if model else None
     if load(root, own).get("model.use"):
         own["model.use"] = load(root, own).get("model.use")
@@ -120,6 +122,19 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
     data.pop("time_format", None)
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
+
+
+def _task(own: dict[str, Any], table: Any) -> dict[str, Any]:
+    """The task of a target that might be a number or classes, as the person at the terminal says."""
+    from undrift.schema import perhaps_classes
+
+    target = own.get("data.target")
+    asked = target in table.column_names and "data.task" not in own and sys.stdin.isatty()
+    number = perhaps_classes(table[target]) if asked else 0
+    question = f"{target} holds {number} different whole numbers. Is it a number, not classes?"
+    if number and typer.confirm(question):
+        return {"data.task": "regression"}
+    return {}
 
 
 def _doing(fitted: bool, foreign: bool, *, told: bool) -> str:
