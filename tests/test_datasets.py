@@ -128,7 +128,7 @@ def seattle_weather() -> Life:
 
 def cars() -> Life:
     rows = vega_datasets.local_data.cars().sort_values("Year", kind="stable", ignore_index=True)
-    options = ("--time", "Year", "--ignore", "Name", "--set", "model.use=./train.py:pipeline")
+    options = ("--ignore", "Name", "--set", "model.use=./train.py:pipeline")
     return Life(rows.reset_index(names="row id"), "Miles_per_Gallon", options, COLUMNS)
 
 

@@ -162,9 +162,7 @@ class Config:
         from undrift.windows import Cut, span
 
         delay = self.get("labels.delay")
-        drift = self.section("drift")
-        for key in TUPLES:
-            drift[key] = tuple(drift[key])
+        drift = self._drift()
         loop = Loop(
             schema=schema,
             store=store,
@@ -192,8 +190,7 @@ class Config:
         from undrift.losses import LOSSES
         from undrift.windows import Cut, span
 
-        drift = self.section("drift")
-        Limits(**drift | {key: tuple(drift[key]) for key in TUPLES})
+        Limits(**self._drift())
         Gate(**self.section("gate"))
         span(self.get("gate.block"), "gate.block")
         cut = Cut.of(self.get("windows.size"))
@@ -223,6 +220,19 @@ class Config:
         for name in self.section("drift").get("features", {}):
             if name not in known:
                 raise ConfigError(f"drift.features.{name}: no such column", suggest(name, known))
+
+    def _drift(self) -> dict[str, Any]:
+        """What ``Limits`` takes; raises ConfigError for a metric that is not installed, but a file's name."""
+        table = self.section("drift")
+        for key in TUPLES:
+            table[key] = tuple(table[key])
+        for name in (table["metric"], *table["also"], *table["multivariate"]):
+            if ":" in str(name):
+                raise ConfigError(
+                    f"drift: {name!r} is an import path",
+                    "Install a package with an entry point: see docs/parts.md.",
+                )
+        return table
 
     def _trainer(self) -> Any:
         table = self.section("model")

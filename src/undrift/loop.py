@@ -45,6 +45,7 @@ from undrift.records import (
     Window,
 )
 from undrift.registries import Registry
+from undrift.rehearsal import rehearse
 from undrift.scoring import Scoring
 from undrift.serving import Served
 from undrift.stores import NO_MODEL, Store, keep, scores, tell
@@ -154,7 +155,7 @@ class Loop(Served):
         """
         if now is not None and now.tzinfo is None:
             raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
-        self.models.ready()
+        self._ready()
         with self._lease():
             resumed = self._reconsider(occasions.unfinished(self.store), self._reached(now))
             kept = self._take_in(rows, batch)
@@ -354,7 +355,7 @@ class Loop(Served):
         told = trained_until is not None or holdout is not None
         if told and model is None and self.schema.prediction is None:
             raise ConfigError("no model is adopted", "For one that it trains, undrift holds rows out itself.")
-        self.models.ready()
+        self._ready()
         with self._lease():
             live = self.store.champion()
             if live is not None:
@@ -367,9 +368,14 @@ class Loop(Served):
             self._crown(Promotion("start", version.number, None, version.window, reason))
             return version
 
+    def _ready(self) -> None:
+        """Raise ConfigError for a model or a part that does not fit, before anything is taken in."""
+        rehearse(self.policy, self.merges, self.limits)
+        self.models.ready()
+
     def label(self, rows: Any, now: datetime | None = None, batch: str | None = None) -> Report:
         """Take in labels that arrived after their rows, score what has matured, and decide on new scores."""
-        self.models.ready()
+        self._ready()
         with self._lease():
             clock = self._reached(now)
             resumed = self._reconsider(occasions.unfinished(self.store), clock)

@@ -143,7 +143,13 @@ def build(room: str, table: Mapping[str, Any], where: str = "") -> Any:
     arguments = dict(table)
     if "use" not in arguments:
         raise ConfigError(f"[{where}] does not say which part to use", f'Add use = "{names(room)[0]}".')
-    part = find(room, arguments.pop("use"))
+    use = arguments.pop("use")
+    if ":" in use:
+        raise ConfigError(
+            f"{where}.use = {use!r} is an import path",
+            "Install a package with an entry point: see docs/parts.md.",
+        )
+    part = find(room, use)
     parameters = inspect.signature(part).parameters
     hints = typing.get_type_hints(part.__init__)
     for key, value in arguments.items():

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Literal
 
+from undrift.errors import ConfigError
+from undrift.plugins import foreign
 from undrift.records import Kind
 
 Function = Callable[[Any, Any], float]
@@ -40,12 +43,49 @@ class Metric:
     watches: Part = "values"
 
     def __call__(self, ref: Any, cur: Any) -> float:
-        """The effect between a reference profile and a current one."""
-        return float(self.function(ref, cur))
+        """The effect between a reference profile and a current one.
+
+        Raises ConfigError where the function of another package fails, or gives anything but a number.
+        """
+        if not foreign(self):
+            return float(self.function(ref, cur))
+        try:
+            value = self.function(ref, cur)
+        except Exception as error:
+            raise ConfigError(
+                f"the metric {self.name!r} fails: {type(error).__name__}: {error}",
+                "It takes two profiles of one feature: see docs/parts.md.",
+            ) from error
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise ConfigError(
+                f"the metric {self.name!r} gives {value!r:.60}, which is no number",
+                "It should give an effect size, 0 for two equal profiles: see docs/parts.md.",
+            )
+        return float(value)
 
     def understands(self, kind: Kind) -> bool:
         """Whether the metric is defined for features of this kind."""
         return ("categorical" if kind == "boolean" else kind) in self.kinds
+
+
+def adapted(part: Any, name: str) -> Metric:
+    """A metric of another package: as it was declared, or a plain function of two numeric profiles.
+
+    A plain function has a threshold of 0.1 and no noise to be taken off. Raises ConfigError for anything
+    else.
+    """
+    if isinstance(part, Metric):
+        return replace(part, name=name)
+    if not callable(part) or isinstance(part, type):
+        raise ConfigError(
+            f"{name!r} is no metric but {type(part).__name__} {part!r:.40}",
+            "Write a function of two profiles that gives a number: see docs/parts.md.",
+        )
+    return Metric(name, part, ("numeric",), symmetric=False, threshold=0.1, upper=math.inf, noise=_none)
+
+
+def _none(ref: Any, cur: Any) -> float:  # noqa: ARG001
+    return 0.0
 
 
 def metric(
