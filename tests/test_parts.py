@@ -83,6 +83,7 @@ def test_the_example_package_works(site: Path, tmp_path: Path) -> None:
         "last_half": "merging",
     }
     settings = ("--set", "policy.use=monday", "--set", 'merge.candidates=["last_half"]')
+    settings += ("--set", "gate.windows=6")
     code, err = workspace(tmp_path, *settings, "--set", "policy.minimum_rows=20")
     assert code == 0, err
     later = rows()[300:]
