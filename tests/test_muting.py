@@ -57,7 +57,7 @@ def test_a_muted_clock_pages_nobody_and_is_named_as_left_out(workspace: Path) ->
     assert len(found) >= 5
     for comparison in found:
         assert comparison.verdict != "drift"
-        assert comparison.left_out["clock"] == "muted by drift.ignore"
+        assert comparison.left_out["clock"] == "not watched"
         assert "clock" not in {f.name for f in comparison.features}
         assert {"x", "w"} <= {f.name for f in comparison.features}
         assert any(one.name == "rank_correlation" for one in comparison.together)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from undrift import beginning, time_formats
+from undrift import beginning, calendar, time_formats
 from undrift.consent import stranger
 from undrift.errors import ConfigError, DataError, NotFoundError, suggest
 from undrift.importing import ImportPath, neighbours
@@ -57,6 +57,9 @@ SETTINGS: dict[str, Setting] = {
     ),
     "data.task": Setting(None, str | None, '"regression" or "binary"; by default what the target looks like'),
     "data.ignore": Setting([], list, "columns that are neither kept, compared nor shown to the model"),
+    "data.calendar": Setting(
+        [], list, 'shown to the model beside the columns: "hour", "weekday", "month" of the time (UTC)'
+    ),
     "windows.size": Setting("batch", str | int, '"7d" or "12h" of event time, a number of rows, or "batch"'),
     "labels.delay": Setting(None, str | None, "how long after a window its labels are complete"),
     "labels.coverage": Setting(0.9, float, "share of a window's rows that need a label before it is scored"),
@@ -162,7 +165,8 @@ class Config:
         from undrift.windows import Cut, span
 
         delay = self.get("labels.delay")
-        drift = self._drift()
+        limits = Limits(**self._drift())
+        limits = replace(limits, ignore=(*limits.ignore, *calendar.names(schema)))
         loop = Loop(
             schema=schema,
             store=store,
@@ -172,7 +176,7 @@ class Config:
             merges=dict(_merges(self.get("merge.candidates"))),
             holder=holder(),
             trainer=self._trainer(),
-            limits=Limits(**drift),
+            limits=limits,
             gate=Gate(**self.section("gate")),
             cut=Cut.of(self.get("windows.size")),
             coverage=self.get("labels.coverage"),
@@ -201,6 +205,7 @@ class Config:
             )
         if self.get("data.time_format") is not None:
             time_formats.check(self.get("data.time_format"))
+        calendar.check(self.get("data.calendar"))
         if not 0 < self.get("labels.coverage") <= 1:
             raise ConfigError(f"labels.coverage = {self.get('labels.coverage')}", "Give a share up to 1.")
         if self.get("score.loss") not in ("auto", *LOSSES):
@@ -294,6 +299,7 @@ def opened(config: Config) -> Loop:
     if config.get("data.time_format") is not None:
         made["data.time_format"] = time_formats.COUNTER if schema.order else schema.time_format
     made["data.ignore"] = [c.name for c in schema.columns if c.reason in (IGNORED, NOT_KEPT)]
+    made["data.calendar"] = [*schema.calendar]
     made["windows.size"] = schema.size
     for name, value in made.items():
         now = config.get(name)
@@ -308,20 +314,24 @@ def opened(config: Config) -> Loop:
 
 def created(config: Config, history: pa.Table, source: str) -> Loop:
     """A loop over a new workspace: its schema is agreed on from the history's columns."""
-    from undrift.schema import infer, require_history, widened
+    from undrift.schema import infer, require, require_history, widened
     from undrift.windows import Cut
 
     config.check()
     require_history(history, source)
     data = config.section("data")
-    form = data.pop("time_format")
+    form, wanted = data.pop("time_format"), tuple(data.pop("calendar"))
     _require_task(history, data["target"], data["task"], source)
+    if data["time"] is not None:
+        require(history.column_names, data["time"], source)
+        form = form or time_formats.recognised(history[data["time"]], data["time"], source)
+    times = Schema((), time=data["time"], time_format=form or "iso", calendar=wanted)
+    calendar.require_times(times)
+    history = calendar.with_features(history, times, source)
     schema = widened(infer(history, source=source, **data), history)
-    schema = replace(schema, size=str(config.get("windows.size")))
+    schema = replace(schema, size=str(config.get("windows.size")), calendar=wanted)
     if schema.time is not None:
-        times = history[schema.time]
-        form = form or time_formats.recognised(times, schema.time, source)
-        schema = time_formats.agreed(schema, times, form, source)
+        schema = time_formats.agreed(schema, history[schema.time], times.time_format, source)
     config.check_names(schema)
     ignored = tuple(replace(c, reason=NOT_KEPT) if c.reason == IGNORED else c for c in schema.columns)
     schema = replace(schema, columns=ignored)

@@ -29,7 +29,7 @@ Key = tuple[str | None, str, bool]
 NOVELTY = "novelty"
 """The metric that asks for new ground."""
 
-MUTED = "muted by drift.ignore"
+MUTED = "not watched"
 """Why a feature that the settings mute is left out."""
 
 EVEN = 0.5

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from undrift import calendar, time_formats
 from undrift import schema as agreed
-from undrift import time_formats
 from undrift.errors import DataError
 from undrift.kinds import as_text, cast
 from undrift.records import Schema
@@ -63,7 +63,8 @@ class Given:
 
 def read(table: pa.Table, schema: Schema, batch: str, source: str, now: datetime) -> Given:
     """Read a delivery; raises DataError, with the row, for whatever does not fit."""
-    rows = agreed.conform(_with_moments(table, schema, source), schema, source)
+    table = _with_moments(table, schema, source)
+    rows = agreed.conform(calendar.with_features(table, schema, source), schema, source)
     return Given(
         rows=rows,
         ids=_numbered(batch, rows.num_rows) if schema.id is None else ids_of(rows, schema, source),

@@ -40,8 +40,8 @@ class Column:
 class Schema:
     """What every batch must look like: agreed on once, when the workspace is made.
 
-    ``time`` is the column of event times, written in ``time_format``; ``order`` is one of numbers that only
-    put rows in order.
+    ``time`` is the column of event times, written in ``time_format``, of which ``calendar`` says what a model
+    sees; ``order`` is one of numbers that only put rows in order.
     """
 
     columns: tuple[Column, ...]
@@ -54,6 +54,7 @@ class Schema:
     size: str = "batch"
     time_format: str = "iso"
     order: str | None = None
+    calendar: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, inputs
+from undrift import artifacts, calendar, inputs
 from undrift import schema as agreed
 from undrift.archive import FOREIGN
 from undrift.errors import ConfigError, ModelError, NotFoundError, unwritable
@@ -102,7 +102,8 @@ def predictions(models: Models, version: Version, rows: Any) -> Predictions:
     """
     require_model(version)
     model = models.load(version.number)
-    table, source = inputs.read(rows), inputs.label_of(rows)
+    source = inputs.label_of(rows)
+    table = calendar.with_features(inputs.read(rows), models.schema, source)
     schema = _wanted(models.schema, model, table)
     fitting = agreed.conform(table, schema, source)
     names = [name for name in artifacts.columns(models.schema, model) if name in fitting.column_names]

@@ -120,7 +120,7 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
             "no target is named", "Give --target COLUMN, or --prediction COLUMN of a foreign model."
         )
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
-    data.pop("time_format", None)
+    data = {k: v for k, v in data.items() if k not in ("time_format", "calendar")}
     return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
 
 
