@@ -12,9 +12,12 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -131,13 +134,17 @@ def said(request: pytest.FixtureRequest) -> tuple[int, dict[str, str]]:
     root.mkdir()
     for name, rows in stream():
         rows.to_csv(root / name, index=False)
-    seconds = itertools.count(1_767_225_600)
+    minutes = itertools.count(1_767_225_600, 60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(request.param))
         patch.chdir(root)
-        patch.setattr(sql.time, "time", lambda: float(next(seconds)))
         patch.setattr(archive, "utc_now", lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        texts = {name: masked(root, *ask(*words)) for name, words in SESSION}
+        texts = {}
+        for name, words in SESSION:
+            patch.setattr(
+                sql, "time", SimpleNamespace(**{**vars(time), "time": partial(float, next(minutes))})
+            )
+            texts[name] = masked(root, *ask(*words))
         texts["demo"] = masked(root, *ask("demo", "--windows", "12", "-C", root / "demo"))
     shutil.rmtree(root)
     return request.param, texts
