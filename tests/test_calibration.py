@@ -18,7 +18,7 @@ from undrift.calibration import _tails
 from undrift.calibration._independent import deviations, enough, pearson
 from undrift.calibration.asymptotic import components
 from undrift.calibration.ks_test import largest_gap
-from undrift.errors import ConfigError
+from undrift.errors import ConfigError, DataError, MergeError
 
 QUIET = {"beside": (), "multivariate": ()}
 
@@ -320,8 +320,8 @@ def test_a_tail_that_is_cut_off_went_down_and_one_that_grew_went_up():
 
 def test_columns_that_are_all_constant_leave_nothing_to_judge():
     table = days(60)[["t"]].assign(k=1.0, j="same")
-    result = ud.compare(ud.profile(table, time="t", window="1d"), table[:100])
-    assert (result.verdict, result.features) == ("stable", {})
+    with pytest.raises(DataError, match=r"nothing is left to compare: t \(time\), k \(constant: always 1\)"):
+        ud.compare(ud.profile(table, time="t", window="1d"), table[:100])
 
 
 def test_the_record_says_which_calibration_was_used():
@@ -330,7 +330,6 @@ def test_the_record_says_which_calibration_was_used():
 
 
 def test_profiles_over_unlike_blocks_are_refused():
-    from undrift.errors import MergeError
 
     labels_ = days(60)[["t", "c"]].dropna()
     ref = ud.profile(labels_, time="t", window="1d")

@@ -16,8 +16,13 @@ nan, inf = float("nan"), float("inf")
 
 def said(part: str, before: list, now: list) -> str:
     """What a part says of a column that held the one values and holds the others."""
-    ref = ud.profile({"c": before})
-    return find("quality", part)(ref.features["c"], ud.profile({"c": now}, like=ref).features["c"])
+    ref = ud.profile(beside(before), kinds={"c": "numeric"} if None in before else None)
+    return find("quality", part)(ref.features["c"], ud.profile(beside(now), like=ref).features["c"])
+
+
+def beside(values: list) -> dict[str, list]:
+    """The column beside another one: a table of which nothing can be compared has no profile."""
+    return {"c": values, "beside": [*range(len(values))]}
 
 
 def normal(seed: int, rows: int, mean: float = 0.0, deviation: float = 1.0) -> np.ndarray:

@@ -27,7 +27,7 @@ def disguised(columns: Iterable[pa.Array | pa.ChunkedArray]) -> str:
     >>> disguised([pa.array(["1", "2.5", None, "Test"])])
     "2 of 3 are numbers; first other: 'Test' (row 4)"
     >>> disguised([pa.array(["1.234,56", "7,5"])])[:46]
-    "they look like numbers, such as '1.234,56': wri"
+    "they look like numbers, such as '1.234,56': wr"
     """
     valid = numbers = written = begun = 0
     other, example = "", ""
