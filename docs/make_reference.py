@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from undrift.cli import verbs
-from undrift.config import SECTIONS, SETTINGS
+from undrift.config.settings import SECTIONS, SETTINGS
 from undrift.metrics import Metric
 from undrift.plugins import find, names
 

@@ -20,7 +20,8 @@ from deltalake import DeltaTable
 
 import undrift as ud
 from conftest import ask
-from undrift.config import FILE, load
+from undrift.config.file import FILE
+from undrift.config.wiring import load
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -12,7 +12,7 @@ import pytest
 
 import undrift as ud
 from conftest import ask
-from undrift.calendar import FEATURES, names, with_features
+from undrift.columns.calendar import FEATURES, names, with_features
 from undrift.errors import DataError
 from undrift.records import Comparison, Schema, Version
 

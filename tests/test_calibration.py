@@ -14,11 +14,11 @@ import undrift as ud
 from conftest import ask, labels, numbers
 from test_history import days
 from undrift import plugins, verdicts
-from undrift.calibration import _tails
 from undrift.calibration._independent import deviations, enough, pearson
 from undrift.calibration.asymptotic import components
 from undrift.calibration.ks_test import largest_gap
 from undrift.errors import ConfigError, DataError, MergeError
+from undrift.statistics import tails as _tails
 
 QUIET = {"beside": (), "multivariate": ()}
 
@@ -198,8 +198,8 @@ def test_a_weekly_season_is_taken_out_when_it_is_named():
 
 
 def test_relevance_spends_the_rate_where_it_matters_and_unused_features_page_nobody():
-    from undrift.judging import Ordinary, Question, judge
-    from undrift.limits import Limits
+    from undrift.comparison.findings import Ordinary, Question, judge
+    from undrift.comparison.limits import Limits
 
     def judged(relevance=None):
         return judge(Question(ref, cur, Limits(novelty=0), (Ordinary(ref, cur),), relevance=relevance))

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from undrift.caveats import alphas, dominated, of_model, retrainings
 from undrift.gate import Gate
 from undrift.records import MeanCalibration, Outcome, Trial
+from undrift.words.caveats import alphas, dominated, of_model, retrainings
 
 
 def outcome(challengers: int, gate: Gate, attempt: int = 1) -> Outcome:

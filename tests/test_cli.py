@@ -229,7 +229,7 @@ def test_a_misspelt_command_is_a_usage_error(capsys: Capture) -> None:
 
 
 def test_a_busy_workspace_is_exit_6(workspace: Path, capsys: Capture) -> None:
-    from undrift.config import load
+    from undrift.config.wiring import load
     from undrift.loop import LEASE
 
     load(workspace).store().acquire(LEASE, "elsewhere:1", 60)

@@ -16,8 +16,7 @@ import pytest
 from undrift.dashboard import captions, charts, rows
 from undrift.dashboard.names import inert
 from undrift.errors import ConfigError
-from undrift.overview import overview
-from undrift.palette import DARK, LIGHT
+from undrift.pictures.palette import DARK, LIGHT
 from undrift.profiles import shapes
 from undrift.profiles.codec import dumps
 from undrift.profiles.numeric import NumericProfile
@@ -39,6 +38,7 @@ from undrift.records import (
 )
 from undrift.stores.sql import Sql
 from undrift.words import moves
+from undrift.workspace.overview import overview
 
 IMAGE = "![x](http://evil.example/x.png)"
 SCRIPT = "</script><img src=http://evil.example/y.png>"

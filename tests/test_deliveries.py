@@ -21,13 +21,11 @@ import pytest
 
 from conftest import ask
 from undrift import inputs
+from undrift.comparison.limits import Limits
 from undrift.errors import DataError, ModelError
 from undrift.gate import Gate
 from undrift.lakes.delta import Delta
-from undrift.limits import Limits
 from undrift.loop import Loop
-from undrift.models import Models
-from undrift.overview import overview
 from undrift.plugins import build
 from undrift.records import (
     Batch,
@@ -45,6 +43,8 @@ from undrift.stores import scores
 from undrift.stores.sql import Sql, holder
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
+from undrift.workspace.models import Models
+from undrift.workspace.overview import overview
 
 DAY = 96
 HISTORY = 6
@@ -468,7 +468,7 @@ def test_why_an_output_is_not_watched_is_on_record(
     def gone(*_: object) -> None:
         raise ModelError("the model is out of its depth", "")
 
-    monkeypatch.setattr("undrift.watching.ENOUGH", 1)
+    monkeypatch.setattr("undrift.workspace.monitor.ENOUGH", 1)
     loop = make(tmp_path)
     monkeypatch.setattr(loop.models, "ask", gone)
     delivered(loop, 6)

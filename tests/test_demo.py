@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from undrift.cli import execute
-from undrift.config import load, opened
+from undrift.config.wiring import load, opened
 from undrift.profiles.codec import loads
 from undrift.profiles.numeric import NumericProfile
 from undrift.records import Batch, Comparison, Decision, Outcome, Score, Service, Step, Version, encode

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from scipy import stats
 
-from undrift import discoveries
+from undrift.statistics import discoveries
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 

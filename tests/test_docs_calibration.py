@@ -11,8 +11,8 @@ import pytest
 
 from conftest import ask
 from test_history import days
-from undrift.calibration._monitor import COMPONENTS
-from undrift.config import load
+from undrift.config.wiring import load
+from undrift.statistics.monitor import COMPONENTS
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "calibration.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from conftest import ask, moving_stream
 from test_loop import played
 from undrift import inputs
 from undrift.errors import NotFoundError, TooFewError
-from undrift.explanation import FEWEST, ROWS, explain
+from undrift.explaining.classifier import FEWEST, ROWS, explain
 from undrift.records import Condition, Explanation, Region, Schema, decode, encode
 from undrift.schema import infer
 from undrift.words import moves, numbers

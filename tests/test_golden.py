@@ -24,10 +24,10 @@ import pandas as pd
 import pytest
 
 from conftest import ask
-from undrift import archive
 from undrift.cli import verbs
 from undrift.cli._print import wide
 from undrift.stores import sql
+from undrift.workspace import archive
 
 GOLDEN = Path(__file__).parent / "golden"
 

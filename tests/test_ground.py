@@ -13,10 +13,10 @@ from scipy import stats
 
 import undrift as ud
 from conftest import labels, numbers
+from undrift.comparison.findings import Ordinary, Question, judge
+from undrift.comparison.ground import ground
+from undrift.comparison.limits import Limits
 from undrift.errors import ConfigError
-from undrift.ground import ground
-from undrift.judging import Ordinary, Question, judge
-from undrift.limits import Limits
 from undrift.metrics.novelty import novelty
 from undrift.profiles.rare import rarest
 from undrift.verdicts import WORST_FIRST

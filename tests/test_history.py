@@ -14,8 +14,8 @@ from hypothesis import given, settings
 
 import undrift as ud
 from undrift.errors import DataError, MergeError
+from undrift.profiles.blocks import BLOCKS, START
 from undrift.profiles.codec import dumps, loads
-from undrift.profiles.history import BLOCKS, START
 from undrift.profiles.joint import correlations
 from undrift.profiles.table import profile
 from undrift.testing import laws

@@ -8,8 +8,9 @@ import pytest
 
 from conftest import moving_stream
 from test_loop import HISTORY, make_loop, recorded
-from undrift import importance, inputs, losses
+from undrift import inputs, losses
 from undrift.errors import ModelError
+from undrift.explaining import importance
 from undrift.records import Version, decode, encode
 
 

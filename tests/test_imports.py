@@ -39,7 +39,9 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_status_loads_no_model_and_no_lake() -> None:
-    loaded = loaded_by("from undrift.overview import overview; from undrift.stores.sql import Sql; Sql()")
+    loaded = loaded_by(
+        "from undrift.workspace.overview import overview; from undrift.stores.sql import Sql; Sql()"
+    )
     assert not loaded & {"pandas", "sklearn", "skops", "deltalake", "pyarrow"}
 
 

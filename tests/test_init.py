@@ -282,7 +282,7 @@ def test_a_bad_batch_is_refused_by_name_and_nothing_is_kept(
 
 
 def state(root: Path) -> tuple[object, ...]:
-    from undrift.config import open as open_loop
+    from undrift.config.wiring import open as open_loop
 
     loop = open_loop(root)
     return tuple(loop.archive.batches()), tuple(loop.lake.versions().items()), len(loop.store.ledger())
@@ -385,7 +385,7 @@ def test_an_init_that_was_killed_starts_over_and_leaves_nothing_behind(
 
 
 def test_an_init_in_the_middle_of_another_waits(tmp_path: Path, capsys: Capture) -> None:
-    from undrift.beginning import beginning
+    from undrift.config.beginning import beginning
 
     history = write(moving_stream().head(960), tmp_path / "history.csv")
     root = tmp_path / "workspace"
@@ -401,7 +401,7 @@ def test_a_killed_init_that_a_person_went_on_with_is_left_alone(
     also: str, tmp_path: Path, capsys: Capture
 ) -> None:
     """The mark alone proves nothing: settings that were edited, or files of others, stay."""
-    from undrift.beginning import MARK
+    from undrift.config.beginning import MARK
 
     root = made(tmp_path, capsys)
     mark = json.dumps({"toml": (root / "undrift.toml").read_text()})

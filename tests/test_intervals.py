@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from undrift.intervals import block_t
+from undrift.statistics.intervals import block_t
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.995])

@@ -14,12 +14,11 @@ import pyarrow as pa
 import pytest
 
 from conftest import moving_stream
-from undrift import inputs, reign
+from undrift import inputs
+from undrift.comparison.limits import Limits
 from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
-from undrift.limits import Limits
 from undrift.loop import LEASE, Loop
-from undrift.occasions import Occasion
 from undrift.plugins import build
 from undrift.records import (
     Batch,
@@ -38,8 +37,10 @@ from undrift.replay import Recording, play, totals
 from undrift.schema import OUTPUT, infer
 from undrift.stores.sql import Sql, holder
 from undrift.trainers.estimator import Estimator
-from undrift.watching import ENOUGH
 from undrift.windows import Cut
+from undrift.workspace import reign
+from undrift.workspace.monitor import ENOUGH
+from undrift.workspace.occasions import Occasion
 
 HISTORY = 8
 KINDS = (Comparison, Service, Score, Decision, Version, Outcome, Step)
@@ -645,7 +646,7 @@ def test_a_change_is_dated(loop: Loop) -> None:
 
 
 def test_a_model_without_any_skill_does_not_silence_its_features() -> None:
-    from undrift.watching import _relevance
+    from undrift.workspace.monitor import _relevance
 
     loop, _ = started({"use": "never"})
     reference = loop.reference()

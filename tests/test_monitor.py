@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from undrift import discoveries
-from undrift.calibration._monitor import COMPONENTS, WEIGHTS, Counts, Monitor, _pooled
-from undrift.calibration._predictive import centre, two_sided
-from undrift.calibration._rare import rare
-from undrift.calibration._scores import basis, measure
-from undrift.calibration._slow import slow
+from undrift.statistics import discoveries
+from undrift.statistics.monitor import COMPONENTS, WEIGHTS, Counts, Monitor, _pooled
+from undrift.statistics.predictive import centre, two_sided
+from undrift.statistics.rare import rare
+from undrift.statistics.scores import basis, measure
+from undrift.statistics.slow import slow
 
 QUANTILES = [0.001, 0.005, 0.01, 0.025, *np.arange(1, 20) / 20, 0.975, 0.99, 0.995, 0.999]
 EDGES = special.ndtri(QUANTILES)

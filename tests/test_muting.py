@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import undrift as ud
 from conftest import ask
+from undrift.comparison.limits import Limits
 from undrift.errors import ConfigError
-from undrift.limits import Limits
 from undrift.profiles.joint import Joint, correlations, pairs
 from undrift.records import Comparison, Version
 

@@ -11,10 +11,10 @@ import pytest
 
 from conftest import ask
 from undrift import inputs
+from undrift.comparison.limits import Limits
+from undrift.config.outlook import advice
 from undrift.gate import Gate
-from undrift.limits import Limits
 from undrift.loop import Loop
-from undrift.outlook import advice
 from undrift.plugins import build
 from undrift.records import Outcome
 from undrift.schema import infer

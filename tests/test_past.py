@@ -14,10 +14,10 @@ from undrift import inputs
 from undrift.calibration import Reading
 from undrift.calibration.history import History
 from undrift.lakes import TIME, WINDOW
-from undrift.past import GROWTH, Past, _cut, changes
 from undrift.profiles.table import of_schema
 from undrift.records import Column, Comparison, Schema, Selection, Window
 from undrift.stores.sql import Sql
+from undrift.workspace.past import GROWTH, Past, _cut, changes
 
 X = Schema(columns=(Column("x", "double", "numeric"),))
 

@@ -14,12 +14,12 @@ import pytest
 
 from conftest import ask, moving_stream
 from test_loop import make_loop, played, recorded
-from undrift.config import open as open_loop
+from undrift.config.wiring import open as open_loop
 from undrift.errors import NotFoundError, UntrustedError
 from undrift.loop import Loop
-from undrift.overview import overview
 from undrift.records import Decision, Outcome, Promotion, Score, Step, Version
 from undrift.replay import Recording, play
+from undrift.workspace.overview import overview
 
 
 def killed_at(loop: Loop, recording: Recording, verb: str, call: int) -> None:

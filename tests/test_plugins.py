@@ -143,14 +143,15 @@ def test_values_of_the_wrong_type_do_not(value, hint):
 
 
 def test_settings_may_stand_before_the_use_that_they_belong_to(tmp_path):
-    from undrift.config import load
+    from undrift.config.wiring import load
 
     (tmp_path / "undrift.toml").write_text('[policy]\nevery = 2\nuse = "schedule"\n')
     assert load(tmp_path).section("policy") == {"use": "schedule", "every": 2}
 
 
 def test_a_written_file_reads_back_whatever_the_names(tmp_path):
-    from undrift.config import document, load
+    from undrift.config.file import document
+    from undrift.config.wiring import load
 
     given = {
         "data.target": 'a "quoted" 🦜\x7f name',

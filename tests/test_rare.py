@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from undrift.calibration._rare import Rare, rare
+from undrift.statistics.rare import Rare, rare
 
 
 def fitted(share: float, dispersion: float) -> Rare:

@@ -11,8 +11,8 @@ import pytest
 from conftest import ask, moving_stream
 from undrift.errors import DataError, NotFoundError
 from undrift.records import Batch, Refusal
-from undrift.refusals import newest, recorded
 from undrift.stores.sql import Sql
+from undrift.workspace.refusals import newest, recorded
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 import undrift as ud
-from undrift.comparison import Result
-from undrift.palette import DARK, LIGHT
+from undrift.comparison.result import Result
+from undrift.pictures.palette import DARK, LIGHT
 from undrift.profiles.table import TableProfile
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Window
 from undrift.report import _charts

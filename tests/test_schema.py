@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 
 from undrift import schema
+from undrift.columns.kinds import as_text
 from undrift.errors import DataError
-from undrift.kinds import as_text
 from undrift.records import Column, decode, encode
 from undrift.schema import conform, features, infer, labels
 

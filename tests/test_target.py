@@ -11,11 +11,11 @@ import pytest
 from test_loop import make_loop
 from undrift import inputs
 from undrift.loop import Loop
-from undrift.overview import overview
 from undrift.records import TargetComparison
 from undrift.schema import TARGET, infer
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
+from undrift.workspace.overview import overview
 
 TREE = Estimator("sklearn.tree:DecisionTreeClassifier", {"max_depth": 3})
 

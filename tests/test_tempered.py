@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undrift.calibration._monitor import Counts
-from undrift.calibration._tempered import WINDOWS, backtested, tempered
+from undrift.statistics.monitor import Counts
+from undrift.statistics.tempered import WINDOWS, backtested, tempered
 
 RANDOM = np.random.default_rng(11)
 

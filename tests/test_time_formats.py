@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import undrift as ud
 from conftest import ask
+from undrift.columns.time_formats import check, read, recognised
 from undrift.errors import ConfigError, DataError
 from undrift.records import Batch, Comparison, Schema, Step
-from undrift.time_formats import check, read, recognised
 from undrift.windows import Cut
 
 MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2099, 1, 1)).map(

@@ -11,8 +11,8 @@ import pytest
 import undrift as ud
 from conftest import ask
 from test_history import days
+from undrift.comparison.variation import variation
 from undrift.errors import ConfigError, TooFewError
-from undrift.variation import variation
 
 
 def wandering(count: int, rows: int, between: float, seed: int = 0) -> pd.DataFrame:

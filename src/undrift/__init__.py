@@ -16,21 +16,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from undrift.comparison import Result, compare
-    from undrift.config import open  # noqa: A004 - as in gzip.open
-    from undrift.limits import Limits
+    from undrift.comparison.limits import Limits
+    from undrift.comparison.result import Result
+    from undrift.comparison.tables import compare
+    from undrift.config.wiring import open  # noqa: A004 - as in gzip.open
     from undrift.loop import Loop
     from undrift.profiles.table import TableProfile, profile
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Limits": "undrift.limits",
+    "Limits": "undrift.comparison.limits",
     "Loop": "undrift.loop",
-    "Result": "undrift.comparison",
+    "Result": "undrift.comparison.result",
     "TableProfile": "undrift.profiles.table",
-    "compare": "undrift.comparison",
-    "open": "undrift.config",
+    "compare": "undrift.comparison.tables",
+    "open": "undrift.config.wiring",
     "profile": "undrift.profiles.table",
 }
 

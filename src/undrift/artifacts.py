@@ -20,9 +20,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from undrift.arrow import kind_of, type_named
+from undrift.columns.kinds import as_text
 from undrift.errors import DataError, ModelError, UntrustedError, suggest
 from undrift.importing import neighbours
-from undrift.kinds import as_text
 from undrift.records import Schema
 from undrift.schema import NOT_KEPT, UNTYPED, features
 

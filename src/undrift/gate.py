@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.errors import ConfigError, LeakError
-from undrift.intervals import block_t
 from undrift.records import Ranking, Trial, Version
 from undrift.skill import heaviest
+from undrift.statistics.intervals import block_t
 from undrift.words.phrases import count
 
 Losses = NDArray[np.float64]

@@ -13,18 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from undrift import adoption, contest, inputs, occasions, refusals, reign
-from undrift.adoption import Unseen
-from undrift.archive import FOREIGN, Archive, utc_now
-from undrift.comparison import Result
+from undrift import inputs
+from undrift.comparison.limits import Limits
+from undrift.comparison.result import Result
 from undrift.errors import BusyError, ConfigError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
-from undrift.heldout import Split
 from undrift.lakes import Lake
-from undrift.limits import Limits
 from undrift.merging import Merge
-from undrift.models import Fitted, Models
-from undrift.occasions import Occasion
 from undrift.policies import Policy
 from undrift.profiles.table import TableProfile
 from undrift.records import (
@@ -45,16 +40,22 @@ from undrift.records import (
     Window,
 )
 from undrift.registries import Registry
-from undrift.rehearsal import rehearse
-from undrift.scoring import Scoring
-from undrift.serving import Served
 from undrift.stores import NO_MODEL, Store, keep, scores, tell
 from undrift.trainers import Trainer
-from undrift.watching import Watch
 from undrift.windows import Cut, span, spanning
 from undrift.words.deeds import decision as decision_sentence
 from undrift.words.deeds import held as held_sentence
 from undrift.words.deeds import void as void_sentence
+from undrift.workspace import adoption, contest, occasions, refusals, reign
+from undrift.workspace.adoption import Unseen
+from undrift.workspace.archive import FOREIGN, Archive, utc_now
+from undrift.workspace.held_out import Split
+from undrift.workspace.models import Fitted, Models
+from undrift.workspace.monitor import Watch
+from undrift.workspace.occasions import Occasion
+from undrift.workspace.rehearsal import rehearse
+from undrift.workspace.scoring import Scoring
+from undrift.workspace.serving import Served
 
 T = TypeVar("T")
 

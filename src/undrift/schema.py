@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift.arrow import MOMENT, UNREAD, as_numpy, kind_of, plain, plain_type, type_named, understood
-from undrift.disguise import disguised
+from undrift.columns.disguise import disguised
+from undrift.columns.kinds import as_kind, as_text, cast
+from undrift.columns.times import tells_time
 from undrift.errors import ConfigError, DataError, TooFewError, suggest
-from undrift.kinds import as_kind, as_text, cast
 from undrift.records import Column, Kind, Schema, Task
-from undrift.times import tells_time
 
 OUTPUT = "(prediction)"
 """What a model's own output is called among the features that are compared."""

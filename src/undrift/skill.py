@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.intervals import block_t
 from undrift.losses import auc
 from undrift.records import MeanCalibration, Ranking, Task
+from undrift.statistics.intervals import block_t
 
 Floats = NDArray[np.float64]
 Blocks = NDArray[np.int64]

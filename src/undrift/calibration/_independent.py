@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.calibration import Evidence, Judgement
-from undrift.calibration._tails import at_least, chi_square, two_counts
 from undrift.profiles.bins import BINS, common, merged_to
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.effects import met_once, unseen
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.table import TableProfile
+from undrift.statistics.tails import at_least, chi_square, two_counts
 
 EXPECTED = 5
 """Rows that a bin should be expected to hold for chi-square to be a good approximation (Cochran 1954)."""

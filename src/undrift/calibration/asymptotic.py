@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from undrift.calibration import Calibration, Judgement, Reading
 from undrift.calibration._independent import Tested, deviations, enough, independent, pearson
-from undrift.calibration._tails import chi_square
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
+from undrift.statistics.tails import chi_square
 
 BINS = 20
 """Quantile bins of numbers: two for each decile, so that tails are seen."""

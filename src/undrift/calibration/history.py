@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.calibration import Calibration, Evidence, Judgement, Reading
-from undrift.calibration._monitor import COMPONENTS, CYCLES, Counts, Judged, Monitor
-from undrift.calibration._slow import Slow, slow
-from undrift.calibration._tempered import WINDOWS, backtested, tempered
 from undrift.calibration.asymptotic import Asymptotic
+from undrift.profiles.blocks import History as Past
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
-from undrift.profiles.history import History as Past
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.ordering import sorted_by
 from undrift.profiles.table import TableProfile
+from undrift.statistics.monitor import COMPONENTS, CYCLES, Counts, Judged, Monitor
+from undrift.statistics.slow import Slow, slow
+from undrift.statistics.tempered import WINDOWS, backtested, tempered
 from undrift.words.phrases import count, cut
 
 FEW = 30

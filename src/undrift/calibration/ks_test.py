@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from undrift.calibration import Calibration, Judgement, Reading
 from undrift.calibration._independent import Tested, independent, pearson
-from undrift.calibration._tails import kolmogorov
 from undrift.profiles.bins import effective, fine, gaps
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
+from undrift.statistics.tails import kolmogorov
 
 
 class KsTest:

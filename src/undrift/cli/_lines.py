@@ -7,9 +7,9 @@ from typing import Any
 
 from undrift.cli._print import GAP, NARROWEST, cut, room, wide
 from undrift.cli._shell import ended
-from undrift.comparison import feature_dict
 from undrift.loop import Report, Settled
 from undrift.records import Score, Window, encode
+from undrift.words.forms import feature_dict
 from undrift.words.moves import ICONS, drifted, movers, total, watched
 from undrift.words.numbers import number
 from undrift.words.phrases import count, model

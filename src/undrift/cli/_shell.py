@@ -17,8 +17,8 @@ from undrift.words import moves, phrases, states
 from undrift.words.phrases import TITLES
 
 if TYPE_CHECKING:
-    from undrift.comparison import Result
-    from undrift.config import Config
+    from undrift.comparison.result import Result
+    from undrift.config.wiring import Config
     from undrift.loop import Loop
     from undrift.records import Comparison, Decision
     from undrift.stores import Store
@@ -86,7 +86,7 @@ def options(
 
 def here(context: typer.Context) -> Path:
     """The workspace's folder: -C, or the nearest one upward."""
-    from undrift.config import find_root
+    from undrift.config.file import find_root
     from undrift.errors import NotFoundError
 
     if context.obj and not context.obj.is_dir():
@@ -96,7 +96,8 @@ def here(context: typer.Context) -> Path:
 
 def config_here(context: typer.Context, assignments: Iterable[str] | None = None) -> Config:
     """The workspace's settings, with those given on the command line."""
-    from undrift.config import load, parsed
+    from undrift.config.file import parsed
+    from undrift.config.wiring import load
 
     return load(here(context), dict(parsed(a) for a in assignments or ()))
 
@@ -108,15 +109,15 @@ def store_here(context: typer.Context) -> Store:
 
 def loop_here(context: typer.Context, assignments: Iterable[str] | None = None) -> Loop:
     """The workspace's loop."""
-    from undrift.config import opened
+    from undrift.config.wiring import opened
 
     return opened(config_here(context, assignments))
 
 
 def advice_here(context: typer.Context) -> list[str]:
     """What the settings cannot do; nothing where the workspace cannot be opened, which run will say."""
+    from undrift.config.outlook import advice
     from undrift.errors import UndriftError
-    from undrift.outlook import advice
 
     try:
         return advice(loop_here(context))
@@ -174,7 +175,7 @@ def show_grounds(record: Comparison) -> None:
 
 
 def _drawn(result: Result, name: str) -> str:
-    from undrift.profiles.sparkline import sparkline
+    from undrift.pictures.sparkline import sparkline
 
     before, now = sparkline(result.reference.features[name], result.current.features[name])
     return f"{before} → {now}" if before else ""

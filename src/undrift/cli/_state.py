@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from undrift.cli._print import VERDICTS, Colour, paint
-from undrift.overview import Overview
 from undrift.words.moves import ICONS
 from undrift.words.states import BROKEN, MODEL, MODEL_ICONS, data
+from undrift.workspace.overview import Overview
 
 STATES: dict[str, Colour] = {"worse": "red", "as promised": "green", "unknown": "dim"}
 

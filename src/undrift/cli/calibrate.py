@@ -11,8 +11,8 @@ from undrift.cli._shell import Json, config_here, emit, loop_here, progress
 from undrift.cli.compare import SOURCE, Columns, Kinds, TimeFormat, named, told
 
 if TYPE_CHECKING:
+    from undrift.comparison.variation import FeatureVariation, Variation
     from undrift.profiles.table import TableProfile
-    from undrift.variation import FeatureVariation, Variation
 
 
 def calibrate(
@@ -68,8 +68,8 @@ def calibrate(
 
 def _tried(reference: TableProfile, sizes: list[str | None], settings: dict[str, Any]) -> list[Variation]:
     """What each window size promises; sizes for which nothing can be said are named on stderr."""
+    from undrift.comparison.variation import variation
     from undrift.errors import UndriftError
-    from undrift.variation import variation
 
     found: list[Variation] = []
     failed: list[UndriftError] = []
@@ -86,7 +86,7 @@ def _tried(reference: TableProfile, sizes: list[str | None], settings: dict[str,
 
 
 def _profiled(source: str, **how: Any) -> TableProfile:
-    from undrift.comparison import read_profile
+    from undrift.comparison.tables import read_profile
 
     with progress():
         return read_profile(source, **how)

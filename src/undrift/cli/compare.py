@@ -14,7 +14,7 @@ from undrift.cli._shell import Json, emit, exit_code, progress, show_comparison,
 from undrift.words import moves
 
 if TYPE_CHECKING:
-    from undrift.comparison import Result
+    from undrift.comparison.result import Result
     from undrift.records import Comparison
 
 SOURCE = (
@@ -89,7 +89,7 @@ def compare(
 
     Exit code 0: no drift; 3: drift; 2: an error; 5: too few rows to say.
     """
-    from undrift.comparison import compare as compared
+    from undrift.comparison.tables import compare as compared
 
     settings: dict[str, Any] = {
         "metric": metric,

@@ -38,7 +38,7 @@ def demo(
     began = time.monotonic()
     note("undrift demo: two years of hourly bike rentals, a week at a time, labels a week late")
     note("loading scikit-learn and training the first model on the first 16 weeks …")
-    from undrift.config import parsed
+    from undrift.config.file import parsed
     from undrift.demo.stage import FOLDER, Stage, summary_of, tally
 
     root = (context.obj or Path.cwd() / FOLDER).resolve()
@@ -103,7 +103,7 @@ def _body(
 
 def picks(store: Store) -> list[tuple[str, str]]:
     """Windows that are worth a look, and why: the newest with a promotion and the newest with a refusal."""
-    from undrift.overview import overview
+    from undrift.workspace.overview import overview
 
     found: dict[str, str] = {}
     for outcome in reversed(overview(store).outcomes):

@@ -14,7 +14,7 @@ from undrift.cli._shell import Json, emit, store_here
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from undrift.overview import Change, Line, Overview
+    from undrift.workspace.overview import Change, Line, Overview
 
 Row = tuple[object, ...] | str
 """The cells of a window, or one line on what was done."""
@@ -27,7 +27,7 @@ def history(
     json: Json = False,
 ) -> None:
     """List every window: how the data and the model were, scores of live and first model, what was done."""
-    from undrift.overview import overview
+    from undrift.workspace.overview import overview
 
     found = overview(store_here(context))
     lines = found.lines[-last:] if last else found.lines

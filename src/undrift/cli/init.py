@@ -57,8 +57,9 @@ def init(
     """Make a workspace here (or in -C DIR): write undrift.toml, and train or adopt the first model."""
     from undrift import inputs
     from undrift.artifacts import read_file
-    from undrift.beginning import beginning
-    from undrift.config import created, document, load, parsed
+    from undrift.config.beginning import beginning
+    from undrift.config.file import document, parsed
+    from undrift.config.wiring import created, load
     from undrift.schema import require_history
 
     root = (context.obj or Path.cwd()).resolve()
@@ -94,7 +95,7 @@ def init(
         note(_doing(fitted is not None, prediction is not None, told=bool(until or holdout)))
         version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
     if json:
-        from undrift.outlook import advice
+        from undrift.config.outlook import advice
         from undrift.records import encode
 
         said = {"judged_by": loop.models.metric if loop.trainer else None, "advice": advice(loop)}
@@ -162,8 +163,8 @@ def _make_room(root: Path) -> bool:
 
     Returns whether there is an undrift.toml that somebody prepared.
     """
-    from undrift.beginning import DATA, FILE, abandoned, clear, worth_keeping
-    from undrift.config import load
+    from undrift.config.beginning import DATA, FILE, abandoned, clear, worth_keeping
+    from undrift.config.wiring import load
     from undrift.errors import ConfigError, NotFoundError
 
     elsewhere = "choose another folder with -C DIR"
@@ -196,16 +197,17 @@ def _make_room(root: Path) -> bool:
 
 def _written(root: Path) -> dict[str, Any]:
     """The settings that an undrift.toml holds."""
-    from undrift.beginning import FILE
-    from undrift.config import load
+    from undrift.config.beginning import FILE
+    from undrift.config.wiring import load
 
     return {key: value for key, (value, source) in load(root).settings.items() if source == FILE}
 
 
 def _require_written(root: Path, own: dict[str, Any]) -> None:
     """Raise ConfigError for a setting that the undrift.toml that is here would not give the next command."""
-    from undrift.beginning import FILE
-    from undrift.config import load, written
+    from undrift.config.beginning import FILE
+    from undrift.config.file import written
+    from undrift.config.wiring import load
     from undrift.errors import ConfigError
 
     found = load(root)
@@ -219,8 +221,8 @@ def _require_written(root: Path, own: dict[str, Any]) -> None:
 
 
 def _tell(loop: Any, version: Any, root: Path, *, made: bool) -> None:
-    from undrift.beginning import FILE
-    from undrift.outlook import advice
+    from undrift.config.beginning import FILE
+    from undrift.config.outlook import advice
     from undrift.promise import WORDS, promise
     from undrift.schema import features
     from undrift.words.numbers import number

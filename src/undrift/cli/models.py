@@ -10,12 +10,12 @@ from undrift.cli._shell import Json, emit, store_here
 
 def models(context: typer.Context, json: Json = False) -> None:
     """List every version: trained when and on what, judged how, live or not."""
-    from undrift.caveats import alphas, retrainings
-    from undrift.overview import overview
     from undrift.promise import promise
     from undrift.records import encode
+    from undrift.words.caveats import alphas, retrainings
     from undrift.words.deeds import trained_on
     from undrift.words.numbers import number
+    from undrift.workspace.overview import overview
 
     found = overview(store_here(context))
     spent = alphas(found.outcomes)

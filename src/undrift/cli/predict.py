@@ -15,7 +15,7 @@ from undrift.cli._shell import Json, emit, loop_here, progress
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from undrift.serving import Predictions
+    from undrift.workspace.serving import Predictions
 
 
 def predict(

@@ -13,8 +13,8 @@ from undrift.cli._shell import Json, emit, progress
 from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, TimeFormat, named, told
 
 if TYPE_CHECKING:
+    from undrift.profiles.blocks import History
     from undrift.profiles.feature import AnyProfile
-    from undrift.profiles.history import History
     from undrift.profiles.table import TableProfile
 
 
@@ -71,7 +71,7 @@ def _made(sources: list[str], like: TableProfile | None, how: dict[str, Any]) ->
     """The profile of all sources: of their rows together, or of profiles and what is counted like them."""
     from functools import reduce
 
-    from undrift.comparison import read_profile
+    from undrift.comparison.tables import read_profile
     from undrift.profiles.codec import ENDING
     from undrift.profiles.table import TableProfile
 
@@ -109,8 +109,8 @@ def _past(history: History) -> str:
 
 def _words(feature: AnyProfile) -> tuple[str, str, str]:
     """What is typical of a feature, between which ends it lies, and its shape."""
+    from undrift.pictures.sparkline import sparkline
     from undrift.profiles.numeric import NumericProfile
-    from undrift.profiles.sparkline import sparkline
     from undrift.words.numbers import number
     from undrift.words.phrases import count, cut
 

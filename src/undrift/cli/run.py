@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from undrift.loop import Loop, Report
-    from undrift.overview import Overview
     from undrift.records import Batch
+    from undrift.workspace.overview import Overview
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
 
     The same file twice changes nothing. Ends with 2 where the live model cannot predict.
     """
-    from undrift.overview import overview
+    from undrift.workspace.overview import overview
 
     loop = loop_here(context, assignments)
     known_ids = {b.id for b in loop.archive.batches()}

@@ -11,7 +11,7 @@ from undrift.cli._shell import Detailed, Json, advice_here, config_here, emit, e
 from undrift.cli._state import follow_up, headline
 
 if TYPE_CHECKING:
-    from undrift.overview import Overview
+    from undrift.workspace.overview import Overview
 
 
 def status(context: typer.Context, detailed: Detailed = False, json: Json = False) -> int:
@@ -20,7 +20,7 @@ def status(context: typer.Context, detailed: Detailed = False, json: Json = Fals
     With --detailed-exitcode: 2 where the live model is damaged, 3 for drift or a model that is worse than it
     promised, 4 where the last challenger was rejected, 5 where nothing could be judged.
     """
-    from undrift.overview import overview
+    from undrift.workspace.overview import overview
 
     settings = config_here(context)
     found = overview(settings.store(), settings.registry())

@@ -12,8 +12,8 @@ from undrift.cli._shell import ALL, Json, emit, show_comparison, show_grounds, s
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from undrift.overview import Act, Line, Overview
     from undrift.records import Outcome, Window
+    from undrift.workspace.overview import Act, Line, Overview
 
 
 def why(
@@ -25,9 +25,9 @@ def why(
     json: Json = False,
 ) -> None:
     """Explain one window: every rule with its numbers, every challenger with its interval, what moved."""
-    from undrift.caveats import alphas
-    from undrift.overview import overview
     from undrift.words import deeds, spans, states
+    from undrift.words.caveats import alphas
+    from undrift.workspace.overview import overview
 
     found = overview(store_here(context))
     line = found.line(window)
@@ -50,8 +50,8 @@ def why(
 
 def _show_act(act: Act, line: Line, found: Overview) -> None:
     """What was decided, on what, and by which rules."""
-    from undrift.caveats import alphas, retrainings
     from undrift.words import deeds, spans
+    from undrift.words.caveats import alphas, retrainings
 
     say(deeds.decision(act.decision))
     if act.decision.on:
@@ -68,7 +68,7 @@ def _show_act(act: Act, line: Line, found: Overview) -> None:
 
 
 def _show_outcome(outcome: Outcome, windows: Mapping[str, Window]) -> None:
-    from undrift.caveats import of_retraining
+    from undrift.words.caveats import of_retraining
     from undrift.words.numbers import bounds, number
     from undrift.words.spans import named
 

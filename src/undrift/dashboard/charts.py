@@ -21,7 +21,7 @@ from undrift.dashboard.rows import (
     WATCHED,
     Row,
 )
-from undrift.palette import Palette
+from undrift.pictures.palette import Palette
 from undrift.profiles.shapes import Share, Steps
 from undrift.words.numbers import number
 

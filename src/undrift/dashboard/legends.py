@@ -7,7 +7,7 @@ from html import escape
 
 from undrift.dashboard.charts import REFERENCE, WINDOW, bands, present
 from undrift.dashboard.rows import FIRST, LIVE, MARKS, PROMOTED, REJECTED, ROLLED_BACK, Row
-from undrift.palette import Palette
+from undrift.pictures.palette import Palette
 
 SWATCHES = {
     "line": "width:18px;height:3px;border-radius:2px;background:{0}",

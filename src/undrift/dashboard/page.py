@@ -6,13 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from undrift.config import find_root, load
+from undrift.config.file import find_root
+from undrift.config.wiring import load
 from undrift.dashboard import captions, charts, legends, rows
 from undrift.dashboard.names import inert
 from undrift.errors import NotFoundError, UndriftError
-from undrift.overview import Line, Overview, overview
-from undrift.palette import Palette, of_theme
-from undrift.past import pictured
+from undrift.pictures.palette import Palette, of_theme
 from undrift.profiles import shapes
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
@@ -21,6 +20,8 @@ from undrift.records import Decision, Outcome, Score, State, Step, Verdict
 from undrift.registries import Registry
 from undrift.stores import Store
 from undrift.words import deeds, moves, numbers, phrases, spans, states
+from undrift.workspace.overview import Line, Overview, overview
+from undrift.workspace.past import pictured
 
 FEATURES = 30
 """Features that the heatmap has room for."""

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from undrift.overview import Line, Overview
 from undrift.records import FeatureComparison, Outcome, Trial, Window
 from undrift.words.deeds import chosen
 from undrift.words.moves import deciding, drifted, finding, gone, times_limit
 from undrift.words.numbers import bounds, number
 from undrift.words.phrases import count
 from undrift.words.spans import days
+from undrift.workspace.overview import Line, Overview
 
 Row = dict[str, Any]
 

@@ -12,8 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undrift import config
-from undrift.beginning import OWN
+from undrift.config.beginning import OWN
+from undrift.config.file import FILE, document
+from undrift.config.wiring import created, load
 from undrift.errors import ConfigError, NotFoundError
 from undrift.records import Batch, Comparison, Outcome, Service, Window
 from undrift.replay import Recording, Totals, play, totals
@@ -66,11 +67,11 @@ class Stage:
         mark = _read_mark(root)
         play_on = mark is not None and not mark["finished"] and mark["settings"] == _settings(chosen, windows)
         if play_on:
-            if not (root / config.FILE).exists():
-                (root / config.FILE).write_text(_toml(chosen), encoding="utf-8")
+            if not (root / FILE).exists():
+                (root / FILE).write_text(_toml(chosen), encoding="utf-8")
         else:
             _clear(root, mark)
-            config.load(root, {**SETTINGS, **chosen}).check()
+            load(root, {**SETTINGS, **chosen}).check()
             _write(root, chosen, windows)
         return cls(root, chosen, windows, resumed=play_on)
 
@@ -105,11 +106,11 @@ class Stage:
         from undrift.windows import Cut
 
         root.mkdir(parents=True, exist_ok=True)
-        settings = config.load(root, {**SETTINGS, **overrides})
+        settings = load(root, {**SETTINGS, **overrides})
         table = inputs.read(str(files("undrift.demo") / "bike_sharing.parquet"))
         time = settings.get("data.time")
         recording = Recording.of(table, Cut.of(settings.get("windows.size")), time, HISTORY)
-        loop = config.created(settings, recording.past, "bike_sharing.parquet")
+        loop = created(settings, recording.past, "bike_sharing.parquet")
         loop.start(recording.past)
         return loop, recording
 
@@ -149,7 +150,7 @@ def _clear(root: Path, mark: dict[str, Any] | None) -> None:
         if root.exists() and any(root.iterdir()):
             raise ConfigError(f"{root} exists and the demo did not make it", "Choose another folder: -C DIR.")
         return
-    toml = root / config.FILE
+    toml = root / FILE
     elsewhere = "Move it away, or choose another folder: -C DIR."
     if toml.exists() and toml.read_text(encoding="utf-8") != mark["toml"]:
         raise ConfigError(f"{toml} was edited since the demo wrote it", elsewhere)
@@ -165,7 +166,7 @@ def _strange(root: Path) -> str:
     made = {*OWN, MARK.name, f"{MARK.name}.partial", "always"}
     files = sorted(repr(p.name) for p in (root / MARK.parent).iterdir() if p.name not in made)
     try:
-        batches = config.load(root, SETTINGS).store().all(Batch)
+        batches = load(root, SETTINGS).store().all(Batch)
     except NotFoundError:
         batches = []
     others = [b.id for b in batches if not (b.history or b.id.startswith(("rows-", "labels-")))]
@@ -176,12 +177,12 @@ def _write(root: Path, overrides: Mapping[str, Any], windows: int | None) -> Non
     (root / NEW).mkdir(parents=True)
     _write_mark(root / NEW, overrides, windows, finished=False)
     (root / NEW).rename(root / ".undrift")
-    (root / config.FILE).write_text(_toml(overrides), encoding="utf-8")
+    (root / FILE).write_text(_toml(overrides), encoding="utf-8")
 
 
 def _toml(overrides: Mapping[str, Any]) -> str:
     title = "The undrift demo: two years of hourly bike rentals in a city, played as production."
-    return config.document({**SETTINGS, **overrides}, title)
+    return document({**SETTINGS, **overrides}, title)
 
 
 def _write_mark(folder: Path, overrides: Mapping[str, Any], windows: int | None, *, finished: bool) -> None:

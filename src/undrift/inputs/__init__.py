@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from undrift import time_formats
 from undrift.arrow import MOMENT
+from undrift.columns import time_formats
 from undrift.errors import DataError
 from undrift.plugins import find
 

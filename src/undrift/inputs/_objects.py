@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from undrift.arrow import Unread
-from undrift.kinds import as_text
+from undrift.columns.kinds import as_text
 
 MISFITS = (pa.ArrowException, ValueError, TypeError, OverflowError, OSError)
 """What conversion to Arrow raises."""

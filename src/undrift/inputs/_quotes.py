@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift.arrow import as_numpy
-from undrift.disguise import NUMBER
+from undrift.columns.disguise import NUMBER
 from undrift.errors import DataError
 
 LINES = 3

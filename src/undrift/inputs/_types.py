@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from undrift.arrow import MOMENT, Unread, understood
+from undrift.columns.kinds import as_kind, as_text
 from undrift.inputs import Rows
 from undrift.inputs._meaning import meaning
-from undrift.kinds import as_kind, as_text
 from undrift.schema import NO_NAME
 
 ROW_NUMBERS = re.compile(r"__index_level_\d+__")

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift.arrow import as_numpy
+from undrift.columns.kinds import as_text
 from undrift.errors import MergeError
-from undrift.kinds import as_text
 from undrift.records import Kind
 
 LABELS = 1000

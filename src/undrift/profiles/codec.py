@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.errors import DataError, UndriftError, unwritable
+from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import Grid
-from undrift.profiles.history import History
 from undrift.profiles.joint import Joint
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile

@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift.arrow import as_arrow, as_numpy, without_views
+from undrift.columns.kinds import as_kind, as_text
 from undrift.inputs import Rows
-from undrift.kinds import as_kind, as_text
+from undrift.profiles.blocks import Block, History
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.cutting import HALF, SINGLE
 from undrift.profiles.feature import AnyProfile, merged
-from undrift.profiles.history import Block, History
 from undrift.profiles.numeric import NumericProfile
 
 SHORT = 32_768

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.lakes import ORDER, WINDOW
-from undrift.profiles.history import History
+from undrift.profiles.blocks import History
 
 FEWEST = 10
 """Blocks under which an order shows nothing."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.effects import unseen_due, unseen_share
 from undrift.profiles.feature import AnyProfile
-from undrift.profiles.history import History
 from undrift.profiles.numeric import NumericProfile
 
 SHARE = 0.01

@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from undrift import inputs, schema, time_formats
+from undrift import inputs, schema
 from undrift.arrow import kind_of
-from undrift.disguise import disguised
+from undrift.columns import time_formats
+from undrift.columns.disguise import disguised
+from undrift.columns.kinds import as_kind
 from undrift.errors import DataError, MergeError, TooFewError
 from undrift.inputs import Rows
-from undrift.kinds import as_kind
 from undrift.lakes import ORDER
+from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.counting import Counted, Plan, numbers, stored
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.grid import Grid
-from undrift.profiles.history import History
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.sample import sample
 from undrift.records import Column, Schema

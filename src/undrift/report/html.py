@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from undrift.palette import DARK, LIGHT
+from undrift.pictures.palette import DARK, LIGHT
 from undrift.profiles.table import TableProfile
 from undrift.records import Comparison
 from undrift.report._content import content

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from undrift import inputs
-from undrift.limits import Limits
+from undrift.comparison.limits import Limits
 from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import Comparison, FeatureComparison

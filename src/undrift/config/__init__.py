@@ -1,0 +1,1 @@
+"""Settings, the file that holds them, and the parts that they wire together."""

@@ -1,0 +1,1 @@
+"""What profiles and verdicts look like."""

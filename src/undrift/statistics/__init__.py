@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: intervals, discoveries, and what the monitor of a stream computes."""

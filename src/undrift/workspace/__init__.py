@@ -1,0 +1,1 @@
+"""The life of one model: its rows, records, versions and windows."""

@@ -1,0 +1,327 @@
+"""The versions of a workspace: trained or adopted, kept, loaded, asked and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from undrift import artifacts, losses, skill
+from undrift.errors import BusyError, ModelError, NotFoundError
+from undrift.explaining import importance
+from undrift.lakes import ORDER, TIME
+from undrift.profiles.codec import dumps, kept
+from undrift.profiles.table import TableProfile, of_schema
+from undrift.records import MeanCalibration, Promise, Schema, Selection, Task, Version, Window
+from undrift.registries import Registry
+from undrift.stores import Store, keep
+from undrift.trainers import ByPath, Trainer
+from undrift.windows import blocks, spanning
+from undrift.workspace import adoption
+from undrift.workspace.adoption import Unseen
+from undrift.workspace.archive import FOREIGN, Archive, Labelled
+
+Fitted = tuple[Any, bytes, artifacts.Format]
+"""A model that was fitted elsewhere, the bytes of its file, and their format."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a model's predictions on labelled rows were worth; ``promise`` says which rows they were."""
+
+    promise: Promise = ""
+    score: float | None = None
+    mean_calibration: MeanCalibration | None = None
+    heaviest: float | None = None
+    importance: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Models:
+    """Every model version of one workspace; the artifact's hash is checked before it is loaded.
+
+    Rows within a ``block`` of event time err together.
+    """
+
+    archive: Archive
+    store: Store
+    registry: Registry
+    trainer: Trainer | None
+    loss: str = "auto"
+    trust_pickle: bool = False
+    block: timedelta = timedelta(days=1)
+    _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def schema(self) -> Schema:
+        """What the rows look like."""
+        return self.archive.schema
+
+    @property
+    def task(self) -> Task:
+        """What is predicted: a number, or one of two classes."""
+        return self.schema.task or "regression"
+
+    @property
+    def metric(self) -> str:
+        """What the mean of the deciding loss is called."""
+        return losses.named(self.loss, self.task)[1]
+
+    def per_row(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The deciding loss of every row."""
+        return losses.named(self.loss, self.task)[0](labels, values)
+
+    def blocks(self, data: Labelled) -> NDArray[np.int64]:
+        """The block of every row, over which intervals are taken."""
+        return blocks(data.times, len(data), self.block)
+
+    def version(self, number: int) -> Version:
+        """The record of a version; raises NotFoundError if there is none."""
+        found = self.store.get(Version, str(number))
+        if found is None:
+            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
+        return found
+
+    def load(self, number: int) -> Any:
+        """The fitted model of a version; None for a foreign one."""
+        if number == FOREIGN:
+            return None
+        if number not in self._loaded:
+            version = self.version(number)
+            form: artifacts.Format = "pickle" if version.format == "pickle" else "skops"
+            artifact = self.registry.get(version.artifact)
+            trusted = self.trust_pickle or (form == "pickle" and self._makes(version.trainer))
+            self._loaded[number] = artifacts.load(artifact, form, trust_pickle=trusted)
+        return self._loaded[number]
+
+    def ready(self) -> None:
+        """Import what challengers are trained by; raises ConfigError where it cannot be."""
+        if isinstance(self.trainer, ByPath):
+            self.trainer.ready()
+
+    def _makes(self, name: str) -> bool:
+        """Whether the settings name own code that makes versions of such a name, and so may load them."""
+        if not (isinstance(self.trainer, ByPath) and self.trainer.made(name)):
+            return False
+        self.ready()
+        return True
+
+    def forget_all_but(self, numbers: set[int]) -> None:
+        """Keep only these versions in memory."""
+        self._loaded = {n: model for n, model in self._loaded.items() if n in numbers}
+
+    def reference(self, number: int) -> TableProfile:
+        """The profile of the rows that a version was trained on."""
+        data = self.store.get_profile(f"v{number}")
+        if data is None:
+            raise NotFoundError(
+                f"the reference profile of v{number} is missing", "Restore the store from a backup."
+            )
+        return kept(data, f"v{number}")
+
+    def train(
+        self,
+        window: str,
+        merge: str,
+        selection: Selection,
+        unseen: Labelled,
+        on: str = "",
+    ) -> Version:
+        """Train one model, keep its artifact, its reference profile and its record, in this order."""
+        if self.trainer is None:
+            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
+        data = self.archive.labelled(selection)
+        live = self.store.champion()
+        template = self.load(live.number) if live else None
+        names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
+        rows = artifacts.frame(data.rows, self.schema, [*names])
+        model = self.trainer.fit(rows, data.labels, self.schema, template)
+        pickled = live is not None and live.format == "pickle" and self.trust_pickle
+        artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self._makes(self.trainer.name))
+        judged = self._judged(model, unseen, "held out", data.rows)
+        number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
+        version = Version(
+            number=number,
+            window=window,
+            merge=merge,
+            trainer=self.trainer.name,
+            artifact=self.registry.put(artifact),
+            format=form,
+            bytes=len(artifact),
+            through=selection.last,
+            snapshot=self.archive.snapshot(selection, data),
+            metric=self.metric,
+            reference_score=judged.score,
+            libraries=artifacts.libraries(),
+            importance=judged.importance,
+            promise=judged.promise,
+            mean_calibration=judged.mean_calibration,
+            heaviest=judged.heaviest,
+            on=on,
+        )
+        return self._keep(version, self._profiled(data.rows), model)
+
+    def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
+        """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none.
+
+        Its reference score is that on ``unseen`` rows; without any it is cross-fitted.
+        """
+        through = unseen.through if unseen else windows[-1].index
+        trained = adoption.trained(windows, through)
+        rows = self.archive.rows(trained[0].index, trained[-1].index)
+        if fitted is None:
+            number, name, model, artifact, form = FOREIGN, "prediction column", None, b"", ""
+            judged = self._foreign(windows, unseen)
+        else:
+            model, artifact, form = fitted
+            number, name = FOREIGN + 1, type(model).__name__
+            artifacts.predict(model, self._frame(rows.slice(0, 100), model), self.schema)
+            judged = self._adopted(model, windows, unseen, rows)
+        version = Version(
+            number=number,
+            window=windows[-1].key,
+            merge="adopted",
+            trainer=name,
+            artifact=self.registry.put(artifact) if artifact else "",
+            format=form,
+            bytes=len(artifact),
+            through=through,
+            metric=self.metric if self.schema.task else None,
+            reference_score=judged.score,
+            libraries=artifacts.libraries(),
+            importance=judged.importance,
+            promise=judged.promise,
+            mean_calibration=judged.mean_calibration,
+            heaviest=judged.heaviest,
+        )
+        return self._keep(version, self._profiled(rows), model)
+
+    def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
+        """What a version says about labelled rows; a foreign one is looked up in what was logged."""
+        if number == FOREIGN:
+            return self.logged(data.ids.tolist(), windows)
+        return self.ask(number, data.rows)
+
+    def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
+        """One prediction per row of a table."""
+        model = self.load(number)
+        return artifacts.predict(model, self._frame(rows, model), self.schema)
+
+    def logged(self, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
+        """What the foreign model said about rows; raises DataError where a prediction is gone."""
+        return self.archive.said(FOREIGN, ids, [w.index for w in windows])
+
+    def trained_on(self, number: int) -> Labelled:
+        """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
+        snapshot = self.version(number).snapshot
+        if snapshot is not None:
+            return self.archive.as_of(snapshot)
+        return self.archive.labelled(self._came_with(number))
+
+    def trained_rows(self, number: int) -> pa.Table:
+        """The rows that a version was trained on; for one from elsewhere, the history it came with."""
+        if self.version(number).snapshot is not None:
+            return self.trained_on(number).rows
+        history = self._came_with(number)
+        return self.archive.rows(history.first, history.last)
+
+    def mean_calibrations(
+        self, data: Labelled, predicted: Mapping[int, NDArray[np.float64]]
+    ) -> dict[str, MeanCalibration]:
+        """Whether probabilities are right on average, by version; empty for numbers."""
+        if self.task != "binary":
+            return {}
+        found = {n: skill.mean_calibration(data.labels, v, self.blocks(data)) for n, v in predicted.items()}
+        return {str(number): one for number, one in found.items() if one}
+
+    def trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
+        """Ids of the rows that each version was trained on, where it was trained here."""
+        chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
+        return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
+
+    def _came_with(self, number: int) -> Selection:
+        """The windows of the history that a model from elsewhere may have been trained on."""
+        through = self.version(number).through
+        return spanning(adoption.trained(self.archive.windows(history=True), through))
+
+    def _adopted(self, model: Any, windows: list[Window], unseen: Unseen | None, rows: pa.Table) -> Judged:
+        """What an adopted model is worth on unseen rows, else by clones of it, if there can be any."""
+        if self.schema.task is None:
+            return Judged()
+        if unseen is not None:
+            return self._judged(model, unseen.data, "held out", rows)
+        data = self.archive.labelled(spanning(windows))
+        weights = self._judged(model, data, "in sample").importance
+        try:
+            values = adoption.cross_fitted(model, data, self.schema)
+        except ModelError:
+            return Judged("first windows", importance=weights)
+        return replace(self._worth(data, values, "cross-fitted"), importance=weights)
+
+    def _foreign(self, windows: list[Window], unseen: Unseen | None) -> Judged:
+        """What the predictions that came with rows are worth, on unseen rows where there are any."""
+        if self.schema.task is None:
+            return Judged()
+        data = unseen.data if unseen else self.archive.labelled(spanning(windows))
+        return self._worth(data, self.logged(data.ids.tolist(), windows), "held out" if unseen else "logged")
+
+    def _judged(
+        self, model: Any, data: Labelled, promise: Promise, trained_on: pa.Table | None = None
+    ) -> Judged:
+        """What a model is worth on labelled rows, and the importance of every feature there."""
+        if not len(data):
+            return Judged(promise)
+        rows = self._frame(data.rows, model)
+        ask = partial(artifacts.predict, model, schema=self.schema)
+        pool = None if trained_on is None else self._frame(trained_on, model)
+        weights = self._importance(ask, rows, data.labels, pool)
+        return replace(self._worth(data, ask(rows), promise), importance=weights)
+
+    def _worth(self, data: Labelled, values: NDArray[np.float64], promise: Promise) -> Judged:
+        """What predictions of labelled rows are worth, all of shape (rows,)."""
+        if not len(data):
+            return Judged(promise)
+        per_row = self.per_row(data.labels, values)
+        calibration = self.mean_calibrations(data, {FOREIGN: values}).get(str(FOREIGN))
+        return Judged(promise, float(per_row.mean()), calibration, skill.heaviest(per_row))
+
+    def _frame(self, rows: pa.Table, model: Any) -> pd.DataFrame:
+        """Rows with all columns that a model may be shown."""
+        return artifacts.frame(rows, self.schema, artifacts.columns(self.schema, model))
+
+    def _importance(
+        self,
+        ask: importance.Predict,
+        rows: pd.DataFrame,
+        labels: NDArray[np.float64],
+        trained_on: pd.DataFrame | None,
+    ) -> dict[str, float]:
+        """The permutation importance of every feature; empty for a model that shuffled rows break."""
+        try:
+            return importance.shares(importance.increases(ask, rows, labels, self._cost, trained_on))
+        except ModelError:
+            return {}
+
+    def _cost(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+        return float(self.per_row(labels, values).mean())
+
+    def _profiled(self, rows: pa.Table) -> TableProfile:
+        """The reference profile of some rows, with short blocks of them in the order of time or of rows."""
+        time = self.schema.time or ORDER
+        if self.schema.time and self.schema.time_format != "iso":
+            time = TIME
+        return of_schema(rows, self.schema, window=self.archive.cut.length, time=time)
+
+    def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
+        self.store.put_profile(f"v{version.number}", dumps(reference))
+        if not keep(self.store, str(version.number), version):
+            raise BusyError("another process trained at the same time", "Run the step again.")
+        self._loaded[version.number] = model
+        return version
