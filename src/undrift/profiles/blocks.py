@@ -8,7 +8,7 @@ place in time, those of one place add up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -69,19 +69,6 @@ Cells = Ints | tuple[str, ...]
 """How the bins of a feature are merged: where each begins among the fine cells, or which labels have one."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """What one stretch of rows adds: the place of its block, coarse counts and labels present by feature.
-
-    ``sums`` are those of the features together, None where they are not looked at.
-    """
-
-    place: int
-    counts: Mapping[str, Ints]
-    present: Mapping[str, Ints]
-    sums: Ints | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class History:
     """Counts of every feature in consecutive blocks.
@@ -138,7 +125,7 @@ class History:
         """The history of no rows over the same blocks and bins: the neutral element of ``merge``."""
         none = {name: np.empty((0, _bins(cells) + 2), np.int64) for name, cells in self.cells.items()}
         joint = self.joint.empty() if self.joint else None
-        stays = {name: _absent(stay.shape[1]) for name, stay in self.stays.items()}
+        stays = {name: absent(stay.shape[1]) for name, stay in self.stays.items()}
         return replace(self, blocks=np.empty(0, np.int64), counts=none, stays=stays, joint=joint)
 
     def places(self, times: pa.Array | pa.ChunkedArray) -> Ints:
@@ -166,28 +153,11 @@ class History:
         rest = sum(profile.counts.values()) - sum(own)
         return np.array([*own, rest, profile.outside, profile.missing], dtype=np.int64)
 
-    def present(self, name: str, profile: AnyProfile) -> Ints:
-        """Which labels of a feature's vocabulary have rows, by their place in it; none of a number."""
-        if name not in self.stays or not isinstance(profile, CategoricalProfile):
-            return np.empty(0, np.int64)
-        return np.flatnonzero(np.fromiter(profile.counts.values(), np.int64, len(profile.counts)))
-
-    def filled(self, found: Sequence[Block]) -> History:
-        """The history of these blocks; one place may come twice, rows without a time are left out."""
-        timed = [block for block in found if block.place != UNTIMED]
-        empty = self.empty()
-        if not timed:
-            return empty
-        counts = {name: np.stack([block.counts[name] for block in timed]) for name in empty.counts}
-        sums = [block.sums for block in timed if block.sums is not None]
-        joint = self.joint.of(np.stack(sums)) if self.joint and len(sums) == len(timed) else None
-        for block in timed:
-            for name, stay in empty.stays.items():
-                here = block.present[name]
-                stay[0, here] = np.minimum(stay[0, here], block.place)
-                stay[1, here] = np.maximum(stay[1, here], block.place)
-        places = np.array([block.place for block in timed], dtype=np.int64)
-        return empty._summed(places, counts, joint)
+    def with_blocks(
+        self, places: Ints, counts: Mapping[str, Ints], stays: Mapping[str, Ints], joint: Joint | None
+    ) -> History:
+        """The history of these blocks, which rise: their counts by feature, and the stays of labels."""
+        return replace(self, stays=stays)._summed(places, counts, joint)
 
     def merge(self, other: History) -> History:
         """The history of both; raises MergeError for other blocks or bins."""
@@ -331,8 +301,8 @@ def _moments(times: pa.Array | pa.ChunkedArray, name: str) -> tuple[bool, Ints]:
         ) from error
 
 
-def _absent(labels: int) -> Ints:
-    """First and last blocks of labels that have none."""
+def absent(labels: int) -> Ints:
+    """First and last blocks of labels that have none, (2, labels)."""
     return np.array([[np.iinfo(np.int64).max], [np.iinfo(np.int64).min]]).repeat(labels, axis=1)
 
 
@@ -352,8 +322,8 @@ def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int,
     parts, if there are no more than ``fine``; else the shortest unit that makes at most so many, as long as
     that makes no difference: times to the day give blocks of a day.
     """
-    known = np.unique(moments[moments != UNTIMED])
-    blocks = {unit: len(np.unique(_place(known, unit, calendar))) for unit in _units(known, calendar)}
+    known = np.sort(moments[moments != UNTIMED])
+    blocks = {unit: _distinct(_place(known, unit, calendar)) for unit in _units(known, calendar)}
     fit = [unit for unit, found in blocks.items() if found <= most] or [max(blocks)]
     if shortest is None or not calendar:
         return max(unit for unit in fit if blocks[unit] == blocks[fit[0]])
@@ -362,6 +332,11 @@ def _width(moments: Ints, calendar: bool, shortest: timedelta | None, most: int,
     enough = [unit for unit in dividing if blocks[unit] >= ENOUGH]
     parts = [unit for unit in enough if asked // unit >= FEWEST_RUNS and blocks[unit] <= fine]
     return max(parts or enough, default=min(dividing, default=asked))
+
+
+def _distinct(rising: Ints) -> int:
+    """How many different numbers there are among numbers that do not fall."""
+    return int(np.count_nonzero(np.diff(rising))) + (len(rising) > 0)
 
 
 def _units(known: Ints, calendar: bool) -> Iterable[int]:

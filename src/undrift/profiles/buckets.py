@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import ceil, floor
 from time import perf_counter
 
@@ -100,6 +100,24 @@ class Buckets:
         if self.single is not None:
             below += np.where(self.single[self.at] < self.edges, whole[self.at], 0)
         return np.asarray(below + np.searchsorted(np.sort(values[rest]), self.edges))
+
+    def cells(self, values: Numbers) -> NDArray[np.int64]:
+        """How many edges are no greater than each of the finite values, shape (len(values),)."""
+        bucket = self._bucket(values)
+        rest = np.flatnonzero(self._sorted(values, bucket))
+        found = np.take(self._first, bucket, mode="clip")
+        found[rest] = np.searchsorted(self.edges, values[rest], side="right")
+        return found
+
+    @cached_property
+    def _first(self) -> NDArray[np.int64]:
+        """The cell of the values of each bucket that need no sorting."""
+        below = np.cumsum(np.bincount(self.at, minlength=SIZE))
+        found = np.append(0, below[:-1])
+        if self.single is not None:
+            alone = np.flatnonzero(~np.isnan(self.single))
+            found[alone] = np.searchsorted(self.edges, self.single[alone], side="right")
+        return found
 
     def _sorted(self, values: Numbers, bucket: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which values must be sorted."""

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from undrift.arrow import as_arrow, as_numpy, without_views
 from undrift.columns.kinds import as_kind, as_text
 from undrift.inputs import Rows
-from undrift.profiles.blocks import Block, History
+from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.cutting import HALF, SINGLE
+from undrift.profiles.cutting import rounding
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.numeric import NumericProfile
+from undrift.profiles.tallying import tallied
 
 SHORT = 32_768
 """Rows of a batch up to which handing its columns to threads takes longer than counting them here."""
@@ -33,14 +34,14 @@ Each = Callable[[Callable[[str], AnyProfile | None], Iterable[str]], Iterable[An
 class Counted:
     """What one pass found: rows, feature profiles, columns of another type, and the same by segment.
 
-    ``blocks`` are coarse counts by feature of the blocks of a history, in the order they came.
+    ``past`` holds them by the blocks of a history, None where none is kept.
     """
 
     rows: int = 0
     features: dict[str, AnyProfile] = field(default_factory=dict)
     retyped: frozenset[str] = frozenset()
     segments: dict[str, Counted] = field(default_factory=dict)
-    blocks: tuple[Block, ...] = ()
+    past: History | None = None
 
     def without(self, names: Container[str]) -> Counted:
         """The same without some features."""
@@ -57,7 +58,8 @@ class Counted:
             if name not in retyped
         }
         segments = {label: mine.merge(other.segments[label]) for label, mine in self.segments.items()}
-        return Counted(self.rows + other.rows, features, retyped, segments, self.blocks + other.blocks)
+        past = _both(self.past, other.past, features)
+        return Counted(self.rows + other.rows, features, retyped, segments, past)
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,14 @@ class Plan:
 
     def count(self, rows: Rows) -> Counted:
         """Count all rows, a batch at a time; a column that is not there is not counted."""
-        names = [name for name in self.features if name in rows.schema.names]
-        timed = self.history is not None and self.history.time in rows.schema.names
+        there = {*rows.schema.names}
+        names = [name for name in self.features if name in there]
+        timed = self.history is not None and self.history.time in there
         beside = [self.by if self.segments else None, self.history.time if self.history and timed else None]
         needed = list(dict.fromkeys([*names, *filter(None, beside)]))
         plan = self if timed else replace(self, history=None)
         nothing = Counted(features={name: self.features[name].empty() for name in names})
-        start = Counted(**vars(nothing) | {"segments": dict.fromkeys(self.segments, nothing)})
+        start = replace(nothing, segments=dict.fromkeys(self.segments, nothing))
         with _workers() as each:
             found = (plan._batch(names, batch, each) for batch in rows.scan(needed))
             return reduce(Counted.merge, found, start)
@@ -93,36 +96,15 @@ class Plan:
             return whole
         nothing = Counted(features={name: self.features[name].empty() for name in names})
         apart = {label: self._slices(names, part, map) for label, part in self._parts(batch)}
-        return Counted(**vars(whole) | {"segments": dict.fromkeys(self.segments, nothing) | apart})
+        return replace(whole, segments=dict.fromkeys(self.segments, nothing) | apart)
 
     def _slices(self, names: list[str], batch: pa.RecordBatch, each: Each) -> Counted:
-        """The rows of a batch, block by block where there is a history."""
+        """The rows of a batch, and by block where there is a history."""
+        whole = self._slice(names, batch, each)
         if self.history is None or not batch.num_rows:
-            return self._slice(names, batch, each)
-        places = self.history.places(batch.column(self.history.time))
-        return reduce(
-            Counted.merge,
-            (self._block(names, place, part, each) for place, part in _apart(batch, places)),
-        )
-
-    def _block(self, names: list[str], place: int, part: pa.RecordBatch, each: Each) -> Counted:
-        found = self._slice(names, part, each)
-        past = self.history
-        if past is None:
-            return found
-        known = {name: feature for name, feature in found.features.items() if name in past.cells}
-        block = Block(
-            place,
-            {name: past.coarse(name, feature) for name, feature in known.items()},
-            {name: past.present(name, feature) for name, feature in known.items()},
-            past.joint.summed(part, self._edges) if past.joint else None,
-        )
-        return replace(found, blocks=(block,))
-
-    @property
-    def _edges(self) -> dict[str, NDArray[np.float64]]:
-        """The edges of numeric features."""
-        return {n: f.grid.edges for n, f in self.features.items() if isinstance(f, NumericProfile)}
+            return whole
+        known = {name: self.features[name] for name in whole.features}
+        return replace(whole, past=tallied(self.history, known, self.told, batch))
 
     def _slice(self, names: list[str], batch: pa.RecordBatch, each: Each) -> Counted:
         each = each if batch.num_rows > SHORT else map
@@ -140,7 +122,7 @@ class Plan:
         like = self.features[name]
         try:
             found = as_kind(values, like.kind, told=name in self.told)
-            return counted(found, like, stored(values.type))
+            return counted(found, like, rounding(values.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return None
 
@@ -157,6 +139,14 @@ class Plan:
                 yield self.segments[code], part
 
 
+def _both(mine: History | None, theirs: History | None, features: Container[str]) -> History | None:
+    """Two histories of the features that both could count."""
+    if mine is None or theirs is None:
+        return mine or theirs
+    names = [name for name in mine.cells if name in theirs.cells and name in features]
+    return mine.only(names).merge(theirs.only(names))
+
+
 def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The rows of each code, in their order; without a copy where a batch is sorted by code."""
     rising = bool(np.all(codes[1:] >= codes[:-1]))
@@ -169,21 +159,15 @@ def _apart(batch: pa.RecordBatch, codes: NDArray[np.int64]) -> Iterator[tuple[in
         yield int(codes[start]), batch.slice(int(start), int(end - start))
 
 
-def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile, rounding: float = 0.0) -> AnyProfile:
+def counted(values: pa.Array | pa.ChunkedArray, like: AnyProfile, stored: float = 0.0) -> AnyProfile:
     """The profile of values of the right kind, over the grid or vocabulary of another one.
 
     Values are taken for those of the reference of which they are roundings by the type that held them.
     """
     if isinstance(like, CategoricalProfile):
         return CategoricalProfile.of(values, like.kind, like)
-    found = like.grid.snapped(numbers(values), rounding) if rounding else numbers(values)
+    found = like.grid.snapped(numbers(values), stored) if stored else numbers(values)
     return NumericProfile.of(found, values.null_count, like.grid)
-
-
-def stored(type_: pa.DataType) -> float:
-    """The rounding of a type of numbers, relative to a number: 0 for all but float32 and float16."""
-    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
-    return HALF if pa.types.is_float16(plain) else SINGLE if pa.types.is_float32(plain) else 0.0
 
 
 def numbers(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:

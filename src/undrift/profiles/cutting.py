@@ -10,6 +10,7 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from undrift.profiles.scratch import scratch
@@ -62,6 +63,12 @@ class Cut(NamedTuple):
     edges: Numbers
     points: Numbers
     separate: bool
+
+
+def rounding(type_: pa.DataType) -> float:
+    """The rounding of a type of numbers, relative to a number: 0 for all but float32 and float16."""
+    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return HALF if pa.types.is_float16(plain) else SINGLE if pa.types.is_float32(plain) else 0.0
 
 
 def cut(ordered: Numbers, bins: int, monitored: Numbers, stored: float = 0.0) -> Cut:

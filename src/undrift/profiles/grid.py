@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ class Grid:
     def count(self, values: Numbers) -> Counts:
         """Exact counts of finite values per cell, shape (len(edges) + 1,)."""
         many = len(values) > SHORT and len(self.edges) and faster_than_sorting()
-        buckets = self._buckets(values) if many else None
+        buckets = self.buckets if many else None
         below = buckets.below(values) if buckets else np.searchsorted(np.sort(values), self.edges)
         return np.diff(below, prepend=0, append=len(values))
 
@@ -116,16 +117,23 @@ class Grid:
             nearest = np.where(values - low <= high - values, low, high)
             return np.where(np.abs(values - nearest) <= stored * np.abs(values), nearest, values)
 
-    @property
+    def cells(self, values: Numbers) -> Counts:
+        """The cell of each value, shape (len(values),); NaN lies in the last one.
+
+        >>> Grid(np.array([1.0, 2.0]), 1.5).cells(np.array([0.5, 1.0, 3.0])).tolist()
+        [0, 1, 2]
+        """
+        if len(values) > SHORT and len(self.edges) and self.buckets and np.isfinite(values).all():
+            return self.buckets.cells(values)
+        return np.searchsorted(self.edges, values, side="right")
+
+    @cached_property
     def tails(self) -> tuple[Numbers, Numbers]:
         """Edges beyond either end, below and above, each increasing: they part underflow and overflow.
 
         They reach two million times as far as the middle half of the edges is wide.
         """
-        kept: dict[str, tuple[Numbers, Numbers]] = vars(self)
-        if "beyond" not in kept:
-            kept["beyond"] = _tails(self.edges, self.tail)
-        return kept["beyond"]
+        return _tails(self.edges, self.tail)
 
     def count_below(self, values: Numbers) -> Counts:
         """Counts of the values below the first edge, parted by the edges of that tail."""
@@ -135,12 +143,11 @@ class Grid:
         """Counts of the values from the last edge on, parted by the edges of that tail."""
         return _parted(self.tails[1], values[values >= self.edges[-1]])
 
-    def _buckets(self, values: Numbers) -> Buckets | None:
-        """The buckets over this grid, laid out at the first call."""
-        kept: dict[str, Buckets | None] = vars(self)
-        if "buckets" not in kept:
-            kept["buckets"] = Buckets.of(self.edges, self.centre, values, self.points)
-        return kept["buckets"]
+    @cached_property
+    def buckets(self) -> Buckets | None:
+        """Buckets over this grid, spread for values that fall into its cells alike; None if none help."""
+        between = self.edges[1:] / 2 + self.edges[:-1] / 2
+        return Buckets.of(self.edges, self.centre, np.append(between, self.points), self.points)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift.arrow import as_numpy
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.numeric import NumericProfile
 
@@ -23,7 +22,7 @@ FEATURES = 20
 """Numeric features that are looked at together, the first ones: the sums grow with the square."""
 
 ROWS = 2_000_000
-"""Rows of a reference that are summed; of more, each has the same chance, by a hash of its values."""
+"""Rows of a reference that are summed; of more, each has the same chance, by a hash of its cells."""
 
 UNIT = 1024
 """Scores are counted in parts of so many: finer than the noise of a million rows."""
@@ -31,8 +30,16 @@ UNIT = 1024
 FREQUENCIES = 32
 """Random directions in which cosines and sines are summed."""
 
+CIRCLE = 4096
+"""Angles whose cosine is looked up: their steps are as fine as the cosines' own units."""
+
+FINER = 16
+"""Bits by which directions are finer than these angles."""
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_COSINES = np.rint(np.cos(2 * np.pi * np.arange(CIRCLE) / CIRCLE) * UNIT).astype(np.int16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,18 +100,19 @@ class Joint:
         scores = {name: scores for name, scores in self.scores.items() if name not in names}
         return replace(self, scores=scores, sums=self.sums[:, kept])
 
-    def summed(self, batch: pa.RecordBatch, edges: Mapping[str, Floats]) -> Ints:
-        """The sums of the rows of a batch, shape (width,); missing values score 0, as the median does."""
-        if not all(name in batch.schema.names and _is_number(batch, name) for name in self.names):
-            return np.zeros(self.width, np.int64)
-        values = np.stack([_floats(batch.column(name)) for name in self.names], axis=1)
-        values = values[_kept(values, self.share)]
-        scores = np.zeros(values.shape, np.int64)
-        for place, name in enumerate(self.names):
-            known = ~np.isnan(values[:, place])
-            cells = np.searchsorted(edges[name], values[known, place], side="right")
-            scores[known, place] = self.scores[name][cells]
-        return _sums(scores)
+    def tallied(self, cells: Mapping[str, Ints], block: Ints, blocks: int) -> Joint:
+        """The sums of rows by their block, one of so many, from the cell of each row in each grid, (rows,).
+
+        Missing values, one beyond the last cell, score 0, as the median does.
+        """
+        found = [cells[name] for name in self.names]
+        if self.share < 1:
+            kept = _kept(found, self.share)
+            found, block = [rows[kept] for rows in found], block[kept]
+        scores = np.empty((len(block), len(found)))
+        for place, (name, rows) in enumerate(zip(self.names, found, strict=True)):
+            scores[:, place] = np.append(self.scores[name], 0)[rows]
+        return self.of(_sums(scores, block, blocks))
 
 
 def correlations(sums: Ints, features: int) -> tuple[Floats, Floats]:
@@ -134,19 +142,40 @@ def directions(features: int) -> Floats:
     return np.asarray(random.normal(0.0, 1.0, (features, FREQUENCIES)) / np.sqrt(2.0 * features))
 
 
-def _sums(scores: Ints) -> Ints:
+def _sums(scores: Floats, block: Ints, blocks: int) -> Ints:
+    """The sums of whole-number scores (rows, d) by block, (blocks, width): exact, as floats hold them all."""
+    if np.any(block[1:] < block[:-1]):
+        order = np.argsort(block, kind="stable")
+        scores, block = scores[order], block[order]
     features = scores.shape[1]
-    products = scores.T @ scores
-    turned = scores / UNIT @ directions(features)
-    waves_ = np.concatenate([np.cos(turned), np.sin(turned)], axis=1)
-    return np.concatenate(
-        [
-            [len(scores)],
-            scores.sum(axis=0),
-            products[np.triu_indices(features)],
-            np.rint(waves_ * UNIT).astype(np.int64).sum(axis=0),
-        ]
-    ).astype(np.int64)
+    rows = np.bincount(block, minlength=blocks)
+    ends = np.cumsum(rows)
+    sums = np.zeros((blocks, 1 + features + features * (features + 1) // 2 + 2 * FREQUENCIES), np.int64)
+    sums[:, 0] = rows
+    upper = np.triu_indices(features)
+    for one in np.flatnonzero(rows):
+        part = scores[ends[one] - rows[one] : ends[one]]
+        sums[one, 1 : 1 + features] = part.sum(axis=0)
+        sums[one, 1 + features : -2 * FREQUENCIES] = (part.T @ part)[upper]
+        sums[one, -2 * FREQUENCIES :] = _waves(part)
+    return sums
+
+
+def _waves(scores: Floats) -> Ints:
+    """Sums of the cosines and sines in the random directions, in units, (2 FREQUENCIES,).
+
+    Angles are whole numbers too, so that they are exact in any order; cosines are looked up.
+    """
+    turned = (scores @ _turns(scores.shape[1])).astype(np.int64) >> FINER
+    cosines = _COSINES[turned & (CIRCLE - 1)].sum(axis=0)
+    sines = _COSINES[(turned - CIRCLE // 4) & (CIRCLE - 1)].sum(axis=0)
+    return np.concatenate([cosines, sines])
+
+
+@cache
+def _turns(features: int) -> Floats:
+    """The random directions in parts of a circle per unit of a score, whole numbers."""
+    return np.rint(directions(features) * (CIRCLE << FINER) / (2 * np.pi * UNIT))
 
 
 def _scores(profile: NumericProfile) -> Ints:
@@ -157,24 +186,11 @@ def _scores(profile: NumericProfile) -> Ints:
     return np.array([round(UNIT * NormalDist().inv_cdf(u)) for u in middle.tolist()], dtype=np.int64)
 
 
-def _is_number(batch: pa.RecordBatch, name: str) -> bool:
-    type_ = batch.schema.field(name).type
-    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_))
-
-
-def _floats(column: pa.Array) -> Floats:
-    """The values as floats, NaN where there is none."""
-    found = column.cast(pa.float64())
-    return np.asarray(as_numpy(found.fill_null(np.nan)), dtype=np.float64)
-
-
-def _kept(values: Floats, share: float) -> NDArray[np.bool_]:
-    """Which rows are summed: by a hash of their values, so that it does not depend on how rows are cut."""
-    if share >= 1:
-        return np.ones(len(values), dtype=np.bool_)
-    mixed = np.zeros(len(values), dtype=np.uint64)
-    for column in np.ascontiguousarray(values.T).view(np.uint64):
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+def _kept(cells: Sequence[Ints], share: float) -> NDArray[np.bool_]:
+    """Which rows are summed: by a hash of their cells, so that it does not depend on how rows are cut."""
+    mixed = np.zeros(len(cells[0]), dtype=np.uint64)
+    for column in cells:
+        mixed = (mixed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
     return mixed < np.uint64(min(share, 1.0) * (2**64 - 2**11))
 

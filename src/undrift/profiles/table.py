@@ -21,7 +21,8 @@ from undrift.inputs import Rows
 from undrift.lakes import ORDER
 from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
-from undrift.profiles.counting import Counted, Plan, numbers, stored
+from undrift.profiles.counting import Counted, Plan, numbers
+from undrift.profiles.cutting import rounding
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
@@ -350,7 +351,7 @@ def _cut(values: pa.ChunkedArray, column: Column, told: Mapping[str, str]) -> An
     if kind != "numeric":
         return CategoricalProfile.of(found, kind).bounded().empty()
     known = numbers(found)
-    return NumericProfile.over(Grid.of(known[np.isfinite(known)], stored=stored(values.type)))
+    return NumericProfile.over(Grid.of(known[np.isfinite(known)], stored=rounding(values.type)))
 
 
 def _segments(values: pa.ChunkedArray) -> list[str]:
@@ -382,7 +383,8 @@ def _filled(frame: TableProfile, found: Counted, **told: Any) -> TableProfile:
     features = {name: feature for name, feature in found.features.items() if name not in told["retyped"]}
     past = frame.history
     if past is not None:
-        past = past.only(features).filled(found.blocks) if found.blocks or not found.rows else None
+        counted = found.past if found.rows else past.empty()
+        past = counted.only(features) if counted else None
     return replace(frame, rows=found.rows, features=features, segments=parts, history=past, **told)
 
 
