@@ -25,7 +25,8 @@ from undrift.plugins import build
 from undrift.promise import promise, trusted
 from undrift.records import Decision, Version, decode, encode
 from undrift.schema import infer
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder
+from undrift.stores.sql import Sql
 from undrift.windows import Cut
 
 HISTORY, ROWS = 1_000, 200

@@ -39,8 +39,8 @@ from undrift.records import (
     Version,
 )
 from undrift.schema import OUTPUT, infer
-from undrift.stores import scores
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder, scores
+from undrift.stores.sql import Sql
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
 from undrift.workspace.models import Models

@@ -35,7 +35,8 @@ from undrift.records import (
 )
 from undrift.replay import Recording, play, totals
 from undrift.schema import OUTPUT, infer
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder
+from undrift.stores.sql import Sql
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
 from undrift.workspace import reign

@@ -18,7 +18,8 @@ import pytest
 from undrift import plugins
 from undrift.errors import BusyError, SupersededError, UndriftError
 from undrift.records import Promotion, Selection, Version
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder
+from undrift.stores.sql import Sql
 from undrift.testing import contracts
 
 WHERE = {
@@ -167,7 +168,8 @@ def test_a_stopped_process_cannot_crown_after_another_took_over(store, tmp_path)
     code = f"""
 import sys
 from undrift.records import Promotion
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder
+from undrift.stores.sql import Sql
 store = Sql({url(tmp_path)!r})
 token = store.acquire("loop", holder(), 0.1)
 print("held", flush=True)
@@ -258,7 +260,8 @@ WRITER = """
 import sys
 from itertools import count
 from undrift.records import Promotion, Selection, Version
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder
+from undrift.stores.sql import Sql
 store = Sql(sys.argv[1])
 token = store.acquire("loop", holder(), 600)
 for i in count(len(store.all(Selection)) + 1):

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -578,15 +579,8 @@ def decode(kind: type[T], values: dict[str, Any]) -> T:
     >>> decode(Selection, {"first": 1, "last": 3})
     Selection(first=1, last=3)
     """
-    if not isinstance(values, dict):
-        raise TypeError(f"a table of fields is needed, not {values!r:.40}")
-    hints = _hints(kind)  # type: ignore[arg-type]
-    return kind(**{name: _typed(hints[name], value) for name, value in values.items() if name in hints})
-
-
-@cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    found: T = _reader(kind)(values)  # type: ignore[arg-type]  # a class is hashable
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -615,21 +609,55 @@ _JSON: dict[Any, Any] = {
 """What JSON holds a value of each type as."""
 
 
-def _typed(hint: Any, value: Any) -> Any:
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """What turns a JSON value into one of a type; raises ValueError or TypeError for another type's."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return None if value is None else _typed(next(a for a in arguments if a is not type(None)), value)
-    if hint is float and value is None:
-        return math.nan
-    wanted = list if origin is tuple else origin or hint
-    if wanted in _JSON and not isinstance(value, _JSON[wanted]):
-        raise TypeError(f"{value!r:.40} is no {wanted.__name__}")
-    if origin is tuple:
-        return tuple(_typed(arguments[0], v) for v in value)
-    if origin is dict:
-        return {k: _typed(arguments[1], v) for k, v in value.items()}
-    if hint is datetime:
-        return datetime.fromisoformat(value)
+        read = _reader(next(a for a in arguments if a is not type(None)))
+        return lambda value: None if value is None else read(value)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return decode(hint, value)
-    return value
+        return _record_reader(hint)
+    wanted = list if origin is tuple else origin or hint
+    if wanted not in _JSON:
+        return lambda value: value
+    allowed = _JSON[wanted]
+    make = _maker(hint, origin, arguments)
+
+    def read_plain(value: Any) -> Any:
+        if not isinstance(value, allowed):
+            if hint is float and value is None:
+                return math.nan
+            raise TypeError(f"{value!r:.40} is no {wanted.__name__}")
+        return make(value) if make else value
+
+    return read_plain
+
+
+def _maker(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> Callable[[Any], Any] | None:
+    """What makes a value from the plain one that JSON holds; None where they are the same."""
+    if origin is tuple:
+        item = _reader(arguments[0])
+        return lambda value: tuple([item(v) for v in value])
+    if origin is dict:
+        entry = _reader(arguments[1])
+        return lambda value: {k: entry(v) for k, v in value.items()}
+    return datetime.fromisoformat if hint is datetime else None
+
+
+def _record_reader(kind: type[Any]) -> Callable[[Any], Any]:
+    """What makes records of a class; the readers of its fields are made when they are first needed."""
+    hints = typing.get_type_hints(kind)
+    readers: dict[str, Callable[[Any], Any]] = {}
+
+    def read_record(values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise TypeError(f"a table of fields is needed, not {values!r:.40}")
+        fields = {}
+        for name, value in values.items():
+            if name in hints:
+                read = readers.get(name) or readers.setdefault(name, _reader(hints[name]))
+                fields[name] = read(value)
+        return kind(**fields)
+
+    return read_record

@@ -75,7 +75,7 @@ class Config:
         from undrift.comparison.limits import Limits
         from undrift.gate import Gate
         from undrift.loop import Loop
-        from undrift.stores.sql import holder
+        from undrift.stores import holder
         from undrift.windows import Cut, span
 
         delay = self.get("labels.delay")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from zlib import crc32
 
 import numpy as np
@@ -85,22 +86,22 @@ class CategoricalProfile:
             self.kind, counts, self.null + other.null, others, self.rest + other.rest + rest
         )
 
-    @property
+    @cached_property
     def labelled(self) -> dict[str, int]:
         """Rows of every label that has any, in the vocabulary or not; those of ``rest`` are not named."""
         return {label: n for label, n in (self.counts | self.others).items() if n}
 
-    @property
+    @cached_property
     def horizon(self) -> tuple[int, str] | None:
         """The hash up to which every label outside the vocabulary is named; None where all are."""
         return max(map(label_hash, self.others)) if self.rest else None
 
-    @property
+    @cached_property
     def outside(self) -> int:
         """Rows with a label outside the vocabulary."""
         return sum(self.others.values()) + self.rest
 
-    @property
+    @cached_property
     def valid(self) -> int:
         """Rows with a label."""
         return sum(self.counts.values()) + self.outside
@@ -110,7 +111,7 @@ class CategoricalProfile:
         """Rows that are null."""
         return self.null
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """All rows."""
         return self.valid + self.null

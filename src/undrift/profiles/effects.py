@@ -86,7 +86,8 @@ def unseen_due(ref: CategoricalProfile) -> float:
 
 def met_once(ref: CategoricalProfile, cur: CategoricalProfile) -> int:
     """Labels that the reference met once, among those that both sides would name wherever they stand."""
-    return sum(1 for label, rows in ref.labelled.items() if rows == 1 and _tells(label, _horizon(ref, cur)))
+    horizon = _horizon(ref, cur)
+    return sum(1 for label, rows in ref.labelled.items() if rows == 1 and _tells(label, horizon))
 
 
 def tell_all(ref: CategoricalProfile, cur: CategoricalProfile) -> bool:

@@ -92,7 +92,7 @@ class Grid:
         below = buckets.below(values) if buckets else np.searchsorted(np.sort(values), self.edges)
         return np.diff(below, prepend=0, append=len(values))
 
-    @property
+    @cached_property
     def own(self) -> NDArray[np.intp]:
         """The cell of each of the points, shape (len(points),)."""
         return np.searchsorted(self.edges, self.points, side="right")

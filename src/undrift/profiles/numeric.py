@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -108,27 +109,27 @@ class NumericProfile:
             above=_added(self.above, other.above),
         )
 
-    @property
+    @cached_property
     def finite(self) -> int:
         """Rows with a finite number."""
         return int(self.counts.sum())
 
-    @property
+    @cached_property
     def infinite(self) -> int:
         """Rows with either infinity."""
         return self.negative_infinite + self.positive_infinite
 
-    @property
+    @cached_property
     def missing(self) -> int:
         """Rows that are null or NaN."""
         return self.null + self.nan
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """All rows."""
         return self.finite + self.infinite + self.missing
 
-    @property
+    @cached_property
     def ordered(self) -> NDArray[np.int64]:
         """Counts from lowest to highest cell; -inf counts as underflow, +inf as overflow.
 
@@ -141,12 +142,12 @@ class NumericProfile:
         counts[-1] += self.positive_infinite
         return counts
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Mean of the finite values; NaN when there are none."""
         return self.grid.centre + self.total / self.finite if self.finite else float("nan")
 
-    @property
+    @cached_property
     def deviation(self) -> float:
         """Standard deviation of the finite values (divided by n); NaN when there are none.
 
@@ -164,7 +165,7 @@ class NumericProfile:
                 return found
         return (self.maximum / 2 - self.minimum / 2) / math.sqrt(3)
 
-    @property
+    @cached_property
     def only(self) -> float | None:
         """The one value, as the grid has it, that all finite values are but for rounding; None where none is.
 
@@ -178,7 +179,7 @@ class NumericProfile:
         point = self.grid.point(self.minimum)
         return point if point is not None and int(self.counts.max()) == self.finite else None
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """The largest distance of a finite value from the grid's centre; 0 when there are none."""
         known = (self.minimum, self.maximum)

@@ -5,7 +5,10 @@ The champion is one row, written in one transaction with its ledger entry.
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
+import socket
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -30,6 +33,9 @@ class Store(Protocol):
 
     def all(self, kind: type[T], newest: int | None = None) -> list[T]:
         """All records of a class, or the newest ones, in the order in which they were put."""
+
+    def count(self, kind: type[Any]) -> int:
+        """How many records of a class there are."""
 
     def times(self, kind: type[Any]) -> dict[str, datetime]:
         """When each record of a class was put (UTC), by key, in the order in which they were put."""
@@ -81,6 +87,30 @@ class LedgerEntry(Protocol):
     @property
     def hash(self) -> str:
         """sha256 over the previous hash and this entry."""
+
+
+_holders = itertools.count(1)
+
+
+def holder() -> str:
+    """A new name for a loop of this process; it tells others whether the process still lives."""
+    return f"{socket.gethostname()}:{os.getpid()}:{next(_holders)}"
+
+
+def gone(name: str) -> bool:
+    """Whether a holder is known to be gone: it gave the lease back, or its process on this machine ended."""
+    host, pid = (*name.split(":"), "")[:2]
+    return not name or (host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 NO_MODEL = "If there was one, restore the store from a backup; else run undrift init."

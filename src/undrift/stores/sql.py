@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-import os
-import socket
 import sqlite3
 import threading
 import time
@@ -24,7 +20,7 @@ from sqlalchemy.pool import StaticPool
 from undrift import redaction
 from undrift.errors import BusyError, ConfigError, SupersededError, UndriftError
 from undrift.records import Promotion, Version, decode, encode
-from undrift.stores import Store
+from undrift.stores import Store, _chain, gone
 from undrift.stores._tables import HEAD, champion, leases, ledger, profiles, records
 
 T = TypeVar("T")
@@ -32,10 +28,11 @@ T = TypeVar("T")
 SQLITE_PATIENCE = 30.0
 """Seconds to wait for another process that writes."""
 
-_loops = itertools.count(1)
+WRITERS = 7_308_332
+"""The advisory lock that the writers of one PostgreSQL database take in turns."""
 
-GENESIS = "0" * 64
-"""What the first ledger entry chains to."""
+RECENT = 64
+"""Records of a kind that are remembered where only the newest were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +48,12 @@ class Entry:
 class Sql:
     """Records, profiles, lease and ledger in one database.
 
-    ``url`` is an SQLAlchemy URL; "sqlite://" alone is a database in memory. The tables are made, or
-    migrated, when the store is opened.
+    ``url`` is an SQLAlchemy URL; "sqlite://" alone is a database in memory. Several models may share a
+    database, each under the name of its ``stream``. The tables are made, or migrated, when it is opened.
     """
 
-    def __init__(self, url: str = "sqlite://") -> None:
-        self.url = url
+    def __init__(self, url: str = "sqlite://", stream: str = "main") -> None:
+        self.url, self.stream = url, stream
         try:
             self._engine = _engine(url)
         except (sa.exc.ArgumentError, ImportError) as error:
@@ -64,6 +61,7 @@ class Sql:
             raise ConfigError(f"store.url = {shown!r}: {error}", "Give an SQLAlchemy URL.") from None
         self._alone = threading.RLock()  # threads of a loop share the store, in memory even its connection
         self._read: dict[type[Any], tuple[int, list[Any]]] = {}
+        self._recent: dict[type[Any], dict[int, Any]] = {}
         self._migrate()
 
     def put(self, key: str, record: Any) -> bool:
@@ -71,14 +69,14 @@ class Sql:
         row = {"kind": type(record).__name__, "key": key, "body": _text(encode(record)), "at": time.time()}
         try:
             with self._writing() as connection:
-                connection.execute(records.insert().values(row))
+                connection.execute(records.insert().values(row | {"stream": self.stream}))
         except IntegrityError:
             return False
         return True
 
     def get(self, kind: type[T], key: str) -> T | None:
         """The record of this class under the key."""
-        query = sa.select(records.c.body).where(records.c.kind == kind.__name__, records.c.key == key)
+        query = sa.select(records.c.body).where(*self._of(kind), records.c.key == key)
         with self._reading() as connection:
             body = connection.execute(query).scalar()
         return self._decoded(kind, key, body) if body is not None else None
@@ -88,25 +86,43 @@ class Sql:
 
         Records never change, so those read before are remembered and only newer ones are fetched.
         """
+        if newest is not None and kind not in self._read:
+            return self._newest(kind, newest)
         last, known = self._read.get(kind, (0, []))
         query = (
             sa.select(records.c.number, records.c.key, records.c.body)
-            .where(records.c.kind == kind.__name__, records.c.number > last)
+            .where(*self._of(kind), records.c.number > last)
             .order_by(records.c.number)
         )
         with self._reading() as connection:
             rows = connection.execute(query).all()
-        known = known + [self._decoded(kind, row.key, row.body) for row in rows]
-        self._read[kind] = (rows[-1].number if rows else last, known)
+        if rows:
+            known = known + [self._decoded(kind, row.key, row.body) for row in rows]
+            self._read[kind] = (rows[-1].number, known)
         return known[-newest:] if newest else list(known)
+
+    def _newest(self, kind: type[T], most: int) -> list[T]:
+        """The newest records of a class, without those before them."""
+        numbers = sa.select(records.c.number).where(*self._of(kind)).order_by(records.c.number.desc())
+        known = self._recent.get(kind, {})
+        with self._reading() as connection:
+            wanted = sorted(connection.execute(numbers.limit(most)).scalars())
+            missing = [number for number in wanted if number not in known]
+            query = sa.select(records.c.number, records.c.key, records.c.body)
+            rows = connection.execute(query.where(records.c.number.in_(missing))).all() if missing else []
+        known = known | {row.number: self._decoded(kind, row.key, row.body) for row in rows}
+        self._recent[kind] = dict(sorted(known.items())[-max(RECENT, most) :])
+        return [known[number] for number in wanted]
+
+    def count(self, kind: type[Any]) -> int:
+        """How many records of a class there are."""
+        with self._reading() as connection:
+            query = sa.select(sa.func.count()).select_from(records).where(*self._of(kind))
+            return int(connection.execute(query).scalar() or 0)
 
     def times(self, kind: type[Any]) -> dict[str, datetime]:
         """When each record of a class was put (UTC), by key."""
-        query = (
-            sa.select(records.c.key, records.c.at)
-            .where(records.c.kind == kind.__name__)
-            .order_by(records.c.number)
-        )
+        query = sa.select(records.c.key, records.c.at).where(*self._of(kind)).order_by(records.c.number)
         with self._reading() as connection:
             return {key: datetime.fromtimestamp(at, UTC) for key, at in connection.execute(query)}
 
@@ -114,21 +130,22 @@ class Sql:
         """Keep a profile's serial form; the first one under a key stays."""
         try:
             with self._writing() as connection:
-                connection.execute(profiles.insert().values(key=key, body=data))
+                connection.execute(profiles.insert().values(stream=self.stream, key=key, body=data))
         except IntegrityError:
             return
 
     def get_profile(self, key: str) -> bytes | None:
         """The profile's serial form under the key."""
         with self._reading() as connection:
-            body = connection.execute(sa.select(profiles.c.body).where(profiles.c.key == key)).scalar()
+            own = (profiles.c.stream == self.stream, profiles.c.key == key)
+            body = connection.execute(sa.select(profiles.c.body).where(*own)).scalar()
         return bytes(body) if body is not None else None
 
     def champion(self) -> Version | None:
         """The version that is live."""
         with self._reading() as connection:
-            number = connection.execute(sa.select(champion.c.version)).scalar()
-            newest = sa.select(ledger.c.body).order_by(ledger.c.number.desc()).limit(1)
+            number = self._champion(connection)
+            newest = self._entries(ledger.c.body).order_by(ledger.c.number.desc()).limit(1)
             body = connection.execute(newest).scalar()
         entered = self._decoded(Promotion, "newest", body).version if body else None
         if number != entered:
@@ -149,34 +166,28 @@ class Sql:
             self._crown(promotion, token)
         except IntegrityError:  # where two may write at once, the second finds the entry's number taken
             with self._reading() as connection:
-                _check_champion(connection, promotion)
+                self._check_champion(connection, promotion)
             raise
 
     def _crown(self, promotion: Promotion, token: int) -> None:
         with self._writing() as connection:
-            _check_token(connection, token)
-            _check_champion(connection, promotion)
+            self._check_token(connection, token)
+            self._check_champion(connection, promotion)
             last = connection.execute(
-                sa.select(ledger.c.number, ledger.c.hash).order_by(ledger.c.number.desc()).limit(1)
+                self._entries(ledger.c.number, ledger.c.hash).order_by(ledger.c.number.desc()).limit(1)
             ).first()
-            number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
+            number, previous = (last.number + 1, last.hash) if last else (1, _chain.GENESIS)
             at, body = time.time(), _text(encode(promotion))
-            row = {"number": number, "at": at, "body": body, "hash": link(previous, number, at, body)}
-            connection.execute(ledger.insert().values(row))
-            connection.execute(champion.delete())
-            connection.execute(champion.insert().values(only=1, version=promotion.version))
+            row = {"number": number, "at": at, "body": body, "hash": _chain.link(previous, number, at, body)}
+            connection.execute(ledger.insert().values(row | {"stream": self.stream}))
+            connection.execute(champion.delete().where(champion.c.stream == self.stream))
+            connection.execute(champion.insert().values(stream=self.stream, version=promotion.version))
 
     def ledger(self) -> list[Entry]:
         """All changes of champion, oldest first; raises UndriftError when the chain is broken."""
         with self._reading() as connection:
-            rows = connection.execute(sa.select(ledger).order_by(ledger.c.number)).all()
-        previous = GENESIS
-        for row in rows:
-            if row.hash != link(previous, row.number, row.at, row.body):
-                raise UndriftError(
-                    f"ledger entry {row.number} was altered", "Restore the store from a backup."
-                )
-            previous = row.hash
+            rows = connection.execute(self._entries(ledger).order_by(ledger.c.number)).all()
+        _chain.check(rows)
         return [
             Entry(
                 r.number,
@@ -190,27 +201,57 @@ class Sql:
     def acquire(self, name: str, holder: str, seconds: float) -> int:
         """Take or renew a lease; a holder that died on this machine is replaced at once."""
         now = time.time()
+        mine = (leases.c.stream == self.stream) & (leases.c.name == name)
         with self._writing() as connection:
-            held = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+            held = connection.execute(sa.select(leases).where(mine)).first()
             if held and held.holder == holder:
-                connection.execute(leases.update().where(leases.c.name == name).values(expires=now + seconds))
+                connection.execute(leases.update().where(mine).values(expires=now + seconds))
                 return int(held.token)
-            if held and held.expires > now and not _dead(held.holder):
+            if held and held.expires > now and not gone(held.holder):
                 raise BusyError(
                     f"{held.holder} is at work on this workspace",
                     f"Wait, or try again in {held.expires - now:.0f} s.",
                 )
-            token = held.token + 1 if held else 1
-            row = {"name": name, "holder": holder, "token": token, "expires": now + seconds}
-            connection.execute(leases.delete().where(leases.c.name == name))
-            connection.execute(leases.insert().values(row))
+            every = sa.select(sa.func.max(leases.c.token)).where(leases.c.stream == self.stream)
+            token = 1 + int(connection.execute(every).scalar() or 0)
+            row = {"holder": holder, "token": token, "expires": now + seconds}
+            if held:
+                connection.execute(leases.update().where(mine).values(row))
+            else:
+                connection.execute(leases.insert().values(row | {"stream": self.stream, "name": name}))
             return token
 
     def release(self, name: str, holder: str) -> None:
         """Give a lease back: it expires now, its token is kept."""
-        mine = (leases.c.name == name) & (leases.c.holder == holder)
+        mine = (leases.c.stream == self.stream) & (leases.c.name == name) & (leases.c.holder == holder)
         with self._writing() as connection:
             connection.execute(leases.update().where(mine).values(expires=0.0, holder=""))
+
+    def _of(self, kind: type[Any]) -> tuple[sa.ColumnElement[bool], ...]:
+        """What tells the records of a class in this stream."""
+        return records.c.stream == self.stream, records.c.kind == kind.__name__
+
+    def _entries(self, *columns: Any) -> sa.Select[Any]:
+        """The ledger of this stream."""
+        return sa.select(*columns).where(ledger.c.stream == self.stream)
+
+    def _champion(self, connection: sa.Connection) -> int | None:
+        query = sa.select(champion.c.version).where(champion.c.stream == self.stream)
+        number: int | None = connection.execute(query).scalar()
+        return number
+
+    def _check_token(self, connection: sa.Connection, token: int) -> None:
+        """Raise BusyError unless a lease of this stream has the token: no two ever had the same."""
+        query = sa.select(leases.c.token).where(leases.c.stream == self.stream, leases.c.token == token)
+        if connection.execute(query).first() is None:
+            raise BusyError("another process took over this workspace", "Run the step again.")
+
+    def _check_champion(self, connection: sa.Connection, promotion: Promotion) -> None:
+        live = self._champion(connection)
+        if live != promotion.previous:
+            meant, found = ("no version" if n is None else f"v{n}" for n in (promotion.previous, live))
+            problem = f"v{promotion.version} was to replace {meant}, but {found} is live by now"
+            raise SupersededError(problem, "Look again: undrift status.")
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -233,6 +274,8 @@ class Sql:
     def _writing(self) -> Iterator[sa.Connection]:
         writer = self._engine.execution_options(writes=True)
         with self._alone, _reachable(self._where), writer.begin() as connection:
+            if connection.dialect.name == "postgresql":  # numbers then rise in the order of commits
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITERS)))
             yield connection
 
     @contextmanager
@@ -266,16 +309,6 @@ class Sql:
                 sa.text("select version_num from alembic_version")
             ).scalar()
             return found
-
-
-def holder() -> str:
-    """A new name for a loop of this process; it tells others whether the process still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}:{next(_loops)}"
-
-
-def link(previous: str, number: int, at: float, body: str) -> str:
-    """The hash of a ledger entry: sha256 over the previous hash and the entry."""
-    return hashlib.sha256(f"{previous}\n{number}\n{at!r}\n{body}".encode()).hexdigest()
 
 
 def _engine(url: str) -> sa.Engine:
@@ -316,35 +349,6 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     """A writer takes the lock at once, so that nobody writes between what it reads and what it writes."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("begin immediate" if writes else "begin")
-
-
-def _check_token(connection: sa.Connection, token: int) -> None:
-    if connection.execute(sa.select(sa.func.max(leases.c.token))).scalar() != token:
-        raise BusyError("another process took over this workspace", "Run the step again.")
-
-
-def _check_champion(connection: sa.Connection, promotion: Promotion) -> None:
-    live = connection.execute(sa.select(champion.c.version)).scalar()
-    if live != promotion.previous:
-        meant, found = ("no version" if n is None else f"v{n}" for n in (promotion.previous, live))
-        problem = f"v{promotion.version} was to replace {meant}, but {found} is live by now"
-        raise SupersededError(problem, "Look again: undrift status.")
-
-
-def _dead(name: str) -> bool:
-    """Whether a holder is known to be gone: given back, or a process of this machine that ended."""
-    host, pid = (*name.split(":"), "")[:2]
-    return not name or (host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import Comparison, FeatureComparison
 from undrift.schema import OUTPUT, infer
-from undrift.stores.sql import Sql, holder
+from undrift.stores import holder
+from undrift.stores.sql import Sql
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
 
