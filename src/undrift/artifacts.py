@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -258,9 +260,15 @@ def threads(rows: pd.DataFrame) -> Any:
 
     Threads that wait for one another cost more than they save there, twofold on a busy machine.
     """
-    from threadpoolctl import threadpool_limits
+    return _controller(len(sys.modules)).limit(limits=1 if rows.size < SMALL else None)
 
-    return threadpool_limits(limits=1 if rows.size < SMALL else None)
+
+@cache
+def _controller(modules: int) -> Any:  # noqa: ARG001 - with more modules there may be more libraries
+    """What limits the threads of the libraries that are loaded: finding them takes longer than predicting."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def untrusted(artifact: bytes) -> list[str]:

@@ -7,6 +7,7 @@ there: a step that died anywhere goes on where it stopped.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,7 @@ from undrift.workspace.models import Fitted, Models
 from undrift.workspace.monitor import Watch
 from undrift.workspace.occasions import Occasion
 from undrift.workspace.rehearsal import rehearse
+from undrift.workspace.remembered import RememberedLake, RememberedStore
 from undrift.workspace.scoring import Scoring
 from undrift.workspace.serving import Served
 
@@ -133,9 +135,12 @@ class Loop(Served):
 
     def __post_init__(self) -> None:
         """Wire the archive; nothing is read yet."""
+        self.store = self._records = RememberedStore(self.store)
+        self.lake = self._rows = RememberedLake(self.lake)
         self.archive = Archive(self.schema, self.store, self.lake, self.cut, self.clock)
-        self._token = 0
+        self._token, self._renewed = 0, -LEASE_SECONDS
         self._failed: dict[str, str] = {}
+        self._rehearsed = False
         self.models = Models(
             *(self.archive, self.store, self.registry, self.trainer),
             loss=self.loss,
@@ -371,8 +376,10 @@ class Loop(Served):
 
     def _ready(self) -> None:
         """Raise ConfigError for a model or a part that does not fit, before anything is taken in."""
-        rehearse(self.policy, self.merges, self.limits)
-        self.models.ready()
+        if not self._rehearsed:
+            rehearse(self.policy, self.merges, self.limits)
+            self.models.ready()
+            self._rehearsed = True
 
     def label(self, rows: Any, now: datetime | None = None, batch: str | None = None) -> Report:
         """Take in labels that arrived after their rows, score what has matured, and decide on new scores."""
@@ -571,15 +578,22 @@ class Loop(Served):
         tell("promotion", promotion)
 
     def _renew(self) -> None:
+        """Renew the lease, unless that was done a moment ago; raises BusyError where it was lost."""
+        if time.monotonic() - self._renewed > LEASE_SECONDS / 10:
+            self._acquire()
+
+    def _acquire(self) -> None:
         self._token = self.store.acquire(LEASE, self.holder, LEASE_SECONDS)
+        self._renewed = time.monotonic()
 
     @contextmanager
     def _lease(self) -> Iterator[None]:
-        self._renew()
+        self._acquire()
         done = threading.Event()
         threading.Thread(target=self._beat, args=(done,), daemon=True).start()
         try:
-            yield
+            with self._records.held(), self._rows.held():
+                yield
         finally:
             done.set()
             self.store.release(LEASE, self.holder)

@@ -80,6 +80,24 @@ class News:
         return self.same < len(self.ids)
 
 
+@dataclass
+class Totals:
+    """What deliveries add up to: rows and labels by window index, and where the history ends."""
+
+    batches: int = 0
+    rows: Counter[int] = field(default_factory=Counter)
+    labels: Counter[int] = field(default_factory=Counter)
+    history_end: int = -(2**62)
+
+    def add(self, batch: Batch) -> None:
+        """Count one more delivery."""
+        self.batches += 1
+        self.rows.update({int(index): n for index, n in batch.windows.items()})
+        self.labels.update({int(index): n for index, n in batch.labels.items()})
+        if batch.history:
+            self.history_end = max(self.history_end, *map(int, batch.windows))
+
+
 @dataclass(frozen=True)
 class Archive:
     """Rows, labels and predictions of one stream, by window; ``clock`` says what time it is (UTC)."""
@@ -89,6 +107,7 @@ class Archive:
     lake: Lake
     cut: Cut
     clock: Callable[[], datetime] = utc_now
+    _counted: Totals = field(default_factory=Totals, repr=False)
     _remembered: dict[tuple[int, int | None, int], pa.Table] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -195,25 +214,30 @@ class Archive:
         A window that the history reaches into belongs to the history, whatever comes for it later: the
         first model has seen rows of it.
         """
-        totals: Counter[int] = Counter()
-        for batch in self.batches():
-            totals.update({int(i): n for i, n in batch.windows.items()})
         last = self._history_end()
-        own = {i: n for i, n in totals.items() if (i <= last) == history}
+        own = {i: n for i, n in self._totals().rows.items() if (i <= last) == history}
         return [self.cut.window(index, rows) for index, rows in sorted(own.items())]
 
     def _history_end(self) -> int:
         """The last window that the history reaches into."""
-        return max((int(i) for b in self.batches() if b.history for i in b.windows), default=-(2**62))
+        return self._totals().history_end
 
     def coverage(self) -> dict[int, float]:
         """The share of each window's rows that has a label, at most 1, by window index."""
-        rows: Counter[int] = Counter()
-        labels: Counter[int] = Counter()
-        for batch in self.batches():
-            rows.update({int(i): n for i, n in batch.windows.items()})
-            labels.update({int(i): n for i, n in batch.labels.items()})
-        return {index: min(1.0, labels[index] / count) for index, count in rows.items()}
+        totals = self._totals()
+        return {index: min(1.0, totals.labels[index] / count) for index, count in totals.rows.items()}
+
+    def labelled_rows(self) -> Counter[int]:
+        """How many rows of each window have a label, by window index."""
+        return self._totals().labels
+
+    def _totals(self) -> Totals:
+        """What all deliveries add up to, as far as they are on record."""
+        batches = self.batches()
+        if len(batches) != self._counted.batches:
+            for batch in batches[self._counted.batches :]:
+                self._counted.add(batch)
+        return self._counted
 
     def watermark(self) -> datetime | None:
         """The newest event time seen; rows ahead of the clock count once it has reached them."""
@@ -392,7 +416,7 @@ class Archive:
         return "" if few or len(codes) > 1 else self.schema.classes[int(codes[0].as_py())]
 
     def _next_window(self) -> int:
-        return max((int(i) for b in self.batches() for i in b.windows), default=-1) + 1
+        return max(self._totals().rows, default=-1) + 1
 
     def _completing(self, own: Given, cut: NDArray[np.int64]) -> int:
         """How many rows are newer than the history, but fall into the window that it ends in."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,12 +38,12 @@ class Split:
 
     def new_rows(self, archive: Archive, through: int) -> int:
         """Labelled rows to train on that are newer than the window ``through``."""
-        rows = _labelled(archive)
+        rows = archive.labelled_rows()
         return sum(rows[w.index] for w in self.available if w.index > through)
 
     def to_come(self, archive: Archive, gate: Gate) -> tuple[int, ...]:
         """Rows that can be trained on once one, two, ... further windows are labelled, each by itself."""
-        rows = _labelled(archive)
+        rows = archive.labelled_rows()
         missing = gate.windows - len(self.held_out)
         return (0,) * missing + tuple(rows[w.index] for w in self.held_out)
 
@@ -59,11 +58,3 @@ class Split:
         data = archive.labelled_in(self.held_out)
         block = blocks(data.times, len(data), span(gate.block))
         return lacking(data.labels, block, archive.schema.classes, gate)
-
-
-def _labelled(archive: Archive) -> Counter[int]:
-    """Labelled rows by window index."""
-    rows: Counter[int] = Counter()
-    for batch in archive.batches():
-        rows.update({int(index): n for index, n in batch.labels.items()})
-    return rows

@@ -1,0 +1,197 @@
+"""A store and a lake that are read once a step: while this process holds the lease nobody else writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from undrift.lakes import WINDOW, Lake, TableName
+from undrift.records import Promotion, Version
+from undrift.stores import LedgerEntry, Store
+
+T = TypeVar("T")
+
+ROOM = 32 * 2**20
+"""Bytes of rows that are remembered, the newest."""
+
+Question = tuple[TableName, int | None, int | None, tuple[str, ...] | None]
+"""Which rows of a table were read: the first and last window, and the columns."""
+
+
+class RememberedStore:
+    """A store; what was read of it is remembered while it is ``held``, and at no other time."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._held = False
+        self._known: dict[tuple[Any, ...], Any] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Remember, for as long as the lease is held."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._known.clear()
+
+    def put(self, key: str, record: Any) -> bool:
+        """Keep a record under its class and key; False, and nothing changed, if there is one."""
+        kind, new = type(record), self.store.put(key, record)
+        if not new:
+            return False
+        for made in [m for m in self._known if m[0] in ("times", "count", "newest") and m[1] is kind]:
+            del self._known[made]
+        if ("all", kind) in self._known:
+            self._known["all", kind].append(record)
+        if self._held:
+            self._known["get", kind, key] = record
+        return True
+
+    def get(self, kind: type[T], key: str) -> T | None:
+        """The record of this class under the key."""
+        return self._once(("get", kind, key), lambda: self.store.get(kind, key))
+
+    def all(self, kind: type[T], newest: int | None = None) -> list[T]:
+        """All records of a class, or the newest ones, in the order in which they were put."""
+        if newest is None or ("all", kind) in self._known:
+            found = self._once(("all", kind), lambda: self.store.all(kind))
+            return found[-newest:] if newest else list(found)
+        return list(self._once(("newest", kind, newest), lambda: self.store.all(kind, newest)))
+
+    def count(self, kind: type[Any]) -> int:
+        """How many records of a class there are."""
+        if ("all", kind) in self._known:
+            return len(self._known["all", kind])
+        return self._once(("count", kind), lambda: self.store.count(kind))
+
+    def times(self, kind: type[Any]) -> dict[str, datetime]:
+        """When each record of a class was put (UTC), by key, in the order in which they were put."""
+        return self._once(("times", kind), lambda: self.store.times(kind))
+
+    def put_profile(self, key: str, data: bytes) -> None:
+        """Keep a profile's serial form; the first one under a key stays."""
+        self.store.put_profile(key, data)
+
+    def get_profile(self, key: str) -> bytes | None:
+        """The profile's serial form under the key."""
+        return self.store.get_profile(key)
+
+    def champion(self) -> Version | None:
+        """The version that is live."""
+        return self._once(("champion",), self.store.champion)
+
+    def crown(self, promotion: Promotion, token: int) -> None:
+        """Make a version champion and write its ledger entry, in one transaction."""
+        self._known.pop(("champion",), None)
+        self._known.pop(("ledger",), None)
+        self.store.crown(promotion, token)
+
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """All changes of champion, oldest first."""
+        return self._once(("ledger",), self.store.ledger)
+
+    def acquire(self, name: str, holder: str, seconds: float) -> int:
+        """Take or renew a lease; the token grows with every new holder. Raises BusyError if held."""
+        return self.store.acquire(name, holder, seconds)
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a lease back."""
+        self.store.release(name, holder)
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.store.close()
+
+    def _once(self, name: tuple[Any, ...], read: Callable[[], T]) -> T:
+        """What is remembered under a name, or read now."""
+        if not self._held:
+            return read()
+        if name not in self._known:
+            self._known[name] = read()
+        found: T = self._known[name]
+        return found
+
+
+class RememberedLake:
+    """A lake; rows read of it are remembered, and believed while it is ``held`` and nobody else wrote."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._held = False
+        self._versions: dict[str, int] | None = None
+        self._rows: dict[Question, pa.Table | None] = {}
+        self._bytes: dict[Question, int] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Remember, for as long as the lease is held; what others wrote meanwhile is noticed first."""
+        found = self.lake.versions()
+        if found != self._versions:
+            self._rows.clear()
+        self._held, self._versions = True, found
+        try:
+            yield
+        finally:
+            self._held, self._versions = False, self.versions()
+
+    def append(self, table: TableName, rows: pa.Table, batch: str) -> bool:
+        """Append rows under a batch id; False, and nothing changed, if that batch is there."""
+        new = self.lake.append(table, rows, batch)
+        if new:
+            self._versions = None
+            ends = pc.min_max(rows[WINDOW]).as_py() if rows.num_rows else {"min": 0, "max": -1}
+            for asked in [q for q in self._rows if q[0] == table and _meets(q, ends["min"], ends["max"])]:
+                del self._rows[asked]
+        return new
+
+    def read(
+        self,
+        table: TableName,
+        first: int | None = None,
+        last: int | None = None,
+        columns: list[str] | None = None,
+        version: int | None = None,
+    ) -> pa.Table | None:
+        """Rows of the windows first..last (all without them); None if the table does not exist."""
+        if version is not None or not self._held:
+            return self.lake.read(table, first, last, columns, version)
+        asked = (table, first, last, None if columns is None else tuple(columns))
+        if asked not in self._rows:
+            found = self.lake.read(table, first, last, columns)
+            self._rows[asked] = found
+            self._bytes[asked] = 0 if found is None else found.nbytes
+            self._forget()
+        return self._rows[asked]
+
+    def versions(self) -> dict[str, int]:
+        """The present version number of every table that exists."""
+        if not self._held:
+            return self.lake.versions()
+        if self._versions is None:
+            self._versions = self.lake.versions()
+        return self._versions
+
+    def _forget(self) -> None:
+        """Keep the newest rows, as many as there is room for; the last ones whatever their size."""
+        size = sum(self._bytes[asked] for asked in self._rows)
+        while len(self._rows) > 1 and size > ROOM:
+            oldest = next(iter(self._rows))
+            size -= self._bytes[oldest]
+            del self._rows[oldest]
+
+
+def _meets(asked: Question, low: int, high: int) -> bool:
+    """Whether some windows are among those that were asked for."""
+    _, first, last, _ = asked
+    return (first is None or first <= high) and (last is None or low <= last)
+
+
+_: type[Store] = RememberedStore
+__: type[Lake] = RememberedLake
