@@ -580,7 +580,7 @@ def test_a_champion_that_the_ledger_does_not_know_is_refused() -> None:
     from undrift.errors import UndriftError
 
     loop = played()
-    with loop.store._writing() as connection:
+    with loop.store.store._writing() as connection:
         connection.exec_driver_sql("update champion set version = 999")
     with pytest.raises(UndriftError, match="the newest entry of the ledger says"):
         loop.live()

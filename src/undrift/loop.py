@@ -36,7 +36,6 @@ from undrift.records import (
     Score,
     Service,
     Step,
-    Verdict,
     Version,
     Window,
 )
@@ -207,9 +206,7 @@ class Loop(Served):
                 challengers = self._retrain(occasion, now)
                 outcome = self._once(Outcome, key, lambda: self._judge(occasion, challengers, now))
             refused = self._promote(outcome) if outcome else ""
-        step = self._once(
-            Step, key, lambda: self._close(occasion, comparison.verdict, decision, outcome, refused)
-        )
+        step = self._once(Step, key, lambda: self._close(occasion, comparison, decision, outcome, refused))
         return Settled(window, comparison, decision, scores, outcome, step, self._trouble(window))
 
     def _compare(self, window: Window) -> Comparison:
@@ -527,17 +524,17 @@ class Loop(Served):
         return self.models.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
 
     def _close(
-        self, occasion: Occasion, verdict: Verdict, decision: Decision, outcome: Outcome | None, refused: str
+        self, occasion: Occasion, found: Comparison, decision: Decision, outcome: Outcome | None, refused: str
     ) -> Step:
         """What was done, and why; ``refused`` says why a challenger is not promoted."""
-        window, live, on = occasion.window, self.live().number, occasion.on
+        window, live, on, odd = occasion.window, self.live().number, occasion.on, found.unusual
         if outcome is None:
             held = "" if decision.action == "keep" else self._held()
             why = f"Not retrained: {held}." if held else decision_sentence(decision)
-            return Step(window, verdict, "keep", self._trouble(window) + why, live, on)
+            return Step(window, found.verdict, "keep", self._trouble(window) + why, live, on, odd)
         if refused:
-            return Step(window, verdict, "reject", refused, live, on)
-        return Step(window, verdict, "promote", outcome.why, live, on)
+            return Step(window, found.verdict, "reject", refused, live, on, odd)
+        return Step(window, found.verdict, "promote", outcome.why, live, on, odd)
 
     def _trouble(self, window: Window) -> str:
         """What kept the live model from predicting, if anything did."""

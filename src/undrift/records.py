@@ -532,6 +532,7 @@ class Step:
     """A window that is settled: what the loop did after it, and which version is live since.
 
     ``on`` is that of the decision: with one, the window was settled before and scores came after it.
+    ``unusual`` says whether its rows were out of the ordinary; None in records of undrift 0.1.0.
     """
 
     window: Window
@@ -540,6 +541,15 @@ class Step:
     why: str
     live: int
     on: str = ""
+    unusual: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the settings cannot do with data like these: sentences, and the settings that they are about."""
+
+    sentences: tuple[str, ...]
+    settings: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from undrift.words.phrases import TITLES
 if TYPE_CHECKING:
     from undrift.comparison.result import Result
     from undrift.config.wiring import Config
-    from undrift.loop import Loop
+    from undrift.loop import Loop, Report
     from undrift.records import Comparison, Decision
     from undrift.stores import Store
 
@@ -114,15 +114,20 @@ def loop_here(context: typer.Context, assignments: Iterable[str] | None = None) 
     return opened(config_here(context, assignments))
 
 
-def advice_here(context: typer.Context) -> list[str]:
-    """What the settings cannot do; nothing where the workspace cannot be opened, which run will say."""
-    from undrift.config.outlook import advice
-    from undrift.errors import UndriftError
+def advise(loop: Loop, config: Config, report: Report) -> None:
+    """Keep what the settings cannot do with data like these, where a window was settled since."""
+    from undrift.config.outlook import keep_advice
 
-    try:
-        return advice(loop_here(context))
-    except UndriftError:
-        return []
+    if report.settled:
+        keep_advice(loop, config.fingerprint)
+
+
+def advice_here(config: Config, store: Store) -> list[str]:
+    """What the settings cannot do with data like these, as a step found at last; none of other settings."""
+    from undrift.records import Advice
+
+    own = [found for found in store.all(Advice, 1) if found.settings == config.fingerprint]
+    return [sentence for found in own for sentence in found.sentences]
 
 
 def emit(body: dict[str, Any]) -> None:

@@ -27,9 +27,9 @@ def history(
     json: Json = False,
 ) -> None:
     """List every window: how the data and the model were, scores of live and first model, what was done."""
-    from undrift.workspace.overview import overview
+    from undrift.workspace.overview import SHOWN, overview
 
-    found = overview(store_here(context))
+    found = overview(store_here(context), newest=last and last + SHOWN)
     lines = found.lines[-last:] if last else found.lines
     if json:
         windows = [_as_dict(line) for line in lines]

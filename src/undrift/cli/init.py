@@ -59,6 +59,7 @@ def init(
     from undrift.artifacts import read_file
     from undrift.config.beginning import beginning
     from undrift.config.file import document, parsed
+    from undrift.config.outlook import keep_advice
     from undrift.config.wiring import created, load
     from undrift.schema import require_history
 
@@ -94,6 +95,7 @@ def init(
         loop = created(settings, table, inputs.label_of(source))
         note(_doing(fitted is not None, prediction is not None, told=bool(until or holdout)))
         version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
+        keep_advice(loop, load(root).fingerprint)
     if json:
         from undrift.config.outlook import advice
         from undrift.records import encode

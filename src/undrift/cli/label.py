@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from undrift.cli._print import note, say
-from undrift.cli._shell import Detailed, Json, emit, loop_here
+from undrift.cli._shell import Detailed, Json, advise, config_here, emit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +26,19 @@ def label(
     Labels that contradict those on record are corrections: their windows are scored anew.
     """
     from undrift.cli._lines import acted, code, happened, known, settled_dict
+    from undrift.config.wiring import opened
     from undrift.records import encode
     from undrift.stores import scores
     from undrift.words.deeds import labels, score
     from undrift.words.phrases import ended
     from undrift.words.spans import named
 
-    loop = loop_here(context)
+    settings = config_here(context)
+    loop = opened(settings)
     windows = known(loop.archive.windows())
     before = {(s.window, s.version, s.revision) for s in scores(loop.store)}
     report = loop.label(file)
+    advise(loop, settings, report)
     batch = report.batch
     fresh = [s for s in scores(loop.store) if (s.window, s.version, s.revision) not in before]
     if json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from undrift.cli._print import note, say
-from undrift.cli._shell import Detailed, Json, Set, emit, loop_here
+from undrift.cli._shell import Detailed, Json, Set, advise, config_here, emit
 from undrift.cli._state import follow_up, headline
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ def run(
 
     The same file twice changes nothing. Ends with 2 where the live model cannot predict.
     """
-    from undrift.workspace.overview import overview
+    from undrift.config.wiring import opened
+    from undrift.workspace.overview import SHOWN, overview
 
-    loop = loop_here(context, assignments)
+    settings = config_here(context, assignments)
+    loop = opened(settings)
     known_ids = {b.id for b in loop.archive.batches()}
     report = loop.step(file)
-    found = overview(loop.store, loop.registry)
+    advise(loop, settings, report)
+    found = overview(loop.store, loop.registry, newest=SHOWN)
     batch = report.batch
     again = batch is not None and batch.id in known_ids
     if json:

@@ -20,11 +20,12 @@ def status(context: typer.Context, detailed: Detailed = False, json: Json = Fals
     With --detailed-exitcode: 2 where the live model is damaged, 3 for drift or a model that is worse than it
     promised, 4 where the last challenger was rejected, 5 where nothing could be judged.
     """
-    from undrift.workspace.overview import overview
+    from undrift.workspace.overview import SHOWN, overview
 
     settings = config_here(context)
-    found = overview(settings.store(), settings.registry())
-    notes = advice_here(context)
+    store = settings.store()
+    found = overview(store, settings.registry(), newest=SHOWN)
+    notes = advice_here(settings, store)
     code = _code(found) if detailed else 0
     if json:
         emit({"workspace": str(here(context)), **_as_dict(found), "advice": notes})

@@ -27,9 +27,9 @@ def why(
     """Explain one window: every rule with its numbers, every challenger with its interval, what moved."""
     from undrift.words import deeds, spans, states
     from undrift.words.caveats import alphas
-    from undrift.workspace.overview import overview
+    from undrift.workspace.overview import SHOWN, overview
 
-    found = overview(store_here(context))
+    found = overview(store_here(context), newest=SHOWN)
     line = found.line(window)
     if json:
         acts = [act.outcome for act in line.acts if act.outcome]

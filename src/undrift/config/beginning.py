@@ -11,12 +11,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from undrift.errors import BusyError, UndriftError
-from undrift.lakes import BATCH, Lake
-from undrift.records import Batch
-from undrift.stores import Store
+
+if TYPE_CHECKING:
+    from undrift.lakes import Lake
+    from undrift.stores import Store
 
 try:
     import fcntl
@@ -84,6 +85,9 @@ def worth_keeping(root: Path, store: Store | None, lake: Lake) -> str:
 
     ``store`` is None where there is no database.
     """
+    from undrift.lakes import BATCH
+    from undrift.records import Batch
+
     strange = sorted(p.name for p in (root / DATA).glob("*") if p.name not in (*OWN, MARK.name))
     if strange:
         return f"{DATA} holds {strange[0]!r}, which undrift did not make"

@@ -13,8 +13,9 @@ from undrift.gate import lacking
 from undrift.lakes import WINDOW
 from undrift.loop import Loop
 from undrift.profiles.table import of_schema
-from undrift.records import Outcome, Window
+from undrift.records import Advice, Outcome, Window
 from undrift.schema import features
+from undrift.stores import keep
 from undrift.verdicts import MINIMUM_ROWS
 from undrift.words.caveats import dominated, of_model
 from undrift.words.numbers import number
@@ -32,6 +33,14 @@ def advice(loop: Loop) -> list[str]:
     """
     windows = _whole(loop)
     return [*_of_the_gate(loop, windows), *_of_windows(loop, windows), *_of_the_loss(loop)]
+
+
+def keep_advice(loop: Loop, settings: str) -> None:
+    """Put the advice on record for whoever asks for the state; ``settings`` tell it from that on others."""
+    newest = loop.store.all(Advice, 1)
+    found = Advice(tuple(advice(loop)), settings)
+    if newest != [found] and (found.sentences or newest):
+        keep(loop.store, f"{loop.store.count(Advice) + 1:04}", found)
 
 
 def _whole(loop: Loop) -> list[Window]:

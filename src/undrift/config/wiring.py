@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from undrift.columns import calendar, time_formats
-from undrift.config import beginning
 from undrift.config.consent import stranger
 from undrift.config.file import FILE, PYPROJECT, layered, plant
 from undrift.config.settings import TUPLES
@@ -17,7 +17,6 @@ from undrift.errors import ConfigError, DataError, NotFoundError, suggest
 from undrift.importing import ImportPath, neighbours
 from undrift.plugins import build
 from undrift.records import Schema
-from undrift.schema import IGNORED, NOT_KEPT, OUTPUT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,10 +54,23 @@ class Config:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.exists():
-                raise NotFoundError(f"{self.root} holds no model yet", beginning.absent(self.root))
+                raise self._empty()
             table["url"] = f"sqlite:///{quote(str(path))}"
         opened: Store = build("stores", table, "store")
         return opened
+
+    def _empty(self) -> NotFoundError:
+        """The error where there is no store."""
+        from undrift.config.beginning import absent
+
+        return NotFoundError(f"{self.root} holds no model yet", absent(self.root))
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells these settings from others, but for where things are kept."""
+        places = ("lake.", "store.", "registry.")
+        own = {key: value for key, (value, _) in self.settings.items() if not key.startswith(places)}
+        return hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def registry(self) -> Registry:
         """Where models are kept."""
@@ -72,6 +84,7 @@ class Config:
 
     def loop(self, schema: Schema, store: Store) -> Loop:
         """Wire every part into a loop."""
+        from undrift.columns import calendar
         from undrift.comparison.limits import Limits
         from undrift.gate import Gate
         from undrift.loop import Loop
@@ -117,6 +130,8 @@ class Config:
             raise ConfigError(
                 "labels.delay needs windows by time", 'Set windows.size to a length such as "7d", or drop it.'
             )
+        from undrift.columns import calendar, time_formats
+
         if self.get("data.time_format") is not None:
             time_formats.check(self.get("data.time_format"))
         calendar.check(self.get("data.calendar"))
@@ -132,6 +147,8 @@ class Config:
 
     def check_names(self, schema: Schema) -> None:
         """Raise ConfigError for a feature that ``[drift]`` names and the data does not have."""
+        from undrift.schema import OUTPUT
+
         known = [c.name for c in schema.columns]
         for name in self.get("drift.ignore"):
             if name not in (*known, OUTPUT):
@@ -201,17 +218,21 @@ def open(path: str | Path = FILE, **overrides: Any) -> Loop:  # noqa: A001 - as 
 
 def opened(config: Config) -> Loop:
     """The loop of a workspace that was made before; its schema comes from its store."""
+    from undrift.columns.time_formats import COUNTER
+    from undrift.config import beginning
+    from undrift.schema import IGNORED, NOT_KEPT
+
     config.check()
     store = config.store()
     schema = store.get(Schema, "schema")
     if schema is None:
-        raise NotFoundError(f"{config.root} holds no model yet", beginning.absent(config.root))
+        raise config._empty()
     if store.champion() is not None:
         beginning.finish(config.root)
     made = {f"data.{name}": getattr(schema, name) for name in ("target", "id", "prediction")}
     made["data.time"] = schema.time or schema.order
     if config.get("data.time_format") is not None:
-        made["data.time_format"] = time_formats.COUNTER if schema.order else schema.time_format
+        made["data.time_format"] = COUNTER if schema.order else schema.time_format
     made["data.ignore"] = [c.name for c in schema.columns if c.reason in (IGNORED, NOT_KEPT)]
     made["data.calendar"] = [*schema.calendar]
     made["windows.size"] = schema.size
@@ -228,7 +249,8 @@ def opened(config: Config) -> Loop:
 
 def created(config: Config, history: pa.Table, source: str) -> Loop:
     """A loop over a new workspace: its schema is agreed on from the history's columns."""
-    from undrift.schema import infer, require, require_history, widened
+    from undrift.columns import calendar, time_formats
+    from undrift.schema import IGNORED, NOT_KEPT, infer, require, require_history, widened
     from undrift.windows import Cut
 
     config.check()

@@ -37,8 +37,11 @@ class Store(Protocol):
     def count(self, kind: type[Any]) -> int:
         """How many records of a class there are."""
 
-    def times(self, kind: type[Any]) -> dict[str, datetime]:
-        """When each record of a class was put (UTC), by key, in the order in which they were put."""
+    def keys(self, kind: type[Any]) -> list[str]:
+        """The keys of all records of a class, in the order in which they were put."""
+
+    def times(self, kind: type[Any], newest: int | None = None) -> dict[str, datetime]:
+        """When each record of a class, or the newest, was put (UTC), by key, in the order of the puts."""
 
     def put_profile(self, key: str, data: bytes) -> None:
         """Keep a profile's serial form; the first one under a key stays."""

@@ -120,11 +120,23 @@ class Sql:
             query = sa.select(sa.func.count()).select_from(records).where(*self._of(kind))
             return int(connection.execute(query).scalar() or 0)
 
-    def times(self, kind: type[Any]) -> dict[str, datetime]:
-        """When each record of a class was put (UTC), by key."""
-        query = sa.select(records.c.key, records.c.at).where(*self._of(kind)).order_by(records.c.number)
+    def keys(self, kind: type[Any]) -> list[str]:
+        """The keys of all records of a class, in the order in which they were put."""
+        query = sa.select(records.c.key).where(*self._of(kind)).order_by(records.c.number)
         with self._reading() as connection:
-            return {key: datetime.fromtimestamp(at, UTC) for key, at in connection.execute(query)}
+            return list(connection.execute(query).scalars())
+
+    def times(self, kind: type[Any], newest: int | None = None) -> dict[str, datetime]:
+        """When each record of a class, or the newest of them, was put (UTC), by key."""
+        query = (
+            sa.select(records.c.key, records.c.at)
+            .where(*self._of(kind))
+            .order_by(records.c.number.desc())
+            .limit(newest)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return {key: datetime.fromtimestamp(at, UTC) for key, at in reversed(rows)}
 
     def put_profile(self, key: str, data: bytes) -> None:
         """Keep a profile's serial form; the first one under a key stays."""

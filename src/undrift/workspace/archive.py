@@ -82,20 +82,25 @@ class News:
 
 @dataclass
 class Totals:
-    """What deliveries add up to: rows and labels by window index, and where the history ends."""
+    """What deliveries add up to: rows and labels by window index, and where the history ends.
+
+    ``cut`` holds the windows of the history and those of production, None until they are asked for.
+    """
 
     batches: int = 0
     rows: Counter[int] = field(default_factory=Counter)
     labels: Counter[int] = field(default_factory=Counter)
     history_end: int = -(2**62)
+    cut: tuple[list[Window], list[Window]] | None = None
 
     def add(self, batch: Batch) -> None:
         """Count one more delivery."""
         self.batches += 1
+        self.cut = None
         self.rows.update({int(index): n for index, n in batch.windows.items()})
         self.labels.update({int(index): n for index, n in batch.labels.items()})
         if batch.history:
-            self.history_end = max(self.history_end, *map(int, batch.windows))
+            self.history_end = max([self.history_end, *map(int, batch.windows)])
 
 
 @dataclass(frozen=True)
@@ -214,9 +219,12 @@ class Archive:
         A window that the history reaches into belongs to the history, whatever comes for it later: the
         first model has seen rows of it.
         """
-        last = self._history_end()
-        own = {i: n for i, n in self._totals().rows.items() if (i <= last) == history}
-        return [self.cut.window(index, rows) for index, rows in sorted(own.items())]
+        totals = self._totals()
+        if totals.cut is None:
+            cut = [self.cut.window(index, rows) for index, rows in sorted(totals.rows.items())]
+            older = [window for window in cut if window.index <= totals.history_end]
+            totals.cut = (older, cut[len(older) :])
+        return list(totals.cut[0 if history else 1])
 
     def _history_end(self) -> int:
         """The last window that the history reaches into."""

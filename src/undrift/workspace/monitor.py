@@ -30,6 +30,7 @@ from undrift.records import (
     Schema,
     Score,
     Service,
+    Step,
     TargetComparison,
     Version,
     Window,
@@ -45,6 +46,9 @@ from undrift.workspace.past import Changes, Past, Remembered, Rows, changes, lik
 
 ENOUGH = 5
 """Windows that a model must have said something about, unseen in training, before its output is compared."""
+
+CAUGHT_UP = 60
+"""Scored windows whose labels are compared, the newest: later labels than that change nothing any more."""
 
 TARGET_SHARE = 0.1
 """Part of the alarm rate at which the labels of a window are asked for, beside all features at the whole."""
@@ -112,11 +116,11 @@ class Watch:
 
     def compare_targets(self) -> None:
         """Compare the labels of windows that have been scored since, and keep what was found."""
-        done = {t.window for t in self.store.all(TargetComparison)}
+        done = {*self.store.keys(TargetComparison)}
         scored = {(s.window, s.version) for s in self.store.all(Score)}
-        for service in self.store.all(Service):
-            if service.window not in done and (service.window, service.live) in scored:
-                self._compare_target(service)
+        known = [s for s in self.store.all(Service) if (s.window, s.live) in scored]
+        for service in [s for s in known[-CAUGHT_UP:] if s.window not in done]:
+            self._compare_target(service)
 
     def _compare_target(self, service: Service) -> None:
         """Compare the labels of a window with those that its model learnt from, and with the stream's."""
@@ -125,15 +129,16 @@ class Watch:
             return
         past = self._past("target", _only(self._target_column()), self._labelled, 1)
         compared = {t.index: t for t in self.store.all(TargetComparison)}
-        known = [w for w in self._known(windows[0]) if w.index in compared or self._in_history(w)]
+        history = {w.index for w in self.archive.windows(history=True)}
+        known = [w for w in self._known(windows[0]) if w.index in compared or w.index in history]
         rows = self._labelled(windows)
         trained = self._trained_target(service.live)
-        history = self._changes(self._known(windows[0]))
+        changed = self._changes(self._known(windows[0]))
         odd = frozenset(index for index, one in compared.items() if one.unusual)
-        before = past.before(known, history.cuts)
+        before = past.before(known, changed.cuts)
         if before is None:
             return
-        reading = replace(history, aside=odd).reading()
+        reading = replace(changed, aside=odd).reading()
         current = like(trained, rows, past.schema)
         self.store.put_profile(f"window/{service.window}/target", dumps(current))
         question = Question(
@@ -200,19 +205,16 @@ class Watch:
 
     def _known(self, before: Window | None = None) -> list[Window]:
         """The history's windows and those compared since, oldest first, up to one of them."""
-        compared = {c.window.index for c in self.store.all(Comparison) if c.window is not None}
+        compared = {*self.store.keys(Comparison)}
         found = [
             *self.archive.windows(history=True),
-            *(w for w in self.archive.windows() if w.index in compared),
+            *(w for w in self.archive.windows() if w.key in compared),
         ]
         return [w for w in found if before is None or w.index < before.index]
 
-    def _in_history(self, window: Window) -> bool:
-        return window.index <= max((w.index for w in self.archive.windows(history=True)), default=-1)
-
     def _changes(self, known: Sequence[Window]) -> Changes:
         """What the stream has been through, up to the last of some windows."""
-        unusual = {c.window.index for c in self.store.all(Comparison) if c.window is not None and c.unusual}
+        unusual = self._unusual()
         at = {window.key: window.index for window in known}
         versions = {v.number: v for v in self.store.all(Version)}
         learnt = [
@@ -223,6 +225,14 @@ class Watch:
             if snapshot is not None
         ]
         return changes([w.index for w in known], unusual & set(at.values()), learnt)
+
+    def _unusual(self) -> set[int]:
+        """The indices of windows that were out of the ordinary, from short records as far as these say it."""
+        steps = [step for step in self.store.all(Step) if step.unusual is not None]
+        told = {step.window.key: (step.window.index, step.unusual) for step in steps}
+        rest = [self.store.get(Comparison, key) for key in self.store.keys(Comparison) if key not in told]
+        found = {index for index, unusual in told.values() if unusual}
+        return found | {c.window.index for c in rest if c is not None and c.window is not None and c.unusual}
 
     def _features(self) -> Past:
         history = len(self.archive.windows(history=True))

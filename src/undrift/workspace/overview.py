@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property, partial
 from typing import TypeVar
 
 from undrift.errors import NotFoundError, UndriftError, UntrustedError, suggest
-from undrift.promise import DROP, OVER, standing
+from undrift.promise import DROP, OVER, standing, trusted
 from undrift.records import (
     Batch,
     Comparison,
@@ -27,12 +28,19 @@ from undrift.records import (
     Window,
 )
 from undrift.registries import Registry
-from undrift.stores import NO_MODEL, Store, scores
+from undrift.stores import NO_MODEL, Store
 from undrift.verdicts import WORST_FIRST, worst
 from undrift.words import spans, states
 from undrift.workspace import refusals, reign
 
+SHOWN = 60
+"""Windows that are read, the newest, where only the present state is asked for."""
+
+SCORES = 4
+"""Scores of a window, with revisions, and deliveries for it, that are read where only the newest are."""
+
 K = TypeVar("K", bound=str | tuple[str, str])
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -59,7 +67,7 @@ class Line:
 
     window: Window
     verdict: Verdict
-    comparison: Comparison
+    compared: Callable[[], Comparison] = field(repr=False, compare=False)
     decision: Decision
     step: Step
     live: Score | None
@@ -73,6 +81,11 @@ class Line:
     later: tuple[Act, ...] = ()
     served: int | None = None
     model: Standing | None = None
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """How the window compares with the reference, its labels among the features once they are known."""
+        return self.compared()
 
     @property
     def acts(self) -> tuple[Act, ...]:
@@ -108,7 +121,9 @@ class Overview:
 
     ``damaged`` says why the live model cannot be loaded, empty where it can or nobody looked. ``refused``
     are deliveries that were refused, oldest first; ``unmended`` is the newest one, None where a delivery of
-    its kind came since.
+    its kind came since. ``waiting`` are settled windows whose labels have not matured, oldest first;
+    ``promoted`` is what the gate found when the live model was promoted, None for the first model. Where
+    ``lines`` are the newest ones only, ``read`` gives the overview of all.
     """
 
     live: Version
@@ -120,6 +135,14 @@ class Overview:
     damaged: str = ""
     refused: tuple[Refused, ...] = ()
     unmended: Refused | None = None
+    waiting: tuple[Window, ...] = ()
+    promoted: Outcome | None = None
+    read: Callable[[], Overview] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def whole(self) -> Overview:
+        """The overview of all windows."""
+        return self.read() if self.read else self
 
     @property
     def broken(self) -> str:
@@ -184,6 +207,8 @@ class Overview:
             return self.lines[-1]
         lines = {line.window.key: line for line in self.lines}
         found = lines.get(window) or lines.get(window.zfill(4))
+        if found is None and self.read:
+            return self.whole.line(window)
         if found is None:
             raise NotFoundError(
                 f"there is no window {window!r}",
@@ -194,7 +219,7 @@ class Overview:
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """What the gate found at every retraining, oldest first."""
-        return tuple(act.outcome for line in self.lines for act in line.acts if act.outcome)
+        return tuple(act.outcome for line in self.whole.lines for act in line.acts if act.outcome)
 
     def until(self, outcome: Outcome) -> tuple[Outcome, ...]:
         """The outcomes up to one of them, which is the last."""
@@ -205,16 +230,6 @@ class Overview:
         """What persons decided: rollbacks, releases, and promotions past the gate."""
         actions = ("rollback", "release")
         return tuple(c for c in self.changes if c.promotion.action in actions or c.promotion.manual)
-
-    @property
-    def promoted(self) -> Outcome | None:
-        """What the gate found when the live model was promoted; None for the first model."""
-        return next((o for o in reversed(self.outcomes) if o.promoted == self.live.number), None)
-
-    @property
-    def waiting(self) -> tuple[Window, ...]:
-        """Settled windows whose labels have not matured, oldest first."""
-        return tuple(line.window for line in self.lines if line.live is None and not line.unscored)
 
     @property
     def labels(self) -> str:
@@ -263,10 +278,11 @@ class Overview:
         return "rejected" if version.number in judged else "not judged"
 
 
-def overview(store: Store, registry: Registry | None = None) -> Overview:
+def overview(store: Store, registry: Registry | None = None, newest: int | None = None) -> Overview:
     """Read the state of a workspace; raises NotFoundError where no model is live.
 
-    With the registry the live model's bytes are held against their hash; they are not loaded.
+    With the registry the live model's bytes are held against their hash; they are not loaded. With ``newest``
+    the lines are those of so many windows, and no more is read of the store than they need.
     """
     live = store.champion()
     if live is None:
@@ -275,8 +291,37 @@ def overview(store: Store, registry: Registry | None = None) -> Overview:
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
     since = next(c for c in reversed(changes) if c.promotion.action != "release")
-    lines = _held_to_promises(_lines(store, first.number), changes, versions)
-    return Overview(live, since, first, versions, changes, lines, damage(live, registry), *_refused(store))
+    if newest is not None and (trusted(live) is None or store.count(Step) <= newest):
+        newest = None  # what an adopted model is held to, its first windows say
+    lines = _held_to_promises(_lines(store, first.number, newest), changes, versions)
+    own = [act.outcome for line in lines for act in line.acts if act.outcome]
+    promoted = next((o for o in reversed(own) if o.promoted == live.number), None)
+    if promoted is None and newest is not None:
+        promoted = _promoted(store, since.promotion)
+    return Overview(
+        *(live, since, first, versions, changes, lines, damage(live, registry), *_refused(store)),
+        waiting=_waiting(store, lines),
+        promoted=promoted,
+        read=None if newest is None else partial(overview, store, registry),
+    )
+
+
+def _promoted(store: Store, promotion: Promotion) -> Outcome | None:
+    """What the gate found when it promoted a version; None where it did not."""
+    if promotion.action != "promote" or promotion.manual:
+        return None
+    found = [o for o in store.all(Outcome) if o.promoted == promotion.version]
+    return found[-1] if found else None
+
+
+def _waiting(store: Store, lines: Sequence[Line]) -> tuple[Window, ...]:
+    """Settled windows without a score of the model that served, or a reason why there is none."""
+    known = {line.window.key for line in lines}
+    scored = {key.partition("/")[0] for kind in (Score, Unscored) for key in store.keys(kind)}
+    older = [key for key in store.keys(Step) if key not in scored and key not in known and "/" not in key]
+    steps = [store.get(Step, key) for key in older]
+    inside = [line.window for line in lines if line.live is None and not line.unscored]
+    return (*(step.window for step in steps if step), *inside)
 
 
 def _refused(store: Store) -> tuple[tuple[Refused, ...], Refused | None]:
@@ -303,6 +348,7 @@ def _held_to_promises(
     """The lines with how the model that served each did up to there, since it went live."""
     known = {version.number: version for version in versions}
     how = _rule(lines)
+    predecessors = {n: _predecessor(changes, versions, n) for n in {c.promotion.version for c in changes}}
     out: list[Line] = []
     own: list[Score] = []
     for line in lines:
@@ -310,7 +356,7 @@ def _held_to_promises(
             own = []
         if line.live is not None and line.live.version in known:
             own.append(line.live)
-            before = _predecessor(changes, versions, line.live.version)
+            before = predecessors.get(line.live.version)
             line = replace(line, model=standing(known[line.live.version], before, own, *how))  # noqa: PLW2901
         out.append(line)
     return tuple(out)
@@ -341,66 +387,85 @@ def _near(window: str, keys: Iterable[str]) -> str:
     return f"The one before is {before[-1]!r}; see undrift history." if before else newest
 
 
-def _lines(store: Store, first: int) -> tuple[Line, ...]:
-    comparisons = {c.window.key: c for c in store.all(Comparison) if c.window}
-    services = {s.window: s for s in store.all(Service)}
+def _lines(store: Store, first: int, newest: int | None) -> tuple[Line, ...]:
+    """The settled windows, or the newest of them, from no more records than that takes."""
+
+    def some(kind: type[T], each: int) -> list[T]:
+        """All records of a kind, or the newest, of so many for each window."""
+        return store.all(kind, None if newest is None else each * newest)
+
+    acts = _acts(some(Step, 2), some(Decision, 2), some(Outcome, 2))
+    acts = acts if newest is None else dict([*acts.items()][-newest:])
+    services = {s.window: s for s in some(Service, 2)}
     served = {key: service.live for key, service in services.items()}
-    newest = {(s.window, s.version): s for s in scores(store)}
-    revised = _revised(store, newest)
-    refused = {(u.window, u.version): u.why for u in store.all(Unscored)}
-    targets = {t.window: t for t in store.all(TargetComparison)}
-    joined = {key: _with_target(found, targets.get(key)) for key, found in comparisons.items()}
-    one_class = {int(i): b.one_class for b in store.all(Batch) if b.one_class for i in b.labels | b.corrected}
-    times = store.times(Step)
+    scored = some(Score, SCORES)
+    best = {(s.window, s.version): s for s in scored}
+    revised = _revised(scored, best)
+    refused = {(u.window, u.version): u.why for u in some(Unscored, SCORES)}
+    targets = {t.window: t for t in some(TargetComparison, 2)}
+    batches = some(Batch, SCORES)
+    one_class = {int(i): b.one_class for b in batches if b.one_class for i in b.labels | b.corrected}
+    times = store.times(Step, None if newest is None else 2 * newest)
     return tuple(
         Line(
             window=step.window,
-            verdict=_kept(joined, key, "comparison").verdict,
-            comparison=joined[key],
+            verdict=_verdict(step.verdict, targets.get(key)),
+            compared=partial(_comparison, store, key, targets.get(key)),
             decision=first_act.decision,
             step=step,
-            live=newest.get(served_by),
-            first=newest.get((key, first)),
+            live=best.get(served_by),
+            first=best.get((key, first)),
             outcome=first_act.outcome,
             at=times[key],
             failed=services[key].failed.get(str(served[key]), "") if key in services else "",
             earlier=tuple(revised.get(key, ())),
-            unscored="" if served_by in newest else refused.get(served_by, ""),
+            unscored="" if served_by in best else refused.get(served_by, ""),
             one_class=one_class.get(step.window.index, ""),
             later=tuple(later),
             served=served.get(key),
         )
-        for key, (first_act, *later) in _acts(store).items()
+        for key, (first_act, *later) in acts.items()
         for step in [first_act.step]
         for served_by in [(key, served.get(key, -1))]
     )
 
 
-def _with_target(comparison: Comparison, target: TargetComparison | None) -> Comparison:
-    """A window's comparison with its labels among the features, once they are known."""
+def _comparison(store: Store, key: str, target: TargetComparison | None) -> Comparison:
+    """A window's comparison with its labels among the features, once they are known.
+
+    Raises UndriftError where it is gone.
+    """
+    found = store.get(Comparison, key)
+    comparison = _kept({key: found} if found else {}, key, "comparison")
     if target is None:
         return comparison
-    found = sorted((target.feature, *comparison.features), key=lambda f: WORST_FIRST.index(f.verdict))
-    moved = target.feature.verdict in ("drift", "watch")
-    verdict = worst((comparison.verdict, target.feature.verdict)) if moved else comparison.verdict
-    return replace(comparison, features=tuple(found), verdict=verdict)
+    features = sorted((target.feature, *comparison.features), key=lambda f: WORST_FIRST.index(f.verdict))
+    return replace(comparison, features=tuple(features), verdict=_verdict(comparison.verdict, target))
 
 
-def _revised(store: Store, newest: dict[tuple[str, int], Score]) -> dict[str, list[Score]]:
+def _verdict(found: Verdict, target: TargetComparison | None) -> Verdict:
+    """The verdict on a window: the worse of that on its rows and that on its labels, where these moved."""
+    moved = target is not None and target.feature.verdict in ("drift", "watch")
+    return worst((found, target.feature.verdict)) if target is not None and moved else found
+
+
+def _revised(scored: Iterable[Score], newest: Mapping[tuple[str, int], Score]) -> dict[str, list[Score]]:
     """The scores that later revisions replaced, oldest first, by window."""
     found: dict[str, list[Score]] = {}
-    for score in store.all(Score):
+    for score in scored:
         if score.revision < newest[score.window, score.version].revision:
             found.setdefault(score.window, []).append(score)
     return found
 
 
-def _acts(store: Store) -> dict[str, list[Act]]:
+def _acts(
+    steps: Iterable[Step], decided: Iterable[Decision], found: Iterable[Outcome]
+) -> dict[str, list[Act]]:
     """All that was decided after each window, by its name: windows in order, decisions as they came."""
-    decisions = {(d.window, d.on): d for d in store.all(Decision)}
-    outcomes = {(o.window, o.on): o for o in store.all(Outcome)}
+    decisions = {(d.window, d.on): d for d in decided}
+    outcomes = {(o.window, o.on): o for o in found}
     acts: dict[str, list[Act]] = {}
-    for step in sorted(store.all(Step), key=lambda s: s.window.index):
+    for step in sorted(steps, key=lambda s: s.window.index):
         key = (step.window.key, step.on)
         acts.setdefault(step.window.key, []).append(
             Act(_kept(decisions, key, "decision"), step, _held_to(step, outcomes.get(key)))

@@ -22,18 +22,19 @@ def recorded(store: Store, what: Literal["rows", "labels"], source: str) -> Iter
     try:
         yield
     except DataError as error:
-        refusal = Refusal(what, source, error.problem, error.remedy, before=len(store.all(Batch)))
+        refusal = Refusal(what, source, error.problem, error.remedy, before=store.count(Batch))
         keep(store, _key(refusal), refusal)
         raise
 
 
 def newest(store: Store) -> Refusal | None:
     """The last delivery of rows or labels, if it was refused; None where one of its kind came since."""
-    refusals, batches = store.all(Refusal), store.all(Batch)
+    refusals = store.all(Refusal, 1)
     if not refusals:
         return None
     last = refusals[-1]
-    mended = any(brings(batch, last.what) for batch in batches[last.before :])
+    since = store.count(Batch) - last.before
+    mended = any(brings(batch, last.what) for batch in store.all(Batch, since)) if since else False
     return None if mended else last
 
 

@@ -46,7 +46,7 @@ class RememberedStore:
         kind, new = type(record), self.store.put(key, record)
         if not new:
             return False
-        for made in [m for m in self._known if m[0] in ("times", "count", "newest") and m[1] is kind]:
+        for made in [m for m in self._known if m[0] in ("times", "count", "newest", "keys") and m[1] is kind]:
             del self._known[made]
         if ("all", kind) in self._known:
             self._known["all", kind].append(record)
@@ -71,9 +71,13 @@ class RememberedStore:
             return len(self._known["all", kind])
         return self._once(("count", kind), lambda: self.store.count(kind))
 
-    def times(self, kind: type[Any]) -> dict[str, datetime]:
-        """When each record of a class was put (UTC), by key, in the order in which they were put."""
-        return self._once(("times", kind), lambda: self.store.times(kind))
+    def keys(self, kind: type[Any]) -> list[str]:
+        """The keys of all records of a class, in the order in which they were put."""
+        return list(self._once(("keys", kind), lambda: self.store.keys(kind)))
+
+    def times(self, kind: type[Any], newest: int | None = None) -> dict[str, datetime]:
+        """When each record of a class, or the newest, was put (UTC), by key, in the order of the puts."""
+        return self._once(("times", kind, newest), lambda: self.store.times(kind, newest))
 
     def put_profile(self, key: str, data: bytes) -> None:
         """Keep a profile's serial form; the first one under a key stays."""
