@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -27,6 +26,9 @@ from undrift.errors import DataError, ModelError, UntrustedError, suggest
 from undrift.importing import neighbours
 from undrift.records import Schema
 from undrift.schema import NOT_KEPT, UNTYPED, features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Format = Literal["skops", "pickle"]
 
@@ -159,6 +161,8 @@ def frame(table: pa.Table, schema: Schema, columns: Sequence[str] | None = None)
     Infinities are shown as missing: most models refuse them, and drift reports them. Types do not depend on
     the rows, so training and serving see the same.
     """
+    import pandas as pd
+
     names = _own(schema) if columns is None else columns
     return pd.DataFrame({name: _column(table[name]) for name in names})
 
@@ -377,6 +381,8 @@ def _fits(wanted: Sequence[str], schema: Schema) -> None:
 
 
 def _column(values: pa.ChunkedArray) -> Any:
+    import pandas as pd
+
     if pa.types.is_timestamp(values.type):
         return pd.Series(values.cast(pa.timestamp("us")).to_numpy()).astype(
             pd.to_datetime(["1970-01-01"]).dtype

@@ -545,6 +545,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """Settings of a model that could be made once: the hash that its trainer gives."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What the settings cannot do with data like these: sentences, and the settings that they are about."""
 

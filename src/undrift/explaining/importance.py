@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = NDArray[np.float64]
-Predict = Callable[[pd.DataFrame], Floats]
+Predict = Callable[["pd.DataFrame"], Floats]
 Cost = Callable[[Floats, Floats], float]
 
-Swap = tuple[str, pd.DataFrame]
+Swap = tuple[str, "pd.DataFrame"]
 """A feature, and as many rows as there are to take its values from."""
 
 ROWS = 2_000
@@ -105,6 +108,8 @@ def _predictions(predict: Predict, rows: pd.DataFrame, swaps: Sequence[Swap]) ->
 
 def _stacked(rows: pd.DataFrame, swaps: Sequence[Swap | None]) -> pd.DataFrame:
     """One copy of the rows per swap, under one another."""
+    import pandas as pd
+
     columns = {}
     for name, column in rows.items():
         values = np.tile(column.to_numpy(), (len(swaps), 1))

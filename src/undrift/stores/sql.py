@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -62,6 +63,7 @@ class Sql:
         self._alone = threading.RLock()  # threads of a loop share the store, in memory even its connection
         self._read: dict[type[Any], tuple[int, list[Any]]] = {}
         self._recent: dict[type[Any], dict[int, Any]] = {}
+        self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
         self._migrate()
 
     def put(self, key: str, record: Any) -> bool:
@@ -271,12 +273,23 @@ class Sql:
 
     def _decoded(self, kind: type[T], key: str, body: str) -> T:
         try:
+            return self._decoder(kind).decode(body)
+        except msgspec.MsgspecError:  # NaN is null there; and what does not fit is named more plainly below
+            pass
+        try:
             return decode(kind, json.loads(body))
         except (ValueError, TypeError) as error:
             raise UndriftError(
                 f"the store {self._where} is damaged: its {kind.__name__} {key!r} cannot be read ({error})",
                 "Restore the store from a backup.",
             ) from error
+
+    def _decoder(self, kind: type[T]) -> msgspec.json.Decoder[T]:
+        """The decoder of a class, made when it is first needed."""
+        if kind not in self._decoders:
+            self._decoders[kind] = msgspec.json.Decoder(kind)
+        found: msgspec.json.Decoder[T] = self._decoders[kind]
+        return found
 
     @property
     def _where(self) -> str:

@@ -39,5 +39,9 @@ class ByPath(Protocol):
     def ready(self) -> None:
         """Import it; raises ConfigError where it cannot be, or is no model: before a batch is taken in."""
 
+    @property
+    def recipe(self) -> str:
+        """What tells it from other models of known packages, by its settings; empty for own code."""
+
     def made(self, name: str) -> bool:
         """Whether it is the user's own code, and makes versions whose trainer has such a name."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from undrift.artifacts import fit, require_usable, shown
@@ -16,11 +17,15 @@ from undrift.records import Schema
 from undrift.schema import features
 from undrift.trainers import ByPath, Trainer
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MAX_CATEGORIES = 50
 """One-hot columns per feature; rarer labels share one."""
 
-KNOWN = ("lightgbm", "sklearn", "xgboost")
-"""Packages whose models are kept without a pickle, and which any workspace may train."""
+KNOWN = {"lightgbm": "lightgbm", "sklearn": "scikit-learn", "xgboost": "xgboost"}
+"""Packages whose models are kept without a pickle, and which any workspace may train: what each is
+distributed as."""
 
 
 class Estimator:
@@ -49,6 +54,19 @@ class Estimator:
         for key in self._params:
             if key not in known and not others:
                 raise ConfigError(f"unknown key model.params.{key}", suggest(key, known))
+
+    @property
+    def recipe(self) -> str:
+        """What tells a model of a known package from others, its version included; empty for own code."""
+        package = KNOWN.get(self._path.package)
+        if package is None:
+            return ""
+        try:
+            release = version(package)
+        except PackageNotFoundError:
+            return ""
+        said = repr((self.name, sorted(self._params.items()), self._seed, package, release))
+        return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     def made(self, name: str) -> bool:
         """Whether it is no model of a known package, and its module makes versions of such a name."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from undrift.artifacts import fit, shown
 from undrift.errors import ModelError
 from undrift.records import Schema
 from undrift.trainers import Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Refit:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from undrift.explaining import importance
 from undrift.lakes import ORDER, TIME
 from undrift.profiles.codec import dumps, kept
 from undrift.profiles.table import TableProfile, of_schema
-from undrift.records import MeanCalibration, Promise, Schema, Selection, Task, Version, Window
+from undrift.records import MeanCalibration, Promise, Recipe, Schema, Selection, Task, Version, Window
 from undrift.registries import Registry
 from undrift.stores import Store, keep
 from undrift.trainers import ByPath, Trainer
@@ -27,6 +26,9 @@ from undrift.windows import blocks, spanning
 from undrift.workspace import adoption
 from undrift.workspace.adoption import Unseen
 from undrift.workspace.archive import FOREIGN, Archive, Labelled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
@@ -102,15 +104,23 @@ class Models:
         return self._loaded[number]
 
     def ready(self) -> None:
-        """Import what challengers are trained by; raises ConfigError where it cannot be."""
-        if isinstance(self.trainer, ByPath):
+        """Import what challengers are trained by; raises ConfigError where it cannot be.
+
+        Where that was once done with the same settings it is not done again: libraries take a while to load.
+        """
+        if not isinstance(self.trainer, ByPath):
+            return
+        recipe = self.trainer.recipe
+        if not recipe or self.store.get(Recipe, recipe) is None:
             self.trainer.ready()
+            if recipe:
+                self.store.put(recipe, Recipe(self.trainer.recipe))
 
     def _makes(self, name: str) -> bool:
         """Whether the settings name own code that makes versions of such a name, and so may load them."""
         if not (isinstance(self.trainer, ByPath) and self.trainer.made(name)):
             return False
-        self.ready()
+        self.trainer.ready()
         return True
 
     def forget_all_but(self, numbers: set[int]) -> None:

@@ -18,7 +18,6 @@ from undrift.comparison.findings import Ordinary, Question, Relevance, judge
 from undrift.comparison.limits import Limits
 from undrift.comparison.result import Result
 from undrift.errors import DataError, ModelError
-from undrift.explaining.classifier import explain
 from undrift.lakes import ID, ORDER, TIME, WINDOW
 from undrift.profiles.codec import dumps, kept
 from undrift.profiles.effects import constant
@@ -191,6 +190,8 @@ class Watch:
 
     def explain(self, window: str, live: Version) -> Explanation:
         """What tells a window's rows from those of the version that it was compared with."""
+        from undrift.explaining.classifier import explain
+
         line = overview(self.store).line(window)
         number = live.number if line.comparison.reference is None else line.comparison.reference
         rows = self.archive.rows(line.window.index, line.window.index)

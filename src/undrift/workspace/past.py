@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +22,9 @@ from undrift.stores import Store
 KEPT = 366
 """Windows that are remembered, the newest: of days, a year."""
 
-GROWTH = 1.5
-"""Grids are cut anew, from the rows in the lake, whenever so many times the windows are known."""
+GROWTH, AFTER = 1.5, 183
+"""Grids are cut anew, from the rows in the lake, whenever so many times the windows are known, and at the
+latest after so many further windows."""
 
 LASTING = 2
 """Windows out of the ordinary, one after the other, from which on a drift may be learnt from."""
@@ -81,10 +83,9 @@ class Past:
         known, found, unseen = self._held.get(key) or ((), *self._base(key, base, aside))
         if known != keys[: len(known)]:
             known, (found, unseen) = (), self._base(key, base, aside)
-        for window in later[len(known) :]:
-            one = self._one(key, window, found)
-            found = found.merge(one)
-            unseen = unseen if window.index in aside else unseen.merge(one)
+        fresh = [(window, self._one(key, window, found)) for window in later[len(known) :]]
+        usual = [one for window, one in fresh if window.index not in aside]
+        found, unseen = _merged([found, *(one for _, one in fresh)]), _merged([unseen, *usual])
         self._held = {key: (keys, found, unseen)}
         return Remembered(key, _newest(found), unseen)
 
@@ -121,6 +122,14 @@ class Past:
         return self.keep(Remembered(key, over, over), self.rows([window]), window)
 
 
+def _merged(profiles: Sequence[TableProfile]) -> TableProfile:
+    """All of them together, the newest ones with one another first: they are short, and the first is long."""
+    first, *rest = profiles
+    while len(rest) > 1:
+        rest = [reduce(TableProfile.merge, rest[i : i + 2]) for i in range(0, len(rest), 2)]
+    return first.merge(rest[0]) if rest else first
+
+
 def like(past: TableProfile, rows: pa.Table, schema: Schema) -> TableProfile:
     """The profile of rows over the grids of a past; nothing is kept."""
     return of_schema(rows, schema, past)
@@ -141,7 +150,7 @@ def _cut(windows: int, least: int, cuts: Iterable[int]) -> int:
     (9, 9)
     """
     sizes = [least]
-    while (larger := math.ceil(sizes[-1] * GROWTH)) <= windows:
+    while (larger := min(math.ceil(sizes[-1] * GROWTH), sizes[-1] + AFTER)) <= windows:
         sizes.append(larger)
     return max(size for size in (*sizes, *cuts) if size <= windows)
 
