@@ -137,6 +137,7 @@ class Loop(Served):
         self.store = self._records = RememberedStore(self.store)
         self.lake = self._rows = RememberedLake(self.lake)
         self.archive = Archive(self.schema, self.store, self.lake, self.cut, self.clock)
+        self._rows.is_new = self.archive.is_new
         self._token, self._renewed = 0, -LEASE_SECONDS
         self._failed: dict[str, str] = {}
         self._rehearsed = False
@@ -173,10 +174,9 @@ class Loop(Served):
             return Report(kept, (*resumed, *decided), self.watch.result)
 
     def _watch(self, window: Window) -> Comparison:
-        """Compare a window and predict on it, before anything is learnt from any window that is due."""
-        comparison = self._once(Comparison, window.key, lambda: self._compare(window))
+        """Predict on a window and compare it, before anything is learnt from any window that is due."""
         self._predict(window)
-        return comparison
+        return self._once(Comparison, window.key, lambda: self._compare(window))
 
     def _settle(self, due: list[Window], now: datetime | None) -> list[Settled]:
         """Decide, and act; of several windows due at once only the newest acts."""
@@ -334,6 +334,7 @@ class Loop(Served):
             return ""
         if reign.held(changes) or changes[-1].version != outcome.champion:
             return void_sentence(outcome, reign.since(changes))
+        self.models.complete(self.models.version(outcome.promoted))
         self._crown(Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why))
         return ""
 
@@ -446,6 +447,7 @@ class Loop(Served):
                 remedy = "To end the hold: undrift release." if held else "See undrift models."
                 raise NotFoundError(f"v{version} is live already", remedy)
             self.models.load(version)
+            self.models.complete(self.models.version(version))
             return self._by_hand("promote", version, reason, manual=True)
 
     def live(self) -> Version:

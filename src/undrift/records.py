@@ -545,6 +545,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Importance:
+    """What a challenger that went live uses: its features' shares of permutation importance."""
+
+    version: int
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Settings of a model that could be made once: the hash that its trainer gives."""
 

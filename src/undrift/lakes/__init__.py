@@ -7,6 +7,7 @@ batch is appended once, whatever is retried.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -36,6 +37,9 @@ class Lake(Protocol):
         version: int | None = None,
     ) -> pa.Table | None:
         """Rows of the windows first..last (all without them); None if the table does not exist."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """While this lasts nobody else appends, so that nothing needs to be looked up anew."""
 
     def versions(self) -> dict[str, int]:
         """The present version number of every table that exists."""

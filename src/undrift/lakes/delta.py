@@ -56,6 +56,7 @@ class Delta:
         self.uri = uri.rstrip("/")
         self.options = options
         self._open: dict[str, DeltaTable] = {}
+        self._fresh: set[str] | None = None
 
     def append(self, table: TableName, rows: pa.Table, batch: str) -> bool:
         """Append rows under a batch id; False, and nothing changed, if that batch is there."""
@@ -113,6 +114,15 @@ class Delta:
         found = delta.to_pyarrow_table(columns=columns, filters=filters or None)
         return found.cast(pa.schema([_settled(field) for field in found.schema]))
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While this lasts nobody else appends: the log of each table is looked at once."""
+        self._fresh = set()
+        try:
+            yield
+        finally:
+            self._fresh = None
+
     def versions(self) -> dict[str, int]:
         """The present version number of every table that exists."""
         with self._answering():
@@ -158,7 +168,10 @@ class Delta:
             if not DeltaTable.is_deltatable(uri, self.options):
                 return None
             self._open[name] = DeltaTable(uri, storage_options=self.options)
-        self._open[name].update_incremental()
+        if self._fresh is None or name not in self._fresh:
+            self._open[name].update_incremental()
+        if self._fresh is not None:
+            self._fresh.add(name)
         return self._open[name]
 
     def _at(self, name: str, version: int) -> DeltaTable:

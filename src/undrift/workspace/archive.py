@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from undrift import schema as agreed
 from undrift.arrow import MOMENT, plain
 from undrift.errors import DataError, NotFoundError
-from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake
+from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake, TableName
 from undrift.records import Batch, Schema, Selection, Service, Snapshot, Window
 from undrift.stores import Store
 from undrift.windows import Cut, spanning
@@ -239,6 +239,12 @@ class Archive:
         """How many rows of each window have a label, by window index."""
         return self._totals().labels
 
+    def is_new(self, table: TableName, window: int) -> bool:
+        """Whether nothing of a window is on record in a table yet."""
+        if table == "predictions":
+            return self.schema.prediction is None and window > self._settled()
+        return window not in (self._totals().rows if table == "rows" else self._totals().labels)
+
     def _totals(self) -> Totals:
         """What all deliveries add up to, as far as they are on record."""
         batches = self.batches()
@@ -348,18 +354,23 @@ class Archive:
 
         Raises DataError when the prediction of any of them is missing.
         """
-        logged: dict[str, float] = {}
-        for window in windows:
-            logged |= self.predictions(window).get(number, {})
-        ids = list(ids)
-        missing = [id_ for id_ in ids if id_ not in logged]
-        if missing:
+        tables = [self.lake.read("predictions", window, window) for window in windows]
+        own = [t.filter(pc.equal(t[VERSION], number)) for t in tables if t is not None]
+        wanted = pa.array(ids, pa.string())
+        logged = (
+            pa.concat_tables(own)
+            if own
+            else pa.table({ID: wanted[:0], PREDICTION: pa.array([], pa.float64())})
+        )
+        place = pc.index_in(wanted, logged[ID].combine_chunks())
+        if place.null_count:
+            missing = wanted.filter(place.is_null())
             raise DataError(
-                f"the lake has no prediction of v{number} for {len(missing):,} of {len(ids):,} rows, such as "
-                f"{missing[0]!r}",
+                f"the lake has no prediction of v{number} for {len(missing):,} of {len(wanted):,} rows, "
+                f"such as {missing[0].as_py()!r}",
                 "Restore the lake from a backup.",
             )
-        return np.array([logged[id_] for id_ in ids], dtype=np.float64)
+        return np.asarray(logged[PREDICTION].take(place).to_numpy(), dtype=np.float64)
 
     def predicted(
         self, window: Window, rows: pa.Table, values: dict[int, NDArray[np.float64]], name: str = ""

@@ -18,7 +18,18 @@ from undrift.explaining import importance
 from undrift.lakes import ORDER, TIME
 from undrift.profiles.codec import dumps, kept
 from undrift.profiles.table import TableProfile, of_schema
-from undrift.records import MeanCalibration, Promise, Recipe, Schema, Selection, Task, Version, Window
+from undrift.records import (
+    Importance,
+    MeanCalibration,
+    Outcome,
+    Promise,
+    Recipe,
+    Schema,
+    Selection,
+    Task,
+    Version,
+    Window,
+)
 from undrift.registries import Registry
 from undrift.stores import Store, keep
 from undrift.trainers import ByPath, Trainer
@@ -130,11 +141,35 @@ class Models:
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
         data = self.store.get_profile(f"v{number}")
-        if data is None:
+        if data is not None:
+            return kept(data, f"v{number}")
+        if self.version(number).snapshot is None:
             raise NotFoundError(
                 f"the reference profile of v{number} is missing", "Restore the store from a backup."
             )
-        return kept(data, f"v{number}")
+        found = self._profiled(self.trained_rows(number))
+        self.store.put_profile(f"v{number}", dumps(found))
+        return found
+
+    def complete(self, version: Version) -> None:
+        """Keep what only a version that goes live needs: its reference profile, and what it uses."""
+        if version.snapshot is None:
+            return
+        self.reference(version.number)
+        if version.importance or self.store.get(Importance, str(version.number)) is not None:
+            return
+        outcomes = [o for o in self.store.all(Outcome) if version.number in {t.version for t in o.trials}]
+        every = [*self.archive.windows(history=True), *self.archive.windows()]
+        held_out = [w for o in outcomes[-1:] for w in every if w.key in o.held_out]
+        if held_out:
+            data, trained_on = self.archive.labelled_in(held_out), self.trained_rows(version.number)
+            shares = self._weights(self.load(version.number), data, trained_on)
+            keep(self.store, str(version.number), Importance(version.number, shares))
+
+    def importance_of(self, version: Version) -> dict[str, float]:
+        """The permutation importance of every feature in a version; empty where nothing is known of it."""
+        found = self.store.get(Importance, str(version.number))
+        return found.shares if found else version.importance
 
     def train(
         self,
@@ -144,7 +179,10 @@ class Models:
         unseen: Labelled,
         on: str = "",
     ) -> Version:
-        """Train one model, keep its artifact, its reference profile and its record, in this order."""
+        """Train one model, keep its artifact and its record, in this order.
+
+        The first one goes live; of challengers only the one that does is ``complete``.
+        """
         if self.trainer is None:
             raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
         data = self.archive.labelled(selection)
@@ -155,7 +193,7 @@ class Models:
         model = self.trainer.fit(rows, data.labels, self.schema, template)
         pickled = live is not None and live.format == "pickle" and self.trust_pickle
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self._makes(self.trainer.name))
-        judged = self._judged(model, unseen, "held out", data.rows)
+        judged = self._judged(model, unseen, "held out", None if live else data.rows, weigh=not live)
         number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
         version = Version(
             number=number,
@@ -176,7 +214,7 @@ class Models:
             heaviest=judged.heaviest,
             on=on,
         )
-        return self._keep(version, self._profiled(data.rows), model)
+        return self._keep(version, None if live else self._profiled(data.rows), model)
 
     def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
         """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none.
@@ -216,7 +254,7 @@ class Models:
     def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
         """What a version says about labelled rows; a foreign one is looked up in what was logged."""
         if number == FOREIGN:
-            return self.logged(data.ids.tolist(), windows)
+            return self.logged(FOREIGN, data.ids.tolist(), windows)
         return self.ask(number, data.rows)
 
     def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
@@ -224,9 +262,9 @@ class Models:
         model = self.load(number)
         return artifacts.predict(model, self._frame(rows, model), self.schema)
 
-    def logged(self, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
-        """What the foreign model said about rows; raises DataError where a prediction is gone."""
-        return self.archive.said(FOREIGN, ids, [w.index for w in windows])
+    def logged(self, number: int, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
+        """What a version said about rows when they came; raises DataError where a prediction is gone."""
+        return self.archive.said(number, ids, [w.index for w in windows])
 
     def trained_on(self, number: int) -> Labelled:
         """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
@@ -280,19 +318,25 @@ class Models:
         if self.schema.task is None:
             return Judged()
         data = unseen.data if unseen else self.archive.labelled(spanning(windows))
-        return self._worth(data, self.logged(data.ids.tolist(), windows), "held out" if unseen else "logged")
+        return self._worth(
+            data, self.logged(FOREIGN, data.ids.tolist(), windows), "held out" if unseen else "logged"
+        )
 
     def _judged(
-        self, model: Any, data: Labelled, promise: Promise, trained_on: pa.Table | None = None
+        self,
+        model: Any,
+        data: Labelled,
+        promise: Promise,
+        trained_on: pa.Table | None = None,
+        *,
+        weigh: bool = True,
     ) -> Judged:
-        """What a model is worth on labelled rows, and the importance of every feature there."""
+        """What a model is worth on labelled rows, and the importance of every feature there if wanted."""
         if not len(data):
             return Judged(promise)
-        rows = self._frame(data.rows, model)
-        ask = partial(artifacts.predict, model, schema=self.schema)
-        pool = None if trained_on is None else self._frame(trained_on, model)
-        weights = self._importance(ask, rows, data.labels, pool)
-        return replace(self._worth(data, ask(rows), promise), importance=weights)
+        values = artifacts.predict(model, self._frame(data.rows, model), self.schema)
+        weights = self._weights(model, data, trained_on) if weigh else {}
+        return replace(self._worth(data, values, promise), importance=weights)
 
     def _worth(self, data: Labelled, values: NDArray[np.float64], promise: Promise) -> Judged:
         """What predictions of labelled rows are worth, all of shape (rows,)."""
@@ -306,16 +350,16 @@ class Models:
         """Rows with all columns that a model may be shown."""
         return artifacts.frame(rows, self.schema, artifacts.columns(self.schema, model))
 
-    def _importance(
-        self,
-        ask: importance.Predict,
-        rows: pd.DataFrame,
-        labels: NDArray[np.float64],
-        trained_on: pd.DataFrame | None,
-    ) -> dict[str, float]:
-        """The permutation importance of every feature; empty for a model that shuffled rows break."""
+    def _weights(self, model: Any, data: Labelled, trained_on: pa.Table | None) -> dict[str, float]:
+        """The permutation importance of every feature on labelled rows; empty for a model that they break.
+
+        Values are taken from the rows that it was ``trained_on`` where they are given.
+        """
+        rows = self._frame(data.rows, model)
+        pool = None if trained_on is None else self._frame(trained_on, model)
+        ask = partial(artifacts.predict, model, schema=self.schema)
         try:
-            return importance.shares(importance.increases(ask, rows, labels, self._cost, trained_on))
+            return importance.shares(importance.increases(ask, rows, data.labels, self._cost, pool))
         except ModelError:
             return {}
 
@@ -329,8 +373,9 @@ class Models:
             time = TIME
         return of_schema(rows, self.schema, window=self.archive.cut.length, time=time)
 
-    def _keep(self, version: Version, reference: TableProfile, model: Any) -> Version:
-        self.store.put_profile(f"v{version.number}", dumps(reference))
+    def _keep(self, version: Version, reference: TableProfile | None, model: Any) -> Version:
+        if reference is not None:
+            self.store.put_profile(f"v{version.number}", dumps(reference))
         if not keep(self.store, str(version.number), version):
             raise BusyError("another process trained at the same time", "Run the step again.")
         self._loaded[version.number] = model

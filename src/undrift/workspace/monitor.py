@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -106,7 +106,7 @@ class Watch:
             current,
             self.limits,
             tuple(ordinary),
-            relevance=_relevance(live, reference),
+            relevance=_relevance(self.models.importance_of(live), reference),
             known=frozenset((OUTPUT,)),
         )
         found = judge(question)
@@ -178,7 +178,13 @@ class Watch:
             if before is not None
             else ()
         )
-        question = Question(reference, current, self.limits, ordinary, relevance=_relevance(live, reference))
+        question = Question(
+            reference,
+            current,
+            self.limits,
+            ordinary,
+            relevance=_relevance(self.models.importance_of(live), reference),
+        )
         return Result(judge(question), reference, current)
 
     def result(self, record: Comparison) -> Result:
@@ -279,7 +285,7 @@ class Watch:
             before = self._pasts[name].before(own, aside=aside)
             if before is None:
                 return "nothing is known of it yet"
-            return before, self._pasts[name].keep(before, self._said([window], live, rows), window)
+            return before, self._pasts[name].keep(before, self._logged(window, live, rows), window)
         except (ModelError, DataError) as error:
             return str(error)
 
@@ -291,9 +297,19 @@ class Watch:
         """Rows of some windows with what a model says about them; a foreign one has said so with them."""
         rows = self._rows(windows) if rows is None else rows
         if live.number == FOREIGN:
-            values = self.models.logged(rows[ID].to_pylist(), windows)
+            values = self.models.logged(FOREIGN, rows[ID].to_pylist(), windows)
         else:
             values = self.models.ask(live.number, rows)
+        return rows.append_column(OUTPUT, pa.array(values))
+
+    def _logged(self, window: Window, live: Version, rows: pa.Table) -> pa.Table:
+        """Rows of a window with what the live model said about them; raises ModelError where it could not."""
+        service = self.store.get(Service, window.key)
+        if service is None or service.live != live.number:
+            return self._said([window], live, rows)
+        if str(live.number) in service.failed:
+            raise ModelError(service.failed[str(live.number)])
+        values = self.models.logged(live.number, rows[ID].to_pylist(), [window])
         return rows.append_column(OUTPUT, pa.array(values))
 
     def _labelled(self, windows: Sequence[Window]) -> pa.Table:
@@ -348,13 +364,13 @@ def _with(table: TableProfile, other: TableProfile, name: str) -> TableProfile:
     return replace(table, features=table.features | {name: other.features[name]})
 
 
-def _relevance(live: Version, reference: TableProfile) -> Relevance | None:
+def _relevance(weights: Mapping[str, float], reference: TableProfile) -> Relevance | None:
     """The importance of every feature and of the output; None where nothing is known of any.
 
     A feature that was constant in training could not be important then: nobody knows what it is now.
     """
-    if not any(live.importance.values()):
+    if not any(weights.values()):
         return None
-    found: dict[str, float | None] = {**live.importance, OUTPUT: 1.0}
+    found: dict[str, float | None] = {**weights, OUTPUT: 1.0}
     dull = (name for name, f in reference.features.items() if constant(f) is not None or f.missing == f.rows)
     return found | dict.fromkeys((name for name in dull if not found.get(name)), None)

@@ -128,6 +128,8 @@ class RememberedLake:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
+        self.is_new: Callable[[TableName, int], bool] = lambda _table, _window: False
+        """Whether a table had nothing of a window before: then what is appended is all there is."""
         self._held = False
         self._versions: dict[str, int] | None = None
         self._rows: dict[Question, pa.Table | None] = {}
@@ -136,23 +138,27 @@ class RememberedLake:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Remember, for as long as the lease is held; what others wrote meanwhile is noticed first."""
-        found = self.lake.versions()
-        if found != self._versions:
-            self._rows.clear()
-        self._held, self._versions = True, found
-        try:
-            yield
-        finally:
-            self._held, self._versions = False, self.versions()
+        with self.lake.held():
+            found = self.lake.versions()
+            if found != self._versions:
+                self._rows.clear()
+            self._held, self._versions = True, found
+            try:
+                yield
+            finally:
+                self._versions = self.versions()
+                self._held = False
 
     def append(self, table: TableName, rows: pa.Table, batch: str) -> bool:
         """Append rows under a batch id; False, and nothing changed, if that batch is there."""
         new = self.lake.append(table, rows, batch)
-        if new:
+        if new and rows.num_rows:
             self._versions = None
-            ends = pc.min_max(rows[WINDOW]).as_py() if rows.num_rows else {"min": 0, "max": -1}
+            ends = pc.min_max(rows[WINDOW]).as_py()
             for asked in [q for q in self._rows if q[0] == table and _meets(q, ends["min"], ends["max"])]:
                 del self._rows[asked]
+            if self._held and ends["min"] == ends["max"] and self.is_new(table, ends["min"]):
+                self._remember((table, ends["min"], ends["min"], None), rows)
         return new
 
     def read(
@@ -167,12 +173,17 @@ class RememberedLake:
         if version is not None or not self._held:
             return self.lake.read(table, first, last, columns, version)
         asked = (table, first, last, None if columns is None else tuple(columns))
+        whole = self._rows.get((table, first, last, None))
+        if columns is not None and whole is not None:
+            return whole.select(columns)
         if asked not in self._rows:
-            found = self.lake.read(table, first, last, columns)
-            self._rows[asked] = found
-            self._bytes[asked] = 0 if found is None else found.nbytes
-            self._forget()
+            self._remember(asked, self.lake.read(table, first, last, columns))
         return self._rows[asked]
+
+    def _remember(self, asked: Question, rows: pa.Table | None) -> None:
+        self._rows[asked] = rows
+        self._bytes[asked] = 0 if rows is None else rows.nbytes
+        self._forget()
 
     def versions(self) -> dict[str, int]:
         """The present version number of every table that exists."""
