@@ -126,8 +126,8 @@ def advice_here(config: Config, store: Store) -> list[str]:
     """What the settings cannot do with data like these, as a step found at last; none of other settings."""
     from undrift.records import Advice
 
-    own = [found for found in store.all(Advice, 1) if found.settings == config.fingerprint]
-    return [sentence for found in own for sentence in found.sentences]
+    own = [found for found in store.all(Advice) if found.settings == config.fingerprint]
+    return [sentence for found in own[-1:] for sentence in found.sentences]
 
 
 def emit(body: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import json
 import zlib
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,12 @@ def loads(data: bytes) -> TableProfile:
         return _table_in(body)
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("the profile is damaged", "Make it again from the rows.") from error
+
+
+@lru_cache(maxsize=8)
+def shared(data: bytes) -> TableProfile:
+    """The profile that ``dumps`` wrote; one process that is given the same bytes again has it already."""
+    return loads(data)
 
 
 def kept(data: bytes, key: str) -> TableProfile:

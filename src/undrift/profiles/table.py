@@ -54,6 +54,12 @@ class TableProfile:
     segments: dict[str, TableProfile] = field(default_factory=dict)
     history: History | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickled profile is its serial form: small, and without what was computed of it."""
+        from undrift.profiles.codec import dumps, shared
+
+        return shared, (dumps(self),)
+
     def merge(self, other: TableProfile) -> TableProfile:
         """The profile of the rows of both tables.
 
