@@ -154,7 +154,6 @@ LAKE = {
     "models gone": (each("models", shutil.rmtree), "cannot be read"),
     "a file for models": (to_file("models"), "cannot be read"),
     "profiles garbled": (sql("update profiles set body=x'0011'"), "its profile"),
-    "profiles gone": (sql("delete from profiles"), "reference profile of v1 is missing"),
 }
 
 
@@ -192,6 +191,13 @@ def test_a_damaged_lake_is_named_and_nothing_is_unexpected(
     assert {code for code, _ in found.values()} <= {0, 2}, found
     assert any(words in said for code, said in found.values() if code == 2), found
     assert not any("undrift: unexpected" in said or "\x1b" in said for _, said in found.values()), found
+
+
+def test_profiles_that_are_gone_are_made_anew_from_the_rows(healthy: Path, tmp_path: Path) -> None:
+    shutil.copytree(healthy, tmp_path / "w")
+    sql("delete from profiles")(tmp_path / "w")
+    found = outcomes(tmp_path / "w", {"status", "run", "label", "explain", "why"})
+    assert {code for code, _ in found.values()} == {0}, found
 
 
 SILENT = {

@@ -21,6 +21,10 @@ COMPACT_EVERY = 16
 """Commits after which small files are put together and a checkpoint is written, so that reading stays
 fast. The files of older versions stay, so every snapshot can still be read."""
 
+SMALL, LARGE = 2**18, 2**26
+"""Bytes of the files that are made of the newest ones, and the most that any are made of others: each row is
+written again a few times only, however long the table gets."""
+
 
 SETTINGS: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
 """Without this, a checkpoint deletes the log of versions older than 30 days, and the snapshots of older
@@ -79,7 +83,7 @@ class Delta:
             storage_options=self.options,
         )
         if delta is not None and delta.version() % COMPACT_EVERY == 0:
-            delta.optimize.compact()
+            delta.optimize.compact(target_size=_target(delta.version()))
             delta.create_checkpoint()
         return True
 
@@ -176,6 +180,18 @@ class Delta:
 
     def _at(self, name: str, version: int) -> DeltaTable:
         return DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
+
+
+def _target(version: int) -> int:
+    """Bytes of the files that are put together at a version: of larger ones at ever rarer versions.
+
+    >>> _target(16), _target(32), _target(256), _target(16**3), _target(16**9)
+    (262144, 262144, 4194304, 67108864, 67108864)
+    """
+    size = SMALL
+    while version and version % COMPACT_EVERY**2 == 0 and size < LARGE:
+        version, size = version // COMPACT_EVERY, size * COMPACT_EVERY
+    return min(size, LARGE)
 
 
 def _first_words(message: str) -> str:

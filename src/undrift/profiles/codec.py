@@ -13,12 +13,12 @@ from dataclasses import replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.errors import DataError, UndriftError, unwritable
+from undrift.errors import DataError, unwritable
 from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.feature import AnyProfile
@@ -26,6 +26,8 @@ from undrift.profiles.grid import Grid
 from undrift.profiles.joint import Joint
 from undrift.profiles.numeric import NumericProfile
 from undrift.profiles.table import TableProfile
+
+T = TypeVar("T")
 
 MAGIC = b"undrift-profile\n"
 VERSION = 4
@@ -41,8 +43,6 @@ SIZES = ("<u1", "<u2", "<i4", "<i8")
 
 _TAILS = ("below", "above")
 
-_GRID = ("edges", "points", "separate")
-
 _COUNTERS = (
     "null",
     "nan",
@@ -55,26 +55,28 @@ _COUNTERS = (
 )
 
 
-def dumps(profile: TableProfile) -> bytes:
+def dumps(profile: TableProfile, like: TableProfile | None = None) -> bytes:
     """A profile as bytes; the same profile always gives the same bytes.
+
+    What it was counted over, as ``like`` was, is left out then: whoever reads it needs that one too.
 
     >>> loads(dumps(TableProfile(rows=3))).rows
     3
     """
-    body = {"version": VERSION, **_table_out(profile)}
+    body = {"version": VERSION, **_table_out(profile, like)}
     text = json.dumps(body, separators=(",", ":"))
     return MAGIC + zlib.compress(text.encode(), level=6)
 
 
-def loads(data: bytes) -> TableProfile:
-    """The profile that ``dumps`` wrote; raises DataError for anything else or a newer version."""
+def loads(data: bytes, like: TableProfile | None = None) -> TableProfile:
+    """The profile that ``dumps`` wrote, with the same ``like``; raises DataError for anything else."""
     if not data.startswith(MAGIC):
         raise DataError("this is not an undrift profile", "Make one with undrift.profile(...).")
     try:
         body = json.loads(_unpacked(data[len(MAGIC) :]))
         if body["version"] > VERSION:
             raise DataError(f"the profile has version {body['version']}", "Install a newer undrift.")
-        return _table_in(body)
+        return _table_in(body, like)
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("the profile is damaged", "Make it again from the rows.") from error
 
@@ -83,16 +85,6 @@ def loads(data: bytes) -> TableProfile:
 def shared(data: bytes) -> TableProfile:
     """The profile that ``dumps`` wrote; one process that is given the same bytes again has it already."""
     return loads(data)
-
-
-def kept(data: bytes, key: str) -> TableProfile:
-    """The profile that a store kept under a key; raises UndriftError where it is damaged."""
-    try:
-        return loads(data)
-    except DataError as error:
-        raise UndriftError(
-            f"the store is damaged: its profile {key!r} cannot be read", "Restore the store from a backup."
-        ) from error
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -132,7 +124,9 @@ def write(profile: TableProfile, path: str | PathLike[str]) -> int:
     return len(data)
 
 
-def _table_out(profile: TableProfile) -> dict[str, Any]:
+def _table_out(profile: TableProfile, like: TableProfile | None) -> dict[str, Any]:
+    before = like.features if like else {}
+    past = like.history if like else None
     return {
         "rows": profile.rows,
         "columns": profile.columns,
@@ -140,15 +134,17 @@ def _table_out(profile: TableProfile) -> dict[str, Any]:
         "left_out": profile.left_out,
         "new": profile.new,
         "retyped": profile.retyped,
-        "features": {name: _feature_out(f) for name, f in profile.features.items()},
+        "features": {name: _feature_out(f, before.get(name)) for name, f in profile.features.items()},
         "by": profile.by,
         "segments": {label: _segment_out(segment) for label, segment in profile.segments.items()},
-        **({"history": _past_out(profile.history)} if profile.history else {}),
+        **({"history": _past_out(profile.history, past)} if profile.history else {}),
     }
 
 
-def _table_in(body: dict[str, Any]) -> TableProfile:
-    features = {name: _feature_in(f) for name, f in body["features"].items()}
+def _table_in(body: dict[str, Any], like: TableProfile | None) -> TableProfile:
+    before = like.features if like else {}
+    past = like.history if like else None
+    features = {name: _feature_in(f, before.get(name)) for name, f in body["features"].items()}
     whole = TableProfile(
         body["rows"],
         features,
@@ -158,7 +154,7 @@ def _table_in(body: dict[str, Any]) -> TableProfile:
         tuple(body.get("columns", ())),
         body.get("kinds", {}),
         body.get("by"),
-        history=_past_in(body["history"]) if "history" in body else None,
+        history=_past_in(body["history"], past) if "history" in body else None,
     )
     segments = {label: _segment_in(part, whole) for label, part in body.get("segments", {}).items()}
     return replace(whole, segments=segments)
@@ -166,10 +162,7 @@ def _table_in(body: dict[str, Any]) -> TableProfile:
 
 def _segment_out(segment: TableProfile) -> dict[str, Any]:
     """A segment without the grids, which are those of the whole."""
-    features = {name: _feature_out(f) for name, f in segment.features.items()}
-    for body in features.values():
-        for name in _GRID:
-            body.pop(name, None)
+    features = {name: _feature_out(f, f) for name, f in segment.features.items()}
     past = {"history": _past_out(segment.history)} if segment.history else {}
     return {"rows": segment.rows, "features": features, **past}
 
@@ -180,8 +173,9 @@ def _segment_in(body: dict[str, Any], whole: TableProfile) -> TableProfile:
     return replace(whole, rows=body["rows"], features=features, history=past)
 
 
-def _past_out(past: History) -> dict[str, Any]:
-    """A history: the counts of each feature as packed integers."""
+def _past_out(past: History, like: History | None = None) -> dict[str, Any]:
+    """A history: the counts of each feature as packed integers; without the bins that another one has too."""
+    known = like is not None and like.alike(past) and _scored_alike(past.joint, like.joint)
     return {
         "time": past.time,
         "width": past.width,
@@ -190,38 +184,65 @@ def _past_out(past: History) -> dict[str, Any]:
         "form": past.form,
         "shortest": past.shortest,
         "stays": {name: _packed(stay) for name, stay in past.stays.items()},
-        "joint": _joint_out(past.joint) if past.joint else None,
+        "joint": _joint_out(past.joint, scores=not known) if past.joint else None,
         "blocks": past.blocks.tolist(),
-        "cells": {n: list(c) if isinstance(c, tuple) else c.tolist() for n, c in past.cells.items()},
+        **({} if known else {"cells": {n: _cells_out(cells) for n, cells in past.cells.items()}}),
         "counts": {name: _packed(counts) for name, counts in past.counts.items()},
     }
 
 
-def _past_in(body: dict[str, Any]) -> History:
+def _past_in(body: dict[str, Any], like: History | None = None) -> History:
     blocks = np.array(body["blocks"], dtype=np.int64)
-    cells = {name: _cells_in(found) for name, found in body["cells"].items()}
+    if "cells" in body:
+        cells = {name: _cells_in(found) for name, found in body["cells"].items()}
+    else:
+        cells = dict(_given(like).cells)
     empty = History(body["time"], body["width"], body["calendar"], cells).empty()
     counts = {
         n: _unpacked_counts(body["counts"][n], (len(blocks), c.shape[1])) for n, c in empty.counts.items()
     }
     empty = replace(empty, stays={name: _unpacked_counts(t, (2, -1)) for name, t in body["stays"].items()})
-    joint = _joint_in(body["joint"], len(blocks)) if body.get("joint") else None
+    joint = _joint_in(body["joint"], len(blocks), like) if body.get("joint") else None
     said = {"note": body.get("note", ""), "form": body.get("form", "")}
     return replace(empty, blocks=blocks, counts=counts, shortest=body["shortest"], joint=joint, **said)
 
 
-def _joint_out(joint: Joint) -> dict[str, Any]:
+def _given(like: T | None) -> T:
+    """What a profile was counted like; raises ValueError where it is not given."""
+    if like is None:
+        raise ValueError("counted over another profile, which is not given")
+    return like
+
+
+def _scored_alike(one: Joint | None, other: Joint | None) -> bool:
+    """Whether two histories give the values of the same features the same scores."""
+    if one is None or other is None:
+        return one is other
+    known = other.scores
+    return one.names == other.names and all(np.array_equal(s, known[n]) for n, s in one.scores.items())
+
+
+def _joint_out(joint: Joint, *, scores: bool) -> dict[str, Any]:
+    known = {name: found.tolist() for name, found in joint.scores.items()}
     return {
-        "scores": {name: scores.tolist() for name, scores in joint.scores.items()},
+        **({"scores": known} if scores else {}),
         "share": joint.share,
         "sums": _packed(joint.sums),
     }
 
 
-def _joint_in(body: dict[str, Any], blocks: int) -> Joint:
-    scores = {name: np.array(found, dtype=np.int64) for name, found in body["scores"].items()}
+def _joint_in(body: dict[str, Any], blocks: int, like: History | None) -> Joint:
+    if "scores" in body:
+        scores = {name: np.array(found, dtype=np.int64) for name, found in body["scores"].items()}
+    else:
+        scores = dict(_given(_given(like).joint).scores)
     empty = Joint(scores, body["share"], np.empty((0, 0), np.int64)).empty()
     return empty.of(_unpacked_counts(body["sums"], (blocks, empty.width)))
+
+
+def _cells_out(cells: Any) -> list[Any]:
+    found: list[Any] = list(cells) if isinstance(cells, tuple) else cells.tolist()
+    return found
 
 
 def _cells_in(found: list[Any]) -> Any:
@@ -242,19 +263,20 @@ def _unpacked_counts(text: str, shape: tuple[int, int]) -> NDArray[np.int64]:
     return np.ascontiguousarray(found.reshape(shape[::-1]).T.astype(np.int64))
 
 
-def _feature_out(profile: AnyProfile) -> dict[str, Any]:
+def _feature_out(profile: AnyProfile, like: AnyProfile | None = None) -> dict[str, Any]:
+    """A feature; without its grid or vocabulary where they are those of another one."""
     if isinstance(profile, CategoricalProfile):
+        known = isinstance(like, CategoricalProfile) and [*like.counts] == [*profile.counts]
         return {
             "kind": profile.kind,
-            "counts": profile.counts,
+            "counts": [*profile.counts.values()] if known and like is not profile else profile.counts,
             "others": profile.others,
             "rest": profile.rest,
             "null": profile.null,
         }
     return {
         "kind": profile.kind,
-        **_grid_out(profile.grid),
-        "centre": profile.grid.centre,
+        **({} if isinstance(like, NumericProfile) and like.grid == profile.grid else _grid_out(profile.grid)),
         "counts": profile.counts.tolist(),
         **{name: getattr(profile, name) for name in _COUNTERS},
         **{name: getattr(profile, name).tolist() for name in _TAILS if len(getattr(profile, name))},
@@ -263,9 +285,15 @@ def _feature_out(profile: AnyProfile) -> dict[str, Any]:
 
 def _feature_in(body: dict[str, Any], like: AnyProfile | None = None) -> AnyProfile:
     if body["kind"] != "numeric":
-        others, rest = body.get("others", {}), body.get("rest", 0)
-        return CategoricalProfile(body["kind"], body["counts"], body["null"], others, rest)
-    grid = like.grid if isinstance(like, NumericProfile) else _grid_in(body)
+        others, rest, counts = body.get("others", {}), body.get("rest", 0), body["counts"]
+        if isinstance(counts, list):
+            words = like.counts if isinstance(like, CategoricalProfile) else {}
+            counts = dict(zip(words, counts, strict=True))
+        return CategoricalProfile(body["kind"], counts, body["null"], others, rest)
+    if "edges" in body:
+        grid = _grid_in(body)
+    else:
+        grid = _given(like if isinstance(like, NumericProfile) else None).grid
     counts = np.array(body["counts"], dtype=np.int64)
     if counts.shape != (len(grid.edges) + 1,):
         raise ValueError("counts that do not fit their grid")
@@ -275,7 +303,12 @@ def _feature_in(body: dict[str, Any], like: AnyProfile | None = None) -> AnyProf
 
 
 def _grid_out(grid: Grid) -> dict[str, Any]:
-    return {"edges": _shuffled(grid.edges), "points": grid.points.tolist(), "separate": grid.separate}
+    return {
+        "edges": _shuffled(grid.edges),
+        "points": grid.points.tolist(),
+        "separate": grid.separate,
+        "centre": grid.centre,
+    }
 
 
 def _grid_in(body: dict[str, Any]) -> Grid:

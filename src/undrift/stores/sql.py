@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ SQLITE_PATIENCE = 30.0
 
 WRITERS = 7_308_332
 """The advisory lock that the writers of one PostgreSQL database take in turns."""
+
+LONG, PACKED = 1_000, "zlib:"
+"""Characters from which on a record is compressed, and how it begins then."""
 
 RECENT = 64
 """Records of a kind that are remembered where only the newest were asked for."""
@@ -68,7 +73,8 @@ class Sql:
 
     def put(self, key: str, record: Any) -> bool:
         """Keep a record under its class and key; False, and nothing changed, if there is one."""
-        row = {"kind": type(record).__name__, "key": key, "body": _text(encode(record)), "at": time.time()}
+        body = _packed(_text(encode(record)))
+        row = {"kind": type(record).__name__, "key": key, "body": body, "at": time.time()}
         try:
             with self._writing() as connection:
                 connection.execute(records.insert().values(row | {"stream": self.stream}))
@@ -273,9 +279,10 @@ class Sql:
 
     def _decoded(self, kind: type[T], key: str, body: str) -> T:
         try:
+            body = _unpacked(body)
             return self._decoder(kind).decode(body)
-        except msgspec.MsgspecError:  # NaN is null there; and what does not fit is named more plainly below
-            pass
+        except (msgspec.MsgspecError, ValueError, zlib.error):
+            pass  # NaN is null there; and what does not fit is named more plainly below
         try:
             return decode(kind, json.loads(body))
         except (ValueError, TypeError) as error:
@@ -400,6 +407,20 @@ def _damaged(where: str, error: sa.exc.DatabaseError) -> UndriftError:
 
 def _text(body: dict[str, Any]) -> str:
     return json.dumps(body, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def _packed(body: str) -> str:
+    """A record as it is kept: a long one is compressed, and begins as no JSON does."""
+    if len(body) < LONG:
+        return body
+    return PACKED + base64.b64encode(zlib.compress(body.encode(), 6)).decode()
+
+
+def _unpacked(body: str) -> str:
+    """What was packed; raises ValueError or zlib.error where it is damaged."""
+    if not body.startswith(PACKED):
+        return body
+    return zlib.decompress(base64.b64decode(body.removeprefix(PACKED), validate=True)).decode()
 
 
 _: type[Store] = Sql

@@ -16,7 +16,6 @@ from undrift import artifacts, losses, skill
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.explaining import importance
 from undrift.lakes import ORDER, TIME
-from undrift.profiles.codec import dumps, kept
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import (
     Importance,
@@ -34,7 +33,7 @@ from undrift.registries import Registry
 from undrift.stores import Store, keep
 from undrift.trainers import ByPath, Trainer
 from undrift.windows import blocks, spanning
-from undrift.workspace import adoption
+from undrift.workspace import adoption, kept
 from undrift.workspace.adoption import Unseen
 from undrift.workspace.archive import FOREIGN, Archive, Labelled
 
@@ -140,15 +139,15 @@ class Models:
 
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
-        data = self.store.get_profile(f"v{number}")
-        if data is not None:
-            return kept(data, f"v{number}")
+        known = kept.get(self.store, f"v{number}")
+        if known is not None:
+            return known
         if self.version(number).snapshot is None:
             raise NotFoundError(
                 f"the reference profile of v{number} is missing", "Restore the store from a backup."
             )
         found = self._profiled(self.trained_rows(number))
-        self.store.put_profile(f"v{number}", dumps(found))
+        kept.put(self.store, f"v{number}", found)
         return found
 
     def complete(self, version: Version) -> None:
@@ -375,7 +374,7 @@ class Models:
 
     def _keep(self, version: Version, reference: TableProfile | None, model: Any) -> Version:
         if reference is not None:
-            self.store.put_profile(f"v{version.number}", dumps(reference))
+            kept.put(self.store, f"v{version.number}", reference)
         if not keep(self.store, str(version.number), version):
             raise BusyError("another process trained at the same time", "Run the step again.")
         self._loaded[version.number] = model

@@ -19,7 +19,6 @@ from undrift.comparison.limits import Limits
 from undrift.comparison.result import Result
 from undrift.errors import DataError, ModelError
 from undrift.lakes import ID, ORDER, TIME, WINDOW
-from undrift.profiles.codec import dumps, kept
 from undrift.profiles.effects import constant
 from undrift.profiles.table import TableProfile, of_schema, profile
 from undrift.records import (
@@ -38,6 +37,7 @@ from undrift.schema import OUTPUT, TARGET
 from undrift.stores import Store, keep
 from undrift.windows import MONDAY
 from undrift.words.phrases import count
+from undrift.workspace import kept
 from undrift.workspace.archive import FOREIGN, Archive, Labelled
 from undrift.workspace.models import Models
 from undrift.workspace.overview import overview
@@ -99,8 +99,8 @@ class Watch:
             ordinary.append(Ordinary(said.profile, now, reading=reading, names=frozenset((OUTPUT,))))
             reference = _with(reference, said.unseen, OUTPUT)
             current = _with(current, now, OUTPUT)
-            self.store.put_profile(f"window/{window.key}/output", dumps(replace(said.unseen, history=None)))
-        self.store.put_profile(f"window/{window.key}", dumps(current))
+            kept.put(self.store, f"window/{window.key}/output", replace(said.unseen, history=None), said.key)
+        kept.put(self.store, f"window/{window.key}", current, f"v{live.number}")
         question = Question(
             reference,
             current,
@@ -139,7 +139,7 @@ class Watch:
             return
         reading = replace(changed, aside=odd).reading()
         current = like(trained, rows, past.schema)
-        self.store.put_profile(f"window/{service.window}/target", dumps(current))
+        kept.put(self.store, f"window/{service.window}/target", current, f"v{service.live}/target")
         question = Question(
             trained,
             current,
@@ -190,8 +190,7 @@ class Watch:
     def result(self, record: Comparison) -> Result:
         """A comparison on record, with the profiles that it was made from as far as they are kept."""
         keys = [f"v{record.reference}", *([f"window/{record.window.key}"] if record.window else [])]
-        sides = [(key, self.store.get_profile(key)) for key in keys]
-        found = [kept(data, key) if data is not None else TableProfile() for key, data in sides]
+        found = [kept.get(self.store, key) or TableProfile() for key in keys]
         return Result(record, found[0], found[-1])
 
     def explain(self, window: str, live: Version) -> Explanation:
@@ -332,11 +331,11 @@ class Watch:
     def _trained_target(self, number: int) -> TableProfile:
         """The labels that a version was trained on; for one from elsewhere, those of the history."""
         key = f"v{number}/target"
-        data = self.store.get_profile(key)
-        if data is not None:
-            return kept(data, key)
+        found = kept.get(self.store, key)
+        if found is not None:
+            return found
         found = of_schema(self._with_target(self.models.trained_on(number)), _only(self._target_column()))
-        self.store.put_profile(key, dumps(found))
+        kept.put(self.store, key, found)
         return found
 
     def _placed(self, table: pa.Table) -> pa.Table:

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from undrift.calibration import Reading
 from undrift.lakes import TIME, WINDOW
-from undrift.profiles.codec import dumps, kept
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import Schema, Selection, Window
 from undrift.stores import Store
+from undrift.workspace import kept
 
 KEPT = 366
 """Windows that are remembered, the newest: of days, a year."""
@@ -92,16 +92,16 @@ class Past:
     def keep(self, past: Remembered, rows: pa.Table, window: Window) -> TableProfile:
         """The profile of one more window over the grids of a past; kept for the windows to come."""
         found = like(past.profile, rows, self.schema)
-        self.store.put_profile(f"{past.key}/{window.key}", dumps(found))
+        kept.put(self.store, f"{past.key}/{window.key}", found, past.key)
         return found
 
     def _base(
         self, key: str, windows: Sequence[Window], aside: Container[int]
     ) -> tuple[TableProfile, TableProfile]:
         """The first windows, and those of them that no model was trained on, over grids of all of them."""
-        whole, part = self.store.get_profile(key), self.store.get_profile(f"{key}/unseen")
+        whole, part = kept.get(self.store, key), kept.get(self.store, f"{key}/unseen")
         if whole is not None and (part is not None or self.through is None):
-            return kept(whole, key), kept(part if part is not None else whole, key)
+            return whole, part if part is not None else whole
         width = self.length // timedelta(microseconds=1) if self.length else 1
         time = TIME if self.length else WINDOW
         rows = self.rows(windows)
@@ -111,14 +111,14 @@ class Past:
             fresh = [w.index for w in windows if w.index > self.through and w.index not in aside]
             chosen = rows.filter(pc.is_in(rows[WINDOW], pa.array(fresh, pa.int64())))
             unseen = like(found, chosen, self.schema)
-            self.store.put_profile(f"{key}/unseen", dumps(unseen))
-        self.store.put_profile(key, dumps(found))
+            kept.put(self.store, f"{key}/unseen", unseen)
+        kept.put(self.store, key, found)
         return found, unseen
 
     def _one(self, key: str, window: Window, over: TableProfile) -> TableProfile:
-        data = self.store.get_profile(f"{key}/{window.key}")
-        if data is not None:
-            return kept(data, f"{key}/{window.key}")
+        found = kept.get(self.store, f"{key}/{window.key}")
+        if found is not None:
+            return found
         return self.keep(Remembered(key, over, over), self.rows([window]), window)
 
 
@@ -223,8 +223,7 @@ def pictured(store: Store, window: str, reference: int, feature: str) -> tuple[A
 def _first(store: Store, keys: Iterable[str], feature: str) -> AnyProfile | None:
     """The feature in the first of some profiles that has it."""
     for key in keys:
-        data = store.get_profile(key)
-        found = kept(data, key).features.get(feature) if data is not None else None
-        if found is not None:
-            return found
+        profile = kept.get(store, key)
+        if profile is not None and feature in profile.features:
+            return profile.features[feature]
     return None
