@@ -43,6 +43,18 @@ def test_the_reference_is_what_the_code_says() -> None:
     )
 
 
+def test_the_drawing_of_the_house_is_that_of_the_contract() -> None:
+    path = ROOT / "docs" / "make_architecture.py"
+    spec = importlib.util.spec_from_file_location("make_architecture", path)
+    assert spec
+    assert spec.loader
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8") == made.architecture(), (
+        "run: uv run python docs/make_architecture.py"
+    )
+
+
 @pytest.mark.parametrize("name", names("metrics"))
 def test_the_example_of_every_metric_runs(name: str) -> None:
     """A metric is not a function, so doctest does not find it by itself."""
@@ -73,7 +85,7 @@ def test_the_readme_shows_the_two_commands_each_on_a_line() -> None:
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
