@@ -14,8 +14,8 @@ SOURCE = ROOT / "src" / "undrift"
 
 HEAD = """# The house
 
-A room imports only from floors below its own, never from its neighbours: `lint-imports` checks that. This page is made from the
-contract in `pyproject.toml` and from the first line of each module; `docs/make_architecture.py` makes it.
+A room imports only from floors below its own, never from its neighbours: `lint-imports` checks that. This
+page is made by `docs/make_architecture.py` from the contract in `pyproject.toml` and modules' first lines.
 
     rows ──► Profile ──► Comparison ──► Decision ──► Candidate ──► Outcome ──► champion
              (summarise)  (compare)      (decide)     (retrain)     (gate)      (promote)

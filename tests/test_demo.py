@@ -15,9 +15,9 @@ import pytest
 
 from undrift.cli import execute
 from undrift.config.wiring import load, opened
-from undrift.profiles.codec import loads
 from undrift.profiles.numeric import NumericProfile
 from undrift.records import Batch, Comparison, Decision, Outcome, Score, Service, Step, Version, encode
+from undrift.workspace import kept
 
 Capture = pytest.CaptureFixture[str]
 KINDS = (Comparison, Service, Score, Decision, Version, Outcome, Step)
@@ -163,9 +163,8 @@ def test_a_feature_that_the_model_uses_and_half_of_whose_rows_are_out_of_range_i
     for comparison in loop.store.all(Comparison):
         assert comparison.window is not None
         reference = loop.models.reference(comparison.reference or 0)
-        data = loop.store.get_profile(f"window/{comparison.window.key}")
-        assert data is not None
-        window = loads(data)
+        window = kept.get(loop.store, f"window/{comparison.window.key}")
+        assert window is not None
         for feature in comparison.features:
             now = window.features.get(feature.name)
             if feature.name not in reference.features or not isinstance(now, NumericProfile):

@@ -23,6 +23,23 @@ DEFAULT_MODEL = {
 """What is trained when nothing else is asked for: takes mixed columns and missing values as they are."""
 
 
+Model = Annotated[
+    Path | None, typer.Option(help="A fitted model to adopt: .skops, or .pkl and .joblib with --trust.")
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")]
+TrainedUntil = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="The model was trained on rows up to TIME; later ones judge it."),
+]
+Holdout = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Labelled rows that the model was not trained on, to judge it."),
+]
+Prediction = Annotated[
+    str | None, typer.Option(metavar="COL", help="The column with a foreign model's predictions.")
+]
+
+
 def init(
     context: typer.Context,
     source: Annotated[
@@ -34,23 +51,11 @@ def init(
     time_format: TimeFormat = None,
     id: Annotated[str | None, typer.Option(help="The column that names a row, for late labels.")] = None,  # noqa: A002
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out; may be repeated.")] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="A fitted model to adopt: .skops, or .pkl and .joblib with --trust.")
-    ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")
-    ] = False,
-    trained_until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="The model was trained on rows up to TIME; later ones judge it."),
-    ] = None,
-    holdout: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Labelled rows that the model was not trained on, to judge it."),
-    ] = None,
-    prediction: Annotated[
-        str | None, typer.Option(metavar="COL", help="The column with a foreign model's predictions.")
-    ] = None,
+    model: Model = None,
+    trust: Trust = False,
+    trained_until: TrainedUntil = None,
+    holdout: Holdout = None,
+    prediction: Prediction = None,
     assignments: Set = None,
     json: Json = False,
 ) -> None:
@@ -76,22 +81,16 @@ def init(
         "ignore": ignore,
         "prediction": prediction,
     }
-    own: dict[str, Any] = {f"data.{key}": value for key, value in named.items() if value}
-    own |= dict(parsed(a) for a in assignments or ())
-    own = (_written(root) if prepared else {}) | own
-    own |= _task(own, table)
     fitted = read_file(model, trust_pickle=trust) if model else None
-    if load(root, own).get("model.use"):
-        own["model.use"] = load(root, own).get("model.use")
-    own |= _model(own, table, source, adopted=fitted is not None, pickled=trust and bool(model))
-    if prepared:
-        _require_written(root, own)
+    given = {f"data.{key}": value for key, value in named.items() if value}
+    given |= dict(parsed(assignment) for assignment in assignments or ())
+    pickled = trust and fitted is not None
+    own = _settings(root, given, table, source, prepared, adopted=fitted is not None, pickled=pickled)
     settings = load(root, own)
     settings.check()
     root.mkdir(parents=True, exist_ok=True)
-    with beginning(
-        root, None if prepared else document(own, f"Made by undrift init from {Path(source).name}.")
-    ):
+    toml = None if prepared else document(own, f"Made by undrift init from {Path(source).name}.")
+    with beginning(root, toml):
         loop = created(settings, table, inputs.label_of(source))
         note(_doing(fitted is not None, prediction is not None, told=bool(until or holdout)))
         version = loop.start(table, fitted, inputs.label_of(source), trained_until=until, holdout=holdout)
@@ -104,6 +103,29 @@ def init(
         emit({"workspace": str(root), "version": encode(version), **said})
         return
     _tell(loop, version, root, made=not prepared)
+
+
+def _settings(
+    root: Path,
+    given: dict[str, Any],
+    table: Any,
+    source: str,
+    prepared: bool,
+    *,
+    adopted: bool,
+    pickled: bool,
+) -> dict[str, Any]:
+    """The settings of the workspace: of a prepared file, those given, and what follows from the data."""
+    from undrift.config.wiring import load
+
+    own = (_written(root) if prepared else {}) | given
+    own |= _task(own, table)
+    use = load(root, own).get("model.use")
+    own |= {"model.use": use} if use else {}
+    own |= _model(own, table, source, adopted=adopted, pickled=pickled)
+    if prepared:
+        _require_written(root, own)
+    return own
 
 
 def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickled: bool) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Judged:
     mean_calibration: MeanCalibration | None = None
     heaviest: float | None = None
     importance: dict[str, float] = field(default_factory=dict)
+    values: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass
@@ -70,6 +71,9 @@ class Models:
     trust_pickle: bool = False
     block: timedelta = timedelta(days=1)
     _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
+    _said: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def schema(self) -> Schema:
@@ -136,6 +140,7 @@ class Models:
     def forget_all_but(self, numbers: set[int]) -> None:
         """Keep only these versions in memory."""
         self._loaded = {n: model for n, model in self._loaded.items() if n in numbers}
+        self._said.clear()
 
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
@@ -213,6 +218,8 @@ class Models:
             heaviest=judged.heaviest,
             on=on,
         )
+        if judged.values is not None:
+            self._said[number] = (unseen.ids, judged.values)
         return self._keep(version, None if live else self._profiled(data.rows), model)
 
     def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
@@ -251,9 +258,15 @@ class Models:
         return self._keep(version, self._profiled(rows), model)
 
     def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
-        """What a version says about labelled rows; a foreign one is looked up in what was logged."""
+        """What a version says about labelled rows; a foreign one is looked up in what was logged.
+
+        A challenger has said so already about the rows that it was judged on when it was trained.
+        """
         if number == FOREIGN:
             return self.logged(FOREIGN, data.ids.tolist(), windows)
+        said = self._said.get(number)
+        if said is not None and np.array_equal(said[0], data.ids):
+            return said[1]
         return self.ask(number, data.rows)
 
     def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
@@ -335,7 +348,7 @@ class Models:
             return Judged(promise)
         values = artifacts.predict(model, self._frame(data.rows, model), self.schema)
         weights = self._weights(model, data, trained_on) if weigh else {}
-        return replace(self._worth(data, values, promise), importance=weights)
+        return replace(self._worth(data, values, promise), importance=weights, values=values)
 
     def _worth(self, data: Labelled, values: NDArray[np.float64], promise: Promise) -> Judged:
         """What predictions of labelled rows are worth, all of shape (rows,)."""
