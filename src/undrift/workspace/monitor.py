@@ -46,7 +46,7 @@ from undrift.workspace.past import Changes, Past, Remembered, Rows, changes, lik
 ENOUGH = 5
 """Windows that a model must have said something about, unseen in training, before its output is compared."""
 
-CAUGHT_UP = 60
+CAUGHT_UP = 366
 """Scored windows whose labels are compared, the newest: later labels than that change nothing any more."""
 
 TARGET_SHARE = 0.1
