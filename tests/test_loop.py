@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -372,44 +371,6 @@ def test_start_twice_trains_once(tmp_path: Path) -> None:
     past = recorded(loop, frame).past
     assert loop.start(past) == loop.start(past)
     assert len(loop.store.ledger()) == 1
-
-
-VERBS = ("_compare", "_predict", "_score", "_decide", "models.train", "_judge", "_promote", "_close")
-
-
-def _dying(verb: Callable[..., object]) -> Callable[..., object]:
-    calls = iter(range(3))
-
-    def die(*arguments: object, **named: object) -> object:
-        if next(calls, None) == 2:
-            raise KeyboardInterrupt
-        return verb(*arguments, **named)
-
-    return die
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_step_that_died_in_any_verb_goes_on_to_the_same_end(loop: Loop, verb: str) -> None:
-    frame = moving_stream()
-    dying = make_loop(frame)
-    recording = recorded(dying, frame)
-    dying.start(recording.past)
-    owner = dying.models if "." in verb else dying
-    name = verb.rpartition(".")[2]
-    plain = getattr(owner, name)
-    setattr(owner, name, _dying(plain))
-    with pytest.raises(KeyboardInterrupt):
-        for _ in play(dying, recording, dying.label_delay):
-            pass
-    setattr(owner, name, plain)
-    for _ in play(dying, recording, dying.label_delay):
-        pass
-    for kind in KINDS:
-        ended = sorted((_bare(r) for r in dying.store.all(kind)), key=str)
-        assert ended == sorted((_bare(r) for r in loop.store.all(kind)), key=str)
-    assert [_bare(e.promotion) for e in dying.store.ledger()] == [
-        _bare(e.promotion) for e in loop.store.ledger()
-    ]
 
 
 def test_a_promotion_is_refused_when_the_lease_was_lost() -> None:

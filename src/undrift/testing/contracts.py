@@ -183,8 +183,11 @@ def _records_keep_their_order(store: Store) -> None:
     assert [s.first for s in store.all(Selection)] == [5, 3, 9, 1]
     assert [s.first for s in store.all(Selection, newest=2)] == [9, 1]
     assert store.all(Window) == []
+    assert store.keys(Selection) == ["5", "3", "9", "1"]
+    assert (store.count(Selection), store.count(Window), store.keys(Window)) == (4, 0, [])
     times = store.times(Selection)
-    assert sorted(times) == ["1", "3", "5", "9"]
+    assert [*times] == ["5", "3", "9", "1"]
+    assert [*store.times(Selection, newest=2)] == ["9", "1"]
     assert all(before <= at <= datetime.now(UTC) for at in times.values())
 
 
