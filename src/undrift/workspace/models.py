@@ -40,6 +40,9 @@ from undrift.workspace.archive import FOREIGN, Archive, Labelled
 if TYPE_CHECKING:
     import pandas as pd
 
+ROOM = 32 * 2**20
+"""Bytes of rows up to which those that a challenger was trained on are remembered until it is judged."""
+
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
 
@@ -71,6 +74,7 @@ class Models:
     trust_pickle: bool = False
     block: timedelta = timedelta(days=1)
     _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
+    _trained: dict[int, Labelled] = field(default_factory=dict, repr=False)
     _said: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = field(
         default_factory=dict, repr=False
     )
@@ -140,6 +144,7 @@ class Models:
     def forget_all_but(self, numbers: set[int]) -> None:
         """Keep only these versions in memory."""
         self._loaded = {n: model for n, model in self._loaded.items() if n in numbers}
+        self._trained = {n: data for n, data in self._trained.items() if n in numbers}
         self._said.clear()
 
     def reference(self, number: int) -> TableProfile:
@@ -169,6 +174,7 @@ class Models:
             data, trained_on = self.archive.labelled_in(held_out), self.trained_rows(version.number)
             shares = self._weights(self.load(version.number), data, trained_on)
             keep(self.store, str(version.number), Importance(version.number, shares))
+        self._trained.pop(version.number, None)
 
     def importance_of(self, version: Version) -> dict[str, float]:
         """The permutation importance of every feature in a version; empty where nothing is known of it."""
@@ -218,6 +224,8 @@ class Models:
             heaviest=judged.heaviest,
             on=on,
         )
+        if live and data.rows.nbytes < ROOM:
+            self._trained[number] = data
         if judged.values is not None:
             self._said[number] = (unseen.ids, judged.values)
         return self._keep(version, None if live else self._profiled(data.rows), model)
@@ -280,6 +288,8 @@ class Models:
 
     def trained_on(self, number: int) -> Labelled:
         """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
+        if number in self._trained:
+            return self._trained[number]
         snapshot = self.version(number).snapshot
         if snapshot is not None:
             return self.archive.as_of(snapshot)
