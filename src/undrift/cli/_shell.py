@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,9 +117,11 @@ def loop_here(context: typer.Context, assignments: Iterable[str] | None = None) 
 def advise(loop: Loop, config: Config, report: Report) -> None:
     """Keep what the settings cannot do with data like these, where a window was settled since."""
     from undrift.config.outlook import keep_advice
+    from undrift.errors import UndriftError
 
     if report.settled:
-        keep_advice(loop, config.fingerprint)
+        with suppress(UndriftError):  # the step is done: what troubles the workspace, the next one says
+            keep_advice(loop, config.fingerprint)
 
 
 def advice_here(config: Config, store: Store) -> list[str]:

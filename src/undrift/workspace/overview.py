@@ -36,6 +36,9 @@ from undrift.workspace import refusals, reign
 SHOWN = 60
 """Windows that are read, the newest, where only the present state is asked for."""
 
+BEFORE = 30
+"""Windows that are read besides: scores of these say how a model did at the first of the others."""
+
 SCORES = 4
 """Scores of a window, with revisions, and deliveries for it, that are read where only the newest are."""
 
@@ -122,8 +125,9 @@ class Overview:
     ``damaged`` says why the live model cannot be loaded, empty where it can or nobody looked. ``refused``
     are deliveries that were refused, oldest first; ``unmended`` is the newest one, None where a delivery of
     its kind came since. ``waiting`` are settled windows whose labels have not matured, oldest first;
-    ``promoted`` is what the gate found when the live model was promoted, None for the first model. Where
-    ``lines`` are the newest ones only, ``read`` gives the overview of all.
+    ``promoted`` is what the gate found when the live model was promoted, None for the first model, and
+    ``entered`` the window after which it went live. Where ``lines`` are the newest ones only, ``read`` gives
+    the overview of all.
     """
 
     live: Version
@@ -137,6 +141,7 @@ class Overview:
     unmended: Refused | None = None
     waiting: tuple[Window, ...] = ()
     promoted: Outcome | None = None
+    entered: Window | None = None
     read: Callable[[], Overview] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -174,9 +179,8 @@ class Overview:
         made = self.since.promotion
         if made.action == "start":
             return "the start"
-        window = self.windows.get(made.window)
         by_hand = made.manual or made.action == "rollback"
-        return spans.date(self.since.at) if by_hand or window is None else spans.after(window)
+        return spans.date(self.since.at) if by_hand or self.entered is None else spans.after(self.entered)
 
     @property
     def place(self) -> int:
@@ -293,7 +297,10 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
     since = next(c for c in reversed(changes) if c.promotion.action != "release")
     if newest is not None and (trusted(live) is None or store.count(Step) <= newest):
         newest = None  # what an adopted model is held to, its first windows say
-    lines = _held_to_promises(_lines(store, first.number, newest), changes, versions)
+    some = None if newest is None else newest + BEFORE
+    lines = _held_to_promises(_lines(store, first.number, some), changes, versions)
+    lines = lines if newest is None else lines[-newest:]
+    entered = store.get(Step, since.promotion.window)
     own = [act.outcome for line in lines for act in line.acts if act.outcome]
     promoted = next((o for o in reversed(own) if o.promoted == live.number), None)
     if promoted is None and newest is not None:
@@ -302,6 +309,7 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
         *(live, since, first, versions, changes, lines, damage(live, registry), *_refused(store)),
         waiting=_waiting(store, lines),
         promoted=promoted,
+        entered=entered.window if entered else None,
         read=None if newest is None else partial(overview, store, registry),
     )
 
@@ -394,7 +402,7 @@ def _lines(store: Store, first: int, newest: int | None) -> tuple[Line, ...]:
         """All records of a kind, or the newest, of so many for each window."""
         return store.all(kind, None if newest is None else each * newest)
 
-    acts = _acts(some(Step, 2), some(Decision, 2), some(Outcome, 2))
+    acts = _acts(some(Step, 2), some(Decision, 3), some(Outcome, 3))
     acts = acts if newest is None else dict([*acts.items()][-newest:])
     services = {s.window: s for s in some(Service, 2)}
     served = {key: service.live for key, service in services.items()}

@@ -16,8 +16,8 @@ from undrift.stores import LedgerEntry, Store
 
 T = TypeVar("T")
 
-ROOM = 32 * 2**20
-"""Bytes of rows that are remembered, the newest."""
+ROOM, MOST = 32 * 2**20, 256
+"""Bytes of rows that are remembered, the newest, and answers, however small."""
 
 Question = tuple[TableName, int | None, int | None, tuple[str, ...] | None]
 """Which rows of a table were read: the first and last window, and the columns."""
@@ -145,8 +145,11 @@ class RememberedLake:
             self._held, self._versions = True, found
             try:
                 yield
-            finally:
                 self._versions = self.versions()
+            except BaseException:
+                self._versions = None  # nobody knows what was written: all is read anew
+                raise
+            finally:
                 self._held = False
 
     def append(self, table: TableName, rows: pa.Table, batch: str) -> bool:
@@ -195,10 +198,11 @@ class RememberedLake:
 
     def _forget(self) -> None:
         """Keep the newest rows, as many as there is room for; the last ones whatever their size."""
-        size = sum(self._bytes[asked] for asked in self._rows)
-        while len(self._rows) > 1 and size > ROOM:
+        self._bytes = {asked: self._bytes[asked] for asked in self._rows}
+        size = sum(self._bytes.values())
+        while len(self._rows) > 1 and (size > ROOM or len(self._rows) > MOST):
             oldest = next(iter(self._rows))
-            size -= self._bytes[oldest]
+            size -= self._bytes.pop(oldest)
             del self._rows[oldest]
 
 
