@@ -47,7 +47,8 @@ def csv(name: str, opened: Callable[[], pa.NativeFile], text: frozenset[str]) ->
         )
 
     def scan(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
-        yield from sliced(reader(_as({f.name: f.type for f in schema})), columns)
+        with reader(_as({f.name: f.type for f in schema})) as stream:
+            yield from sliced(stream, columns)
 
     try:
         schema, held = _settled(reader, dict.fromkeys(text, pa.string()), Quotes(name, delimiter, NULLS))
@@ -73,23 +74,25 @@ def _settled(reader: Reader, told: Types, quotes: Quotes) -> tuple[pa.Schema, li
     What the first block shows mostly holds for the whole file. Where it does not, all blocks are looked
     at, and the file is parsed once more.
     """
-    stream = reader(_as(told))
-    try:
+    with reader(_as(told)) as stream:
+        schema = stream.schema
+        try:
+            return schema, _held(quotes.checked(stream))
+        except pa.ArrowInvalid as error:
+            if "conversion error" not in str(error):
+                raise
+    with reader(_as(_surveyed(reader, schema.names) | told)) as stream:
         return stream.schema, _held(quotes.checked(stream))
-    except pa.ArrowInvalid as error:
-        if "conversion error" not in str(error):
-            raise
-    stream = reader(_as(_surveyed(reader, stream.schema.names) | told))
-    return stream.schema, _held(quotes.checked(stream))
 
 
 def _surveyed(reader: Reader, names: Sequence[str]) -> Types:
     """The type of each column by the types that its blocks would have, each by itself."""
     types = dict.fromkeys(names, pa.null())
     words = pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-    for batch in reader(words):
-        for field in _again(batch):
-            types[field.name] = _wider(types[field.name], field.type)
+    with reader(words) as stream:
+        for batch in stream:
+            for field in _again(batch):
+                types[field.name] = _wider(types[field.name], field.type)
     return types
 
 
