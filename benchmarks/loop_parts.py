@@ -166,7 +166,10 @@ def files(root: str) -> dict[str, float]:
     folder = Path(root)
     end, features = json.loads((folder / "next.json").read_text())
     pq.write_table(day(end - 1, features, 100).select(["id", "y"]), folder / "labels.parquet")
-    pq.write_table(day(end, features, 100).drop_columns(["y"]), folder / "rows.parquet")
+    following = day(end + 1, features, 100).slice(0, 1)  # with it the window before is complete
+    pq.write_table(
+        pa.concat_tables([day(end, features, 100), following]).drop_columns(["y"]), folder / "rows.parquet"
+    )
     return {}
 
 
