@@ -31,28 +31,16 @@ def test_the_examples_in_docstrings_run(module: str) -> None:
     assert doctest.testmod(importlib.import_module(module)).failed == 0
 
 
-def test_the_reference_is_what_the_code_says() -> None:
-    path = ROOT / "docs" / "make_reference.py"
-    spec = importlib.util.spec_from_file_location("make_reference", path)
+@pytest.mark.parametrize("name", ["reference", "architecture"])
+def test_a_page_that_is_made_is_what_its_script_makes(name: str) -> None:
+    path = ROOT / "docs" / f"make_{name}.py"
+    spec = importlib.util.spec_from_file_location(f"make_{name}", path)
     assert spec
     assert spec.loader
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made.reference(), (
-        "run: uv run python docs/make_reference.py"
-    )
-
-
-def test_the_drawing_of_the_house_is_that_of_the_contract() -> None:
-    path = ROOT / "docs" / "make_architecture.py"
-    spec = importlib.util.spec_from_file_location("make_architecture", path)
-    assert spec
-    assert spec.loader
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8") == made.architecture(), (
-        "run: uv run python docs/make_architecture.py"
-    )
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    kept = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert kept == getattr(script, name)(), f"run: uv run python docs/make_{name}.py"
 
 
 @pytest.mark.parametrize("name", names("metrics"))

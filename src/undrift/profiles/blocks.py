@@ -306,10 +306,6 @@ def absent(labels: int) -> Ints:
     return np.array([[np.iinfo(np.int64).max], [np.iinfo(np.int64).min]]).repeat(labels, axis=1)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
 def _place(moments: Ints, width: int, calendar: bool) -> Ints:
     """The block of each moment."""
     return (moments - (START if calendar else 0)) // width
