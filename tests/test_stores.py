@@ -140,6 +140,18 @@ def test_a_holder_that_died_on_this_machine_is_replaced_at_once(store):
     assert store.acquire("loop", ME, 60) == old + 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system lists processes otherwise")
+def test_a_holder_that_was_killed_and_that_nobody_waited_for_is_replaced_at_once(store):
+    killed = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        old = store.acquire("loop", f"{socket.gethostname()}:{killed.pid}", 3600)
+        killed.kill()
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is still listed
+        assert store.acquire("loop", ME, 60) == old + 1
+    finally:
+        killed.communicate()
+
+
 def test_a_holder_that_lives_or_is_elsewhere_is_waited_for(store):
     alive = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     try:

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from undrift.records import Promotion, Score, Version, encode
@@ -107,13 +108,18 @@ def gone(name: str) -> bool:
 
 
 def _alive(pid: int) -> bool:
+    """Whether a process of this machine is there and has not ended: one nobody waited for is still listed."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+    except OSError:
+        return True
+    return state.split()[0] != "Z"
 
 
 NO_MODEL = "If there was one, restore the store from a backup; else run undrift init."
