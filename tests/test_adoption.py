@@ -20,7 +20,7 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from conftest import ask
 from undrift import artifacts, inputs
 from undrift.errors import ConfigError, DataError, TooFewError
-from undrift.loop import Loop, Report
+from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.promise import promise, trusted
 from undrift.records import Decision, Version, decode, encode
@@ -28,6 +28,7 @@ from undrift.schema import infer
 from undrift.stores import holder
 from undrift.stores.sql import Sql
 from undrift.windows import Cut
+from undrift.workspace.settled import Report
 
 HISTORY, ROWS = 1_000, 200
 X = ["x", "z"]

@@ -230,9 +230,9 @@ def test_a_misspelt_command_is_a_usage_error(capsys: Capture) -> None:
 
 def test_a_busy_workspace_is_exit_6(workspace: Path, capsys: Capture) -> None:
     from undrift.config.wiring import load
-    from undrift.loop import LEASE
+    from undrift.workspace import lease
 
-    load(workspace).store().acquire(LEASE, "elsewhere:1", 60)
+    load(workspace).store().acquire(lease.NAME, "elsewhere:1", 60)
     code, _, err = ask(capsys, "run", "-C", workspace)
     assert code == 6
     assert "elsewhere" in err

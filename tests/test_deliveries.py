@@ -141,7 +141,7 @@ def test_a_label_that_contradicts_the_one_on_record_is_a_correction_and_the_newe
     assert (third.labels, third.corrected, third.same) == ({}, {index: DAY}, 0)
     assert maes(loop) == [(0, 1.0, DAY), (1, 3.0, DAY), (2, 1.0, DAY)]
     assert [(s.revision, s.value) for s in scores(loop.store)] == [(2, 1.0)]
-    assert [s.revision for s in loop._live_scores()] == [2]
+    assert [s.revision for s in loop.chronicle.live_scores()] == [2]
 
 
 def test_only_labels_that_differ_are_corrections(tmp_path: Path) -> None:

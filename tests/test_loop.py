@@ -17,7 +17,7 @@ from undrift import inputs
 from undrift.comparison.limits import Limits
 from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
-from undrift.loop import LEASE, Loop
+from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import (
     Batch,
@@ -38,7 +38,7 @@ from undrift.stores import holder
 from undrift.stores.sql import Sql
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
-from undrift.workspace import reign
+from undrift.workspace import contest, lease, reign
 from undrift.workspace.monitor import ENOUGH
 from undrift.workspace.occasions import Occasion
 
@@ -251,7 +251,7 @@ def test_rollback_serves_the_previous_model_again_and_is_in_the_ledger() -> None
 def test_rolling_back_goes_to_the_first_model_and_no_further() -> None:
     loop = played()
     while loop.live().number != loop.first().number:
-        loop.rollback("further", to=reign.predecessor(loop._changes(), loop.live().number))
+        loop.rollback("further", to=reign.predecessor(loop.chronicle.changes(), loop.live().number))
     with pytest.raises(NotFoundError, match="first model"):
         loop.rollback("too far")
     with pytest.raises(NotFoundError, match="v99"):
@@ -262,7 +262,7 @@ def test_rollback_refuses_an_altered_artifact_and_the_champion_stays() -> None:
     from undrift.errors import UntrustedError
 
     loop = played()
-    live, target = loop.live().number, loop._predecessor(loop.live())
+    live, target = loop.live().number, loop.chronicle.predecessor()
     loop.registry._artifacts[target.artifact] = b"forged"
     loop.models.forget_all_but(set())
     with pytest.raises(UntrustedError):
@@ -275,18 +275,19 @@ def test_a_leak_is_refused() -> None:
     window = loop.archive.windows()[4]
     now = loop.archive.watermark() + timedelta(days=1)
     occasion = Occasion(window)
-    challengers = loop._retrain(occasion, now)
+    split = loop.chronicle.split(now)
+    challengers = loop.training.challengers(occasion, split, {})
     leaked = replace(challengers[0].snapshot, selection=Selection(0, 10**9))
     challengers[0] = replace(challengers[0], snapshot=leaked)
     with pytest.raises(LeakError, match=f"v{challengers[0].number} was trained on"):
-        loop._judge(occasion, challengers, now)
+        contest.judged(occasion, loop.live(), challengers, split.held_out, loop.models, loop.gate, {})
 
 
 def test_a_second_loop_is_kept_out_while_one_is_at_work() -> None:
     frame = moving_stream()
     loop = make_loop(frame)
     loop.start(recorded(loop, frame).past)
-    loop.store.acquire(LEASE, "elsewhere:1", 60)
+    loop.store.acquire(lease.NAME, "elsewhere:1", 60)
     with pytest.raises(BusyError, match="elsewhere"):
         loop.step()
 
@@ -375,10 +376,10 @@ def test_start_twice_trains_once(tmp_path: Path) -> None:
 
 def test_a_promotion_is_refused_when_the_lease_was_lost() -> None:
     loop = played({"use": "never"})
-    loop._renew()
-    stale = loop._token
-    loop.store.release(LEASE, loop.holder)
-    loop.store.acquire(LEASE, "elsewhere:1", 60)
+    loop.lease.renew()
+    stale = loop.lease.token
+    loop.store.release(lease.NAME, loop.holder)
+    loop.store.acquire(lease.NAME, "elsewhere:1", 60)
     with pytest.raises(BusyError, match="took over"):
         loop.store.crown(Promotion("promote", 1, 1, "w", "stale"), stale)
 
@@ -511,7 +512,7 @@ def test_too_few_blocks_for_an_interval_are_said_before_anything_is_trained() ->
 def test_after_a_rollback_only_scores_of_the_new_reign_count() -> None:
     loop = played()
     loop.rollback("feed broken")
-    assert loop._live_scores() == []
+    assert loop.chronicle.live_scores() == []
 
 
 @pytest.mark.parametrize("size", ["batch", 60])

@@ -144,7 +144,7 @@ def test_a_metric_that_is_none_is_named_with_its_fault(site: Path, tmp_path: Pat
     assert "part" in err
 
 
-POLICY = "class part:\n    def decide(self, history):\n        return {}\n"
+POLICY = "class part:\n    def decide(self, situation):\n        return {}\n"
 MERGE = "class part:\n    def select(self, windows):\n        return {}\n"
 
 CHECK = "def part(ref, cur):\n    return {}\n"
@@ -152,7 +152,7 @@ MERGING = 'merge.candidates=["part"]'
 
 UNFIT = {
     "a policy that gives a word": ("policies", POLICY.format("'retrain'"), "policy.use=part", "no Decision"),
-    "a policy that fails": ("policies", POLICY.format("history.nope"), "policy.use=part", "AttributeError"),
+    "a policy that fails": ("policies", POLICY.format("situation.nope"), "policy.use=part", "AttributeError"),
     "a strategy that gives a list": ("merging", MERGE.format("[1]"), MERGING, "no Selection"),
     "a strategy that fails": ("merging", MERGE.format("1 / 0"), MERGING, "ZeroDivision"),
     "a check that gives a number": ("quality", CHECK.format("3"), "gate.alpha=0.05", "no str"),

@@ -17,25 +17,26 @@ from test_loop import make_loop, played, recorded
 from undrift.config.wiring import open as open_loop
 from undrift.errors import NotFoundError, UntrustedError
 from undrift.loop import Loop
-from undrift.records import Decision, Outcome, Promotion, Score, Step, Version
+from undrift.records import Decision, Outcome, Score, Step, Version
 from undrift.replay import Recording, play
 from undrift.workspace.overview import overview
 
 
-def killed_at(loop: Loop, recording: Recording, verb: str, call: int) -> None:
-    """Play until the process would die in a verb, the ``call``-th time that it is reached."""
-    plain, calls = getattr(loop, verb), iter(range(call))
+def killed_at(loop: Loop, recording: Recording, part: str, verb: str, call: int) -> None:
+    """Play until the process would die in a verb of a part, the ``call``-th time that it is reached."""
+    owner = getattr(loop, part)
+    plain, calls = getattr(owner, verb), iter(range(call))
 
     def die(*arguments: object, **named: object) -> object:
         if next(calls, None) is None:
             raise KeyboardInterrupt
         return plain(*arguments, **named)
 
-    setattr(loop, verb, die)
-    with pytest.raises(KeyboardInterrupt):
-        for _ in play(loop, recording, loop.label_delay):
-            pass
-    setattr(loop, verb, plain)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, verb, die)
+        with pytest.raises(KeyboardInterrupt):
+            for _ in play(loop, recording, loop.label_delay):
+                pass
 
 
 def started(policy: dict[str, object] | None = None) -> tuple[Loop, Recording]:
@@ -49,19 +50,7 @@ def started(policy: dict[str, object] | None = None) -> tuple[Loop, Recording]:
 def pending() -> tuple[Loop, Recording, Outcome]:
     """A loop whose process died after the gate had found a second winner, before it was crowned."""
     loop, recording = started()
-    crown, crowned = loop._crown, []
-
-    def die_at_the_second(promotion: Promotion) -> None:
-        crowned.append(promotion)
-        if len(crowned) == 2:
-            raise KeyboardInterrupt
-        crown(promotion)
-
-    loop._crown = die_at_the_second
-    with pytest.raises(KeyboardInterrupt):
-        for _ in play(loop, recording, loop.label_delay):
-            pass
-    loop._crown = crown
+    killed_at(loop, recording, "store", "crown", 1)
     outcome = loop.store.all(Outcome)[-1]
     assert outcome.promoted is not None
     assert outcome.champion == loop.live().number
@@ -91,7 +80,7 @@ def test_a_pending_promotion_does_not_override_a_rollback(hold: bool) -> None:
     assert report.settled[0].step.action == "reject"
     for part in (f"v{outcome.promoted} was better", "is not promoted", "feed is broken"):
         assert part in report.settled[0].step.why
-    assert outcome.promoted not in {p.version for p in loop._changes()}
+    assert outcome.promoted not in {p.version for p in loop.chronicle.changes()}
     seen = overview(loop.store)
     assert seen.outcomes[-1].promoted is None, "history and dashboard show it as rejected"
     assert seen.status_of(loop.models.version(outcome.promoted)) == "rejected"
@@ -110,7 +99,7 @@ def test_a_pending_promotion_is_void_while_the_loop_is_held_though_its_champion_
 
 def test_a_decision_to_retrain_that_was_pending_trains_nothing_while_the_loop_is_held() -> None:
     loop, recording = started()
-    killed_at(loop, recording, "_retrain", 1)
+    killed_at(loop, recording, "models", "train", 2)
     before = len(loop.store.all(Version))
     loop.rollback("feed is broken")
     report = loop.step()
@@ -124,7 +113,7 @@ def test_a_decision_to_retrain_that_was_pending_trains_nothing_while_the_loop_is
 
 def test_a_rollback_repeated_goes_no_further() -> None:
     loop = played()
-    before = [p.version for p in loop._changes()]
+    before = [p.version for p in loop.chronicle.changes()]
     assert len(before) >= 3, "there is room to go further"
     loop.rollback("feed is broken")
     live = loop.live().number
@@ -199,7 +188,7 @@ def test_a_rollback_without_a_hold_retrains_again_as_before() -> None:
 
 def test_a_promotion_by_hand_takes_any_version_checks_its_hash_and_ends_the_hold() -> None:
     loop, _ = held()
-    crowned = {p.version for p in loop._changes()}
+    crowned = {p.version for p in loop.chronicle.changes()}
     rejected = next(v for v in loop.store.all(Version) if v.number not in crowned)
     genuine = loop.registry._artifacts[rejected.artifact]
     loop.registry._artifacts[rejected.artifact] = b"forged"
@@ -306,8 +295,10 @@ def test_drift_is_new_evidence_but_the_same_held_out_windows_are_not_judged_on_t
     assert len(set(held_out)) == len(held_out)
 
 
-@pytest.mark.parametrize("verb", ["_decide", "_retrain", "_judge", "_promote", "_close"])
-def test_a_label_call_that_was_killed_is_decided_on_at_the_next_tick(verb: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "verb"), [("policy", "decide"), ("models", "train"), ("models", "complete"), ("store", "crown")]
+)
+def test_a_label_call_that_was_killed_is_decided_on_at_the_next_tick(part: str, verb: str) -> None:
     ended = []
     for kill in (False, True):
         loop, recording, windows = monthly()
@@ -315,16 +306,15 @@ def test_a_label_call_that_was_killed_is_decided_on_at_the_next_tick(verb: str) 
         for window in windows[:4]:
             loop.label(labels(recording, window), now=late)
         if kill:
-            plain = getattr(loop, verb)
-            setattr(loop, verb, _dies)
-            with pytest.raises(KeyboardInterrupt):
-                loop.label(labels(recording, windows[4]), now=late)
-            setattr(loop, verb, plain)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(type(getattr(loop, part)), verb, _dies)
+                with pytest.raises(KeyboardInterrupt):
+                    loop.label(labels(recording, windows[4]), now=late)
             assert len(loop.step().settled) == 1
         else:
             assert len(loop.label(labels(recording, windows[4]), now=late).settled) == 1
         assert loop.step().settled == ()
-        ended.append((loop.store.all(Decision), loop.store.all(Step), loop._changes()))
+        ended.append((loop.store.all(Decision), loop.store.all(Step), loop.chronicle.changes()))
     assert ended[0] == ended[1]
 
 

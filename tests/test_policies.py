@@ -13,9 +13,9 @@ from undrift.policies.drift import Drift
 from undrift.policies.never import Never
 from undrift.policies.performance import Performance
 from undrift.policies.schedule import Schedule
-from undrift.records import History, Selection, Window
+from undrift.records import Selection, Situation, Window
 from undrift.testing import contracts
-from undrift.testing.contracts import history
+from undrift.testing.contracts import situation
 
 
 def made(room: str, name: str):
@@ -71,34 +71,36 @@ def failed(policy, seen) -> list[str]:
     ],
 )
 def test_drift_retrains_when_the_share_is_reached_in_each_of_the_last_windows(drifted, retrains):
-    found = Drift(share=0.3, persist=2).decide(history(drifted=drifted))
+    found = Drift(share=0.3, persist=2).decide(situation(drifted=drifted))
     assert (found.action == "retrain") is retrains
 
 
 def test_drift_says_how_much_and_of_what():
-    found = Drift().decide(history(drifted=(2, 5)))
+    found = Drift().decide(situation(drifted=(2, 5)))
     assert (found.rules[0].value, found.rules[0].limit) == (0.2, 0.3)
     assert all(part in found.why.replace(" %", "%") for part in ("20%", "30%", "last 2 windows"))
 
 
 def test_a_named_feature_is_enough_if_it_is_the_same_one():
     policy = Drift(features=("f0", "f1"), persist=2)
-    found = policy.decide(history(drifted=(1, 1)))
+    found = policy.decide(situation(drifted=(1, 1)))
     assert (found.action, found.why[:10]) == ("retrain", "f0 drifted")
-    assert "none of f0, f1 drifted" in policy.decide(history(drifted=(1, 0))).why
-    assert failed(policy, history(drifted=(1,))) == ["drift"]
+    assert "none of f0, f1 drifted" in policy.decide(situation(drifted=(1, 0))).why
+    assert failed(policy, situation(drifted=(1,))) == ["drift"]
     alternating = replace(
-        history(drifted=(1, 1)),
+        situation(drifted=(1, 1)),
         comparisons=tuple(
-            replace(c, features=c.features[i:]) for i, c in enumerate(history(drifted=(1, 2)).comparisons)
+            replace(c, features=c.features[i:]) for i, c in enumerate(situation(drifted=(1, 2)).comparisons)
         ),
     )
     assert failed(policy, alternating) == ["drift"], "f0 first and f1 then is not one drift that persists"
 
 
 def test_a_lost_or_retyped_feature_has_drifted():
-    lost = tuple(replace(c, lost=("f9",), retyped=("f8",)) for c in history(drifted=(0, 0), of=8).comparisons)
-    seen = replace(history(), comparisons=lost)
+    lost = tuple(
+        replace(c, lost=("f9",), retyped=("f8",)) for c in situation(drifted=(0, 0), of=8).comparisons
+    )
+    seen = replace(situation(), comparisons=lost)
     assert failed(Drift(share=0.2), seen) == []
     assert failed(Drift(share=0.21), seen) == ["drift"]
     assert failed(Drift(features=("f9",)), seen) == []
@@ -119,36 +121,36 @@ def test_a_lost_or_retyped_feature_has_drifted():
     ],
 )
 def test_performance_retrains_when_the_mean_loss_has_risen_by_the_drop(scores, retrains):
-    found = Performance(drop=0.25, over=2).decide(history(scores=scores, reference=1.0))
+    found = Performance(drop=0.25, over=2).decide(situation(scores=scores, reference=1.0))
     assert (found.action == "retrain") is retrains
 
 
 def test_performance_counts_rows_not_windows():
-    seen = history(scores=(2.0, 1.0))
+    seen = situation(scores=(2.0, 1.0))
     weighed = replace(seen, scores=(replace(seen.scores[0], rows=300), seen.scores[1]))
     rule = Performance(drop=0.75).decide(weighed).rules[0]
     assert (rule.value, rule.holds) == (pytest.approx(0.75), True)
 
 
 def test_performance_looks_only_at_what_the_live_model_served():
-    seen = history(scores=(9.0, 9.0))
+    seen = situation(scores=(9.0, 9.0))
     others = replace(seen, scores=tuple(replace(s, version=1) for s in seen.scores))
     assert "no labels have matured for v2" in Performance().decide(others).why
 
 
 def test_performance_says_the_numbers():
-    why = Performance().decide(history(scores=(1.1, 1.1))).why
+    why = Performance().decide(situation(scores=(1.1, 1.1))).why
     assert all(
         part in why
         for part in ("MAE 1.1", "2 scored windows", "against 1 that it promised", "+10 %", "+20 %")
     )
-    assert "no reference score" in Performance().decide(history(scores=(9.0,), reference=None)).why
-    assert "no reference score" in Performance().decide(replace(history(), champion=None)).why
+    assert "no reference score" in Performance().decide(situation(scores=(9.0,), reference=None)).why
+    assert "no reference score" in Performance().decide(replace(situation(), champion=None)).why
 
 
-def adopted(scores: tuple[float, ...], promise: str, reference: float | None) -> History:
+def adopted(scores: tuple[float, ...], promise: str, reference: float | None) -> Situation:
     """A model from elsewhere, numbered 2 as the scores are, with so many scored windows."""
-    found = history(scores=scores)
+    found = situation(scores=scores)
     live = replace(found.champion, merge="adopted", promise=promise, reference_score=reference)
     return replace(found, champion=live)
 
@@ -173,14 +175,14 @@ def test_a_score_on_rows_that_the_model_did_not_see_is_the_reference(promise: st
 
 
 def test_a_predecessors_training_loss_is_no_reference():
-    found = history(scores=(1.1, 1.1))
+    found = situation(scores=(1.1, 1.1))
     before = replace(found.champion, number=1, merge="adopted", reference_score=0.1)
     assert Performance().decide(replace(found, predecessor=before)).action == "keep"
 
 
 def test_any_loss_is_more_than_none():
-    assert Performance().decide(history(scores=(0.1,), reference=0.0)).action == "retrain"
-    assert Performance().decide(history(scores=(0.0,), reference=0.0)).action == "keep"
+    assert Performance().decide(situation(scores=(0.1,), reference=0.0)).action == "retrain"
+    assert Performance().decide(situation(scores=(0.0,), reference=0.0)).action == "keep"
 
 
 # Schedule, cooldown, rows ---------------------------------------------------------------------
@@ -200,14 +202,14 @@ def test_any_loss_is_more_than_none():
     ],
 )
 def test_a_schedule_counts_windows_since_the_last_retraining(decisions, retrains):
-    found = Schedule(every=4).decide(history(decisions=decisions))
+    found = Schedule(every=4).decide(situation(decisions=decisions))
     assert (found.action == "retrain") is retrains, found.why
 
 
 def test_a_schedule_of_1_retrains_after_every_window():
     actions = ""
     for _ in range(5):
-        actions += Schedule(every=1).decide(history(decisions=actions)).action[0]
+        actions += Schedule(every=1).decide(situation(decisions=actions)).action[0]
     assert actions == "rrrrr"
 
 
@@ -224,7 +226,7 @@ def test_a_schedule_of_1_retrains_after_every_window():
     ],
 )
 def test_the_cooldown_is_counted_in_windows(decisions, cooldown, over):
-    seen = history(drifted=(9, 9), scores=(9.0, 9.0), decisions=decisions)
+    seen = situation(drifted=(9, 9), scores=(9.0, 9.0), decisions=decisions)
     for policy in (Drift(cooldown=cooldown), Performance(cooldown=cooldown)):
         assert failed(policy, seen) == ([] if over else ["cooldown"])
 
@@ -232,13 +234,13 @@ def test_the_cooldown_is_counted_in_windows(decisions, cooldown, over):
 def test_a_hundred_alarms_in_a_cooldown_are_one_run():
     actions = ""
     for _ in range(100):
-        actions += Drift(cooldown=1000).decide(history(drifted=(9, 9), decisions=actions)).action[0]
+        actions += Drift(cooldown=1000).decide(situation(drifted=(9, 9), decisions=actions)).action[0]
     assert actions == "r" + "k" * 99
 
 
 @pytest.mark.parametrize(("labelled", "enough"), [(0, False), (99, False), (100, True), (10**6, True)])
 def test_a_retraining_takes_enough_labelled_rows(labelled, enough):
-    seen = history(drifted=(9, 9), scores=(9.0, 9.0), decisions="kkkk", labelled=labelled)
+    seen = situation(drifted=(9, 9), scores=(9.0, 9.0), decisions="kkkk", labelled=labelled)
     for policy in (Drift(minimum_rows=100), Performance(minimum_rows=100), Schedule(minimum_rows=100)):
         assert failed(policy, seen) == ([] if enough else ["labelled rows"])
 
@@ -255,7 +257,7 @@ def test_a_retraining_takes_enough_labelled_rows(labelled, enough):
 )
 def test_rows_that_are_held_out_are_waited_for_by_the_window(labelled, to_come, says):
     """The n-th window to come frees the n-th of the rows that are held out now."""
-    seen = replace(history(labelled=labelled), to_come=to_come)
+    seen = replace(situation(labelled=labelled), to_come=to_come)
     rule = Performance(minimum_rows=100).decide(seen).rules[-1]
     assert (rule.holds, rule.value) == (False, labelled)
     assert rule.text.endswith(says)
@@ -263,19 +265,19 @@ def test_rows_that_are_held_out_are_waited_for_by_the_window(labelled, to_come, 
 
 
 def test_without_a_new_score_performance_has_nothing_to_decide_on():
-    seen = history(scores=(9.0, 9.0))
+    seen = situation(scores=(9.0, 9.0))
     known = Performance().decide(replace(seen, fresh=()))
     assert known.action == "keep"
     assert known.why.startswith("no score is newer than that of window 0001: MAE 9 over the last 2")
     assert Performance().decide(replace(seen, fresh=("0001",))).action == "retrain"
     assert Performance().decide(seen).action == "retrain", "None: every score is new"
-    drift = replace(history(drifted=(9, 9)), fresh=())
+    drift = replace(situation(drifted=(9, 9)), fresh=())
     assert Drift().decide(drift).action == "retrain", "drift is evidence by itself"
 
 
 def test_decisions_on_scores_do_not_shorten_the_cooldown():
     """Windows are counted, not decisions: one window may be decided on several times."""
-    seen = history(drifted=(9, 9), decisions="rkk")
+    seen = situation(drifted=(9, 9), decisions="rkk")
     again = replace(
         seen,
         decisions=(
@@ -293,42 +295,42 @@ def test_decisions_on_scores_do_not_shorten_the_cooldown():
 
 
 def test_the_first_rule_that_fails_is_the_reason():
-    seen = history(drifted=(9, 9), decisions="r", labelled=5)
+    seen = situation(drifted=(9, 9), decisions="r", labelled=5)
     assert failed(Drift(), seen) == ["cooldown", "labelled rows"]
     found = Drift().decide(seen)
     _, cooldown, rows = found.rules
     assert (found.why, cooldown.value, cooldown.limit) == (cooldown.text, 1, 2)
     assert (rows.value, rows.limit) == (5, 100)
     assert "cooldown is 2" in found.why
-    found = Drift().decide(history(drifted=(9, 9), decisions="kkk", labelled=5))
+    found = Drift().decide(situation(drifted=(9, 9), decisions="kkk", labelled=5))
     assert found.why == found.rules[2].text
     assert "5 labelled rows" in found.why
     assert "100" in found.why
 
 
 def test_never_is_never():
-    assert Never().decide(history(drifted=(10,) * 9, scores=(9.0,) * 9)).action == "keep"
+    assert Never().decide(situation(drifted=(10,) * 9, scores=(9.0,) * 9)).action == "keep"
 
 
 # Any of ---------------------------------------------------------------------------------------
 
 
 def test_any_of_retrains_for_the_first_reason():
-    seen = history(drifted=(9, 9), scores=(1.0, 1.0), decisions="kkkkkkkk")
+    seen = situation(drifted=(9, 9), scores=(1.0, 1.0), decisions="kkkkkkkk")
     drift, both = Drift(), AnyOf((Performance(), Drift(), Schedule()))
     assert both.decide(seen) == drift.decide(seen)
 
 
 def test_any_of_that_keeps_gives_all_reasons_once():
-    found = AnyOf((Never(), Performance(), Never())).decide(history(scores=(1.0, 1.0)))
+    found = AnyOf((Never(), Performance(), Never())).decide(situation(scores=(1.0, 1.0)))
     assert found.action == "keep"
-    never, performance = Never().decide(history()).why, found.rules[1].text
+    never, performance = Never().decide(situation()).why, found.rules[1].text
     assert found.why == f"{never}; {performance}"
     assert [rule.name for rule in found.rules].count("never") == 2
 
 
 def test_any_of_keeps_each_cooldown_apart():
-    seen = history(drifted=(9, 9), scores=(9.0, 9.0), decisions="rk")
+    seen = situation(drifted=(9, 9), scores=(9.0, 9.0), decisions="rk")
     assert AnyOf((Drift(cooldown=5), Performance(cooldown=2))).decide(seen).rules[0].name == "performance"
 
 

@@ -29,11 +29,11 @@ class Monday:
     def __init__(self, minimum_rows: int = 100) -> None:
         self.minimum_rows = minimum_rows
 
-    def decide(self, history):
-        end = history.window.end
+    def decide(self, situation):
+        end = situation.window.end
         due = end is not None and end.weekday() == 0
         rule = Rule("monday", due, "the window ends on a Monday" if due else "it is not Monday")
-        return decision(history, (rule, enough(history, self.minimum_rows)))
+        return decision(situation, (rule, enough(situation, self.minimum_rows)))
 
 
 class LastHalf:

@@ -568,7 +568,7 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Situation:
     """All that a policy may look at when it decides about ``window``; oldest first.
 
     ``labelled_rows`` are new to the live model and free to train on. Of the rows that are held out,

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from undrift.arrow import plain
 from undrift.errors import TooFewError
-from undrift.loop import Loop, Report, Settled
+from undrift.loop import Loop
 from undrift.records import Score, Service, Window
 from undrift.windows import Cut
+from undrift.workspace.settled import Report, Settled
 
 
 @dataclass(frozen=True)

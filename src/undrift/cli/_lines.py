@@ -7,7 +7,6 @@ from typing import Any
 
 from undrift.cli._print import GAP, NARROWEST, cut, room, wide
 from undrift.cli._shell import ended
-from undrift.loop import Report, Settled
 from undrift.records import Score, Window, encode
 from undrift.words.forms import feature_dict
 from undrift.words.moves import ICONS, drifted, movers, total, watched
@@ -15,6 +14,7 @@ from undrift.words.numbers import number
 from undrift.words.phrases import count, model
 from undrift.words.spans import days
 from undrift.words.states import unreliable
+from undrift.workspace.settled import Report, Settled
 
 NAME, EFFECT = 20, 46
 """Columns of the terminal for the days of a window, and for what moved in it."""

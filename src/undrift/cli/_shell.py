@@ -19,9 +19,10 @@ from undrift.words.phrases import TITLES
 if TYPE_CHECKING:
     from undrift.comparison.result import Result
     from undrift.config.wiring import Config
-    from undrift.loop import Loop, Report
+    from undrift.loop import Loop
     from undrift.records import Comparison, Decision
     from undrift.stores import Store
+    from undrift.workspace.settled import Report
 
 FORMAT = 1
 """Version of the JSON that commands print."""

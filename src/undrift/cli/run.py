@@ -13,9 +13,10 @@ from undrift.cli._state import follow_up, headline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from undrift.loop import Loop, Report
+    from undrift.loop import Loop
     from undrift.records import Batch
     from undrift.workspace.overview import Overview
+    from undrift.workspace.settled import Report
 
 
 def run(

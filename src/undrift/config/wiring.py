@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -94,7 +95,7 @@ class Config:
         delay = self.get("labels.delay")
         limits = Limits(**self._drift())
         limits = replace(limits, ignore=(*limits.ignore, *calendar.names(schema)))
-        loop = Loop(
+        return Loop(
             schema=schema,
             store=store,
             lake=self.lake(),
@@ -109,10 +110,8 @@ class Config:
             coverage=self.get("labels.coverage"),
             loss=self.get("score.loss"),
             trust_pickle=self._trusts_pickles(),
+            label_delay=timedelta(0) if delay is None else span(delay, "labels.delay", least=0),
         )
-        if delay is not None:
-            loop.label_delay = span(delay, "labels.delay", least=0)
-        return loop
 
     def check(self) -> None:
         """Raise ConfigError unless every part can be built from its settings; nothing is opened."""

@@ -22,7 +22,8 @@ from undrift.stores import scores
 from undrift.words.phrases import cut
 
 if TYPE_CHECKING:
-    from undrift.loop import Loop, Report
+    from undrift.loop import Loop
+    from undrift.workspace.settled import Report
 
 FOLDER = "undrift-demo"
 HISTORY = 16

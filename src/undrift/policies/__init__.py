@@ -8,71 +8,73 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from undrift.records import Decision, History, Rule
+from undrift.records import Decision, Rule, Situation
 from undrift.words.phrases import count
 
 
 class Policy(Protocol):
     """A retraining policy."""
 
-    def decide(self, history: History) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """Retrain or keep, with every rule and its numbers."""
 
 
-def conclude(history: History, reasons: tuple[Rule, ...], cooldown: int, minimum_rows: int) -> Decision:
+def conclude(situation: Situation, reasons: tuple[Rule, ...], cooldown: int, minimum_rows: int) -> Decision:
     """Retrain when every reason holds, the cooldown is over and enough new rows are labelled."""
-    return decision(history, (*reasons, cooled(history, cooldown), enough(history, minimum_rows)))
+    return decision(situation, (*reasons, cooled(situation, cooldown), enough(situation, minimum_rows)))
 
 
-def decision(history: History, rules: tuple[Rule, ...]) -> Decision:
+def decision(situation: Situation, rules: tuple[Rule, ...]) -> Decision:
     """Retrain when every rule holds; else the first that does not is the reason to keep."""
     failed = next((rule for rule in rules if not rule.holds), None)
     why = failed.text if failed else rules[0].text
-    window = history.window
+    window = situation.window
     return Decision(window.key, window.index, "keep" if failed else "retrain", why, rules)
 
 
-def cooled(history: History, cooldown: int) -> Rule:
+def cooled(situation: Situation, cooldown: int) -> Rule:
     """Whether enough windows have passed since the last retraining; 1 means the very next may."""
-    since = windows_since_retraining(history)
+    since = windows_since_retraining(situation)
     holds = since is None or since >= cooldown
     ago = "never retrained yet" if since is None else f"{count(since, 'window')} since the last retraining"
     return Rule("cooldown", holds, f"{ago}, the cooldown is {cooldown}", since, cooldown)
 
 
-def enough(history: History, minimum_rows: int) -> Rule:
+def enough(situation: Situation, minimum_rows: int) -> Rule:
     """Whether enough labelled rows can be trained on that the champion was not trained on."""
-    have = history.labelled_rows
+    have = situation.labelled_rows
     text = f"{have:,} labelled rows to train on are new to the live model, {minimum_rows:,} are needed"
     if have < minimum_rows:
-        text += _waiting(history, minimum_rows)
+        text += _waiting(situation, minimum_rows)
     return Rule("labelled rows", have >= minimum_rows, text, have, minimum_rows)
 
 
-def _waiting(history: History, minimum_rows: int) -> str:
+def _waiting(situation: Situation, minimum_rows: int) -> str:
     """How many labelled windows have yet to come until enough rows are no longer held out."""
-    free = history.labelled_rows
-    for windows, rows in enumerate(history.to_come, start=1):
+    free = situation.labelled_rows
+    for windows, rows in enumerate(situation.to_come, start=1):
         free += rows
         if free >= minimum_rows:
             return f": waits for {count(windows, 'more labelled window')}"
     return (
-        f": waits for more than {count(len(history.to_come), 'labelled window')}" if history.to_come else ""
+        f": waits for more than {count(len(situation.to_come), 'labelled window')}"
+        if situation.to_come
+        else ""
     )
 
 
-def windows_since_retraining(history: History) -> int | None:
+def windows_since_retraining(situation: Situation) -> int | None:
     """Windows decided on since the last retraining, the present one included; None if there was none.
 
     0 means that it was after this very window: a window is decided on again when scores come after it.
     """
-    actions = [d.action for d in history.decisions]
+    actions = [d.action for d in situation.decisions]
     if "retrain" not in actions:
         return None
     last = len(actions) - 1 - actions[::-1].index("retrain")
-    return len(windows_decided(history, last + 1) - {history.decisions[last].index})
+    return len(windows_decided(situation, last + 1) - {situation.decisions[last].index})
 
 
-def windows_decided(history: History, first: int = 0) -> set[int]:
+def windows_decided(situation: Situation, first: int = 0) -> set[int]:
     """The windows that decisions from the ``first`` on were about, and the present one."""
-    return {d.index for d in history.decisions[first:]} | {history.window.index}
+    return {d.index for d in situation.decisions[first:]} | {situation.window.index}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undrift.errors import ConfigError
 from undrift.policies import Policy
-from undrift.records import Decision, History
+from undrift.records import Decision, Situation
 
 
 class AnyOf:
@@ -17,15 +17,15 @@ class AnyOf:
             raise ConfigError(f"policy.policies = {policies!r}", 'Write tables such as { use = "drift" }.')
         self.policies = policies
 
-    def decide(self, history: History) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """The first decision to retrain; else to keep, with the rules and reasons of all."""
-        decisions = [policy.decide(history) for policy in self.policies]
+        decisions = [policy.decide(situation) for policy in self.policies]
         for found in decisions:
             if found.action == "retrain":
                 return found
         rules = tuple(rule for found in decisions for rule in found.rules)
         why = "; ".join(dict.fromkeys(found.why for found in decisions))
-        return Decision(history.window.key, history.window.index, "keep", why, rules)
+        return Decision(situation.window.key, situation.window.index, "keep", why, rules)
 
 
 _: type[Policy] = AnyOf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
-from undrift.records import Comparison, Decision, History, Rule
+from undrift.records import Comparison, Decision, Rule, Situation
 from undrift.words.phrases import count
 
 
@@ -33,13 +33,13 @@ class Drift:
         self.cooldown = cooldown
         self.minimum_rows = minimum_rows
 
-    def decide(self, history: History) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """Retrain when drift has persisted."""
-        reason = self._named(history) if self.features else self._enough(history)
-        return conclude(history, (reason,), self.cooldown, self.minimum_rows)
+        reason = self._named(situation) if self.features else self._enough(situation)
+        return conclude(situation, (reason,), self.cooldown, self.minimum_rows)
 
-    def _enough(self, history: History) -> Rule:
-        shares = [_share(c) for c in history.comparisons[-self.persist :]]
+    def _enough(self, situation: Situation) -> Rule:
+        shares = [_share(c) for c in situation.comparisons[-self.persist :]]
         least = min(shares, default=0.0)
         holds = len(shares) == self.persist and least >= self.share
         text = (
@@ -48,8 +48,8 @@ class Drift:
         )
         return Rule("drift", holds, text, least, self.share)
 
-    def _named(self, history: History) -> Rule:
-        recent = history.comparisons[-self.persist :]
+    def _named(self, situation: Situation) -> Rule:
+        recent = situation.comparisons[-self.persist :]
         always = [n for n in self.features if all(n in _drifted(c) for c in recent)]
         holds = len(recent) == self.persist and bool(always)
         found = ", ".join(always) if always else f"none of {', '.join(self.features)}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from undrift.policies import Policy, decision
-from undrift.records import Decision, History, Rule
+from undrift.records import Decision, Rule, Situation
 
 
 class Never:
     """Never retrains: drift and scores are recorded, a person decides."""
 
-    def decide(self, history: History) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """Keep the model, always."""
-        return decision(history, (Rule("never", holds=False, text="the policy is to watch only"),))
+        return decision(situation, (Rule("never", holds=False, text="the policy is to watch only"),))
 
 
 _: type[Policy] = Never

@@ -5,7 +5,7 @@ from __future__ import annotations
 from undrift.errors import ConfigError
 from undrift.policies import Policy, conclude
 from undrift.promise import DROP, FIRST, OVER, held_to, mean, rise
-from undrift.records import Decision, History, Rule, Score
+from undrift.records import Decision, Rule, Score, Situation
 from undrift.words.deeds import whose
 from undrift.words.numbers import number, relative
 from undrift.words.phrases import count
@@ -35,18 +35,18 @@ class Performance:
         self.cooldown = cooldown
         self.minimum_rows = minimum_rows
 
-    def decide(self, history: History) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """Retrain when the loss has risen too far."""
-        return conclude(history, (self._risen(history),), self.cooldown, self.minimum_rows)
+        return conclude(situation, (self._risen(situation),), self.cooldown, self.minimum_rows)
 
-    def _risen(self, history: History) -> Rule:
-        live = history.champion
+    def _risen(self, situation: Situation) -> Rule:
+        live = situation.champion
         if live is None or live.metric is None:
             return Rule("performance", holds=False, text="the live model has no reference score")
-        scores = [s for s in history.scores if s.version == live.number]
+        scores = [s for s in situation.scores if s.version == live.number]
         if not scores:
             return Rule("performance", holds=False, text=f"no labels have matured for v{live.number} yet")
-        promised, of = held_to(live, history.predecessor, scores)
+        promised, of = held_to(live, situation.predecessor, scores)
         if promised is None:
             few = f"v{live.number} has no reference score: its first {FIRST} scored windows will be it"
             return Rule("performance", holds=False, text=few)
@@ -57,15 +57,15 @@ class Performance:
             f"{live.metric} {number(now)} over the last {count(len(newest), 'scored window')}, against "
             f"{number(promised)} {whose(of, live.number)}: {relative(risen)} (limit {relative(self.drop)})"
         )
-        known = history.fresh is not None and not {s.window for s in scores} & {*history.fresh}
+        known = situation.fresh is not None and not {s.window for s in scores} & {*situation.fresh}
         if known:
-            text = f"no score is newer than that of {_days(history, scores[-1])}: {text}"
+            text = f"no score is newer than that of {_days(situation, scores[-1])}: {text}"
         return Rule("performance", risen >= self.drop and not known, text, risen, self.drop, self.over)
 
 
-def _days(history: History, score: Score) -> str:
+def _days(situation: Situation, score: Score) -> str:
     """The days of a scored window, as far as the newest comparisons tell."""
-    windows = {c.window.key: c.window for c in history.comparisons if c.window}
+    windows = {c.window.key: c.window for c in situation.comparisons if c.window}
     return named([score.window], windows)
 
 

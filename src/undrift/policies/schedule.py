@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from undrift.errors import ConfigError
 from undrift.policies import Policy, decision, enough, windows_decided, windows_since_retraining
-from undrift.records import Decision, History, Rule
+from undrift.records import Decision, Rule, Situation
 from undrift.words.phrases import count
 
 
@@ -17,13 +17,13 @@ class Schedule:
         self.every = every
         self.minimum_rows = minimum_rows
 
-    def decide(self, history: History) -> Decision:
+    def decide(self, situation: Situation) -> Decision:
         """Retrain when the interval has passed since the last retraining, or since the start."""
-        since = windows_since_retraining(history)
-        since = len(windows_decided(history)) if since is None else since
+        since = windows_since_retraining(situation)
+        since = len(windows_decided(situation)) if since is None else since
         text = f"{count(since, 'window')} since the last retraining, one is due every {self.every}"
         due = Rule("schedule", since >= self.every, text, since, self.every)
-        return decision(history, (due, enough(history, self.minimum_rows)))
+        return decision(situation, (due, enough(situation, self.minimum_rows)))
 
 
 _: type[Policy] = Schedule

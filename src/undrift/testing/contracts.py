@@ -25,10 +25,10 @@ from undrift.records import (
     Comparison,
     Decision,
     FeatureComparison,
-    History,
     Promotion,
     Score,
     Selection,
+    Situation,
     Verdict,
     Version,
     Window,
@@ -94,10 +94,10 @@ def check_registry(make: Callable[[], Registry]) -> None:
 
 
 def check_policy(policy: Policy) -> None:
-    """A decision on every history, the empty one included: with reasons, and the same each time."""
-    for seen in histories():
+    """A decision on every situation, the empty one included: with reasons, and the same each time."""
+    for seen in situations():
         found = policy.decide(seen)
-        assert found == policy.decide(seen), "the same history gave two decisions"
+        assert found == policy.decide(seen), "the same situation gave two decisions"
         assert (found.window, found.index) == (seen.window.key, seen.window.index)
         assert found.why, "a decision without a reason"
         assert found.rules, "a decision without rules"
@@ -116,7 +116,7 @@ def check_merge(merge: Merge) -> None:
         assert found.first <= found.last
 
 
-def history(
+def situation(
     *,
     drifted: Iterable[int] = (),
     of: int = 10,
@@ -124,14 +124,14 @@ def history(
     reference: float | None = 1.0,
     decisions: str = "",
     labelled: int = 1000,
-) -> History:
-    """A history as a policy sees it: how many ``of`` features drifted in each window, oldest first,
+) -> Situation:
+    """A situation as a policy sees it: how many ``of`` features drifted in each window, oldest first,
     the live model's scores, and past decisions as letters ("k" keep, "r" retrain).
     """  # noqa: D205 - one sentence, two lines
     index = len(decisions)
     live = Version(2, "0000", "everything", "t", "a", "skops", 1, 0, metric="MAE", reference_score=reference)
     actions = {"k": "keep", "r": "retrain"}
-    return History(
+    return Situation(
         window=Window(f"{index:04d}", index, 100),
         comparisons=tuple(_comparison(n, of) for n in drifted),
         scores=tuple(Score(f"{i:04d}", i, 2, "MAE", v, 100, 1.0) for i, v in enumerate(scores)),
@@ -144,10 +144,10 @@ def history(
     )
 
 
-def histories() -> list[History]:
+def situations() -> list[Situation]:
     """Histories of every sort: empty, without a model, drifting, failing, just retrained."""
     some = [
-        history(drifted=d, scores=s, decisions=a, labelled=n, reference=r)
+        situation(drifted=d, scores=s, decisions=a, labelled=n, reference=r)
         for d, s, a, n, r in itertools.product(
             ((), (0,), (10, 10, 10)),
             ((), (0.0,), (9.0, 9.0, 9.0)),

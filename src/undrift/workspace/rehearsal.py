@@ -15,7 +15,7 @@ from undrift.plugins import find, foreign, names
 from undrift.policies import Policy
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.numeric import NumericProfile
-from undrift.records import Comparison, Decision, History, Score, Selection, Version, Window
+from undrift.records import Comparison, Decision, Score, Selection, Situation, Version, Window
 
 REMEDY = "See docs/parts.md for what it should give."
 
@@ -23,7 +23,7 @@ REMEDY = "See docs/parts.md for what it should give."
 def rehearse(policy: Policy, merges: Mapping[str, Merge], limits: Limits) -> None:
     """Try every part that is none of undrift's own; raises ConfigError for one that does not fit."""
     if foreign(type(policy)):
-        _try("policy", type(policy).__name__, lambda: policy.decide(_history()), Decision)
+        _try("policy", type(policy).__name__, lambda: policy.decide(_situation()), Decision)
     for name, merge in merges.items():
         if foreign(type(merge)):
             _try("merge strategy", name, lambda merge=merge: merge.select(_windows()), Selection)  # type: ignore[misc]
@@ -64,13 +64,13 @@ def _windows() -> Sequence[Window]:
     return [Window(f"2024-01-{n + 1:02}", n, 100, begin + n * day, begin + (n + 1) * day) for n in range(6)]
 
 
-def _history() -> History:
+def _situation() -> Situation:
     """Six quiet windows of a model that does as it promised."""
     windows = _windows()
     live = Version(
         1, windows[0].key, "everything", "Ridge", "", "skops", 1, 0, metric="MAE", reference_score=1.0
     )
-    return History(
+    return Situation(
         window=windows[-1],
         comparisons=tuple(Comparison("stable", 100, 100, (), "history", window=window) for window in windows),
         scores=tuple(Score(w.key, w.index, 1, "MAE", 1.0, 100, 1.0) for w in windows),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift import losses
-from undrift.errors import UndriftError
+from undrift.errors import ModelError, UndriftError
 from undrift.lakes import ID
 from undrift.records import Batch, Score, Selection, Service, Unscored, Window
 from undrift.stores import Store, keep, scores
@@ -30,6 +30,20 @@ class Scoring:
     archive: Archive
     store: Store
     models: Models
+
+    def predict(self, window: Window, live: int, first: int) -> Service:
+        """Log the predictions of the live model, and of the first one in its shadow."""
+        rows = self.archive.rows(window.index, window.index)
+        values, failed = {}, {}
+        for number in sorted({live, first} - {FOREIGN}):
+            try:
+                values[number] = self.models.ask(number, rows)
+            except ModelError as error:
+                failed[str(number)] = str(error)
+        if values:
+            self.archive.predicted(window, rows, values)
+        shadow = tuple(n for n in (first,) if n != live)
+        return Service(window.key, window.index, live, shadow, failed)
 
     def score(self, now: datetime | None, coverage: float, delay: timedelta) -> None:
         """Score what has matured by ``now`` and has labels for a share ``coverage`` of its rows."""

@@ -1,0 +1,143 @@
+"""What the records of a workspace say while the loop runs: who is live, what is due, what a policy sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from undrift.errors import NotFoundError
+from undrift.gate import Gate
+from undrift.records import (
+    Comparison,
+    Decision,
+    Outcome,
+    Promotion,
+    Score,
+    Service,
+    Situation,
+    Step,
+    Version,
+    Window,
+)
+from undrift.stores import NO_MODEL, Store, scores
+from undrift.words.deeds import held as held_sentence
+from undrift.workspace import occasions, reign
+from undrift.workspace.archive import Archive
+from undrift.workspace.held_out import Split
+from undrift.workspace.occasions import Occasion
+
+REMEMBERED = 12
+"""Comparisons that a policy is shown: the newest, each with all its features."""
+
+
+@dataclass(frozen=True)
+class Chronicle:
+    """The records of one workspace, read; nothing is written here.
+
+    A window counts as labelled when a share ``coverage`` of its rows has labels, ``delay`` after its end.
+    """
+
+    archive: Archive
+    store: Store
+    gate: Gate
+    coverage: float
+    delay: timedelta
+
+    # Versions -----------------------------------------------------------------------------------
+
+    def live(self) -> Version:
+        """The version that is live; raises NotFoundError before there is one."""
+        version = self.store.champion()
+        if version is None:
+            raise NotFoundError("no model is live in this workspace", NO_MODEL)
+        return version
+
+    def first(self) -> Version:
+        """The first model, which is never retrained."""
+        return self.version(self.store.ledger()[0].promotion.version)
+
+    def version(self, number: int) -> Version:
+        """The record of a version; raises NotFoundError if there is none."""
+        found = self.store.get(Version, str(number))
+        if found is None:
+            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
+        return found
+
+    def changes(self) -> list[Promotion]:
+        """Every change of champion, oldest first."""
+        return [entry.promotion for entry in self.store.ledger()]
+
+    def held(self) -> str:
+        """Why the loop does not retrain since a person rolled back; empty where it is not held."""
+        by = reign.held(self.changes())
+        return held_sentence(by) if by else ""
+
+    def predecessor(self) -> Version | None:
+        """The version that the live one beat when the gate promoted it."""
+        number = reign.predecessor(self.changes(), self.live().number)
+        return None if number is None else self.version(number)
+
+    # Windows ------------------------------------------------------------------------------------
+
+    def reached(self, now: datetime | None) -> datetime | None:
+        """The event time up to which everything has arrived; it never goes back behind a score."""
+        newest = max((s.index for s in self.store.all(Score)), default=None)
+        scored = [w.end + self.delay for w in self.archive.windows() if w.end and w.index == newest]
+        return max(filter(None, (now, self.archive.watermark(), *scored)), default=None)
+
+    def due(self, now: datetime | None) -> list[Window]:
+        """Complete windows that are not settled, oldest first."""
+        settled = {s.window.index for s in self.store.all(Step)}
+        windows = self.archive.windows()
+        return [w for w in windows if w.index not in settled and self.archive.cut.closed(w, now)]
+
+    def split(self, now: datetime | None) -> Split:
+        """Labelled windows to train on, and those held out."""
+        live = self.store.champion()
+        through = live.through if live else None
+        return Split.of(self.archive, self.gate, through, self.coverage, self.delay, now)
+
+    def lacking(self, now: datetime | None) -> str | None:
+        """Why no challenger can be judged now; None where one can."""
+        return self.split(now).lacking(self.archive, self.gate, self.store.all(Outcome))
+
+    def trouble(self, window: Window) -> str:
+        """What kept the live model from predicting, if anything did."""
+        service = self.store.get(Service, window.key)
+        failed = service.failed.get(str(service.live)) if service else None
+        return f"v{service.live} could not predict: {failed} " if service and failed else ""
+
+    # Decisions ----------------------------------------------------------------------------------
+
+    def pending(self) -> Occasion | None:
+        """A decision that was made on scores but not carried through: its process was killed."""
+        return occasions.unfinished(self.store)
+
+    def live_scores(self) -> list[Score]:
+        """The scores of the live model since it became live, by window."""
+        since = self._went_live()
+        served = {s.window: s.live for s in self.store.all(Service) if s.index > since}
+        own = [s for s in scores(self.store) if served.get(s.window) == s.version]
+        return sorted(own, key=lambda s: s.index)
+
+    def situation(self, window: Window, now: datetime | None) -> Situation:
+        """What a policy may look at."""
+        live, split = self.live(), self.split(now)
+        newest = self.store.all(Comparison, REMEMBERED)
+        return Situation(
+            window=window,
+            comparisons=tuple(c for c in newest if c.reference == live.number),
+            scores=tuple(self.live_scores()),
+            decisions=tuple(self.store.all(Decision)),
+            champion=live,
+            labelled_rows=split.new_rows(self.archive, live.through),
+            predecessor=self.predecessor(),
+            to_come=split.to_come(self.archive, self.gate),
+            fresh=occasions.names(occasions.fresh(self.store)),
+        )
+
+    def _went_live(self) -> int:
+        """The window after which the live model became live, for the last time."""
+        last = reign.since(self.changes()).window
+        known = [*self.archive.windows(history=True), *self.archive.windows()]
+        return next((w.index for w in known if w.key == last), -(2**62))

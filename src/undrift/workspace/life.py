@@ -1,0 +1,68 @@
+"""The life of one model: the parts that it is given, and how they are wired to one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from undrift.comparison.limits import Limits
+from undrift.gate import Gate
+from undrift.lakes import Lake
+from undrift.merging import Merge
+from undrift.policies import Policy
+from undrift.records import Schema
+from undrift.registries import Registry
+from undrift.stores import Store
+from undrift.trainers import Trainer
+from undrift.windows import Cut, span
+from undrift.workspace.archive import Archive, utc_now
+from undrift.workspace.chronicle import Chronicle
+from undrift.workspace.lease import Lease
+from undrift.workspace.models import Models
+from undrift.workspace.monitor import Watch
+from undrift.workspace.remembered import RememberedLake, RememberedStore
+from undrift.workspace.scoring import Scoring
+from undrift.workspace.succession import Succession
+from undrift.workspace.training import Training
+
+
+@dataclass
+class Life:
+    """Every part is handed in; those of the workspace are made of them."""
+
+    schema: Schema
+    store: Store
+    lake: Lake
+    registry: Registry
+    policy: Policy
+    merges: dict[str, Merge]
+    holder: str
+    trainer: Trainer | None = None
+    limits: Limits = field(default_factory=Limits)
+    gate: Gate = field(default_factory=Gate)
+    cut: Cut = field(default_factory=Cut)
+    label_delay: timedelta = timedelta(0)
+    coverage: float = 0.9
+    loss: str = "auto"
+    trust_pickle: bool = False
+    clock: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
+        """Wire the parts; nothing is read yet."""
+        self.store = records = RememberedStore(self.store)
+        self.lake = rows = RememberedLake(self.lake)
+        self.lease = Lease(records, rows, self.holder)
+        self.archive = Archive(self.schema, records, rows, self.cut, self.clock)
+        rows.is_new = self.archive.is_new
+        self.models = Models(
+            *(self.archive, records, self.registry, self.trainer),
+            loss=self.loss,
+            trust_pickle=self.trust_pickle,
+            block=span(self.gate.block),
+        )
+        self.watch = Watch(self.archive, records, self.models, self.limits)
+        self.scoring = Scoring(self.archive, records, self.models)
+        self.chronicle = Chronicle(self.archive, records, self.gate, self.coverage, self.label_delay)
+        self.training = Training(records, self.chronicle, self.models, self.merges, self.gate, self.lease)
+        self.succession = Succession(records, self.chronicle, self.models, self.watch, self.lease)

@@ -1,0 +1,94 @@
+"""Which models are trained: the first one, and one challenger for each way to merge old and new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from undrift.errors import ModelError, TooFewError
+from undrift.gate import Gate
+from undrift.merging import Merge
+from undrift.records import Outcome, Rule, Selection, Version
+from undrift.stores import Store, tell
+from undrift.windows import spanning
+from undrift.workspace import contest
+from undrift.workspace.adoption import Unseen
+from undrift.workspace.archive import FOREIGN
+from undrift.workspace.chronicle import Chronicle
+from undrift.workspace.held_out import Split
+from undrift.workspace.lease import Lease
+from undrift.workspace.models import Fitted, Models
+from undrift.workspace.occasions import Occasion
+
+
+@dataclass(frozen=True)
+class Training:
+    """Trains on the labelled rows that are not held out, and lets the gate judge on those that are."""
+
+    store: Store
+    chronicle: Chronicle
+    models: Models
+    merges: Mapping[str, Merge]
+    gate: Gate
+    lease: Lease
+
+    def first(self, fitted: Fitted | None, unseen: Unseen | None) -> Version:
+        """The first version: one that was fitted elsewhere, or one that is trained on the history."""
+        windows = self.models.archive.windows(history=True)
+        kept = self.store.get(Version, "1") or self.store.get(Version, str(FOREIGN))
+        if kept:
+            return kept
+        if fitted is not None or self.models.schema.prediction is not None:
+            return self.models.adopt(windows, fitted, unseen)
+        split = self.chronicle.split(None)
+        if not split.available or not split.held_out:
+            raise TooFewError(
+                f"the history makes {len(split.available) + len(split.held_out)} labelled windows",
+                f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
+            )
+        newest_rows = self.models.archive.labelled_in(split.held_out)
+        return self.models.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
+
+    def contest(self, occasion: Occasion, now: datetime | None) -> Outcome:
+        """Train the challengers, and judge them against the champion on the rows that are held out."""
+        split, live = self.chronicle.split(now), self.chronicle.live()
+        failed: dict[str, str] = {}
+        challengers = self.challengers(occasion, split, failed)
+        self.lease.renew()
+        if not challengers:
+            return contest.uncontested(occasion, live, self.models.metric, failed)
+        outcome = contest.judged(occasion, live, challengers, split.held_out, self.models, self.gate, failed)
+        better = [t.version for t in outcome.trials if t.better]
+        self.models.forget_all_but({live.number, self.chronicle.first().number, *better})
+        return outcome
+
+    def challengers(self, occasion: Occasion, split: Split, failed: dict[str, str]) -> list[Version]:
+        """One version for each selection of rows; why one could not be trained is added to ``failed``."""
+        known, trained = self._trained_before(occasion), []
+        unseen = self.models.archive.labelled_in(split.held_out)
+        for name, selection in self._selections(split).items():
+            self.lease.renew()
+            try:
+                again = known.get(name)
+                trained.append(
+                    again or self.models.train(occasion.window.key, name, selection, unseen, on=occasion.on)
+                )
+            except ModelError as error:
+                failed[name] = str(error)
+                tell("failure", Rule(name, holds=False, text=str(error)))
+        return trained
+
+    def _selections(self, split: Split) -> dict[str, Selection]:
+        """The rows that each strategy chooses; of those that choose the same the first one."""
+        found: dict[Selection, str] = {}
+        for name, merge in self.merges.items():
+            found.setdefault(merge.select(split.available), name)
+        return {name: selection for selection, name in found.items()}
+
+    def _trained_before(self, occasion: Occasion) -> dict[str, Version]:
+        """Challengers of this occasion that a process trained before it died, by strategy."""
+        first = self.chronicle.first().number
+        mine = (occasion.window.key, occasion.on)
+        kept = [v for v in self.store.all(Version) if (v.window, v.on) == mine and v.number != first]
+        return {v.merge: v for v in kept}
