@@ -66,6 +66,11 @@ TRUSTED = (
 `functools.partial` and functions never stand here: they call whatever they hold.
 """
 
+TYPE = re.compile(rb'"__(?:class|module|loader)__": "[^"]*"')
+"""Where a skops file names the types of its parts."""
+
+_loadable: set[frozenset[bytes]] = set()
+
 UNNAMED = re.compile(r"Column_\d+")
 """What LightGBM calls a column of an array, which has no name."""
 
@@ -86,7 +91,7 @@ def dump(model: Any) -> bytes:
         raise ModelError(
             f"{type(model).__name__} cannot be stored: {error}", "Choose another model."
         ) from error
-    _refuse_unknown(artifact)
+    _refuse_what_cannot_be_loaded(artifact)
     return artifact
 
 
@@ -291,6 +296,15 @@ def libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _refuse_what_cannot_be_loaded(artifact: bytes) -> None:
+    """As ``_refuse_unknown``, for what was dumped here: a model of types that passed before passes again."""
+    with zipfile.ZipFile(io.BytesIO(artifact)) as file:
+        types = frozenset(TYPE.findall(file.read("schema.json")))
+    if types not in _loadable:
+        _refuse_unknown(artifact)
+        _loadable.add(types)
 
 
 def _refuse_unknown(artifact: bytes) -> None:

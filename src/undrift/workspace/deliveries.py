@@ -73,7 +73,7 @@ class Deliveries:
         self, first: int, last: int, version: int | None = None, upto: int | None = None
     ) -> dict[str, float]:
         """The newest label of every row of the windows first..last that has one, by row id."""
-        found = self.lake.read("labels", first, last, [ID, LABEL, BATCH], version)
+        found = self.lake.read("labels", first, last, None, version)
         if found is None:
             return {}
         place = pc.index_in(found[BATCH], self._names(upto))

@@ -19,6 +19,9 @@ T = TypeVar("T")
 ROOM, MOST = 32 * 2**20, 256
 """Bytes of rows that are remembered, the newest, and answers, however small."""
 
+CHUNKS = 64
+"""Pieces of rows that are copied into one, because each costs a little wherever it is used."""
+
 Question = tuple[TableName, int | None, int | None, tuple[str, ...] | None]
 """Which rows of a table were read: the first and last window, and the columns."""
 
@@ -180,8 +183,57 @@ class RememberedLake:
         if columns is not None and whole is not None:
             return whole.select(columns)
         if asked not in self._rows:
-            self._remember(asked, self.lake.read(table, first, last, columns))
+            if columns is None and first is not None and last is not None:
+                self._remember(asked, self._pieced(table, first, last))
+            else:
+                self._remember(asked, self.lake.read(table, first, last, columns))
         return self._rows[asked]
+
+    def _pieced(self, table: TableName, first: int, last: int) -> pa.Table | None:
+        """Rows of the windows first..last, of which only those are read that are not remembered."""
+        pieces: list[pa.Table] = []
+        at = first
+        while at <= last:
+            known = self._spanning(table, at)
+            end = min(last, known[1] if known else self._next(table, at, last) - 1)
+            rows = self._within(table, known, at, end) if known else self.lake.read(table, at, end)
+            if rows is None:
+                return None
+            pieces.append(rows.select(pieces[0].column_names) if pieces else rows)
+            at = end + 1
+        for inner in [span for span in self._spans(table) if first <= span[0] and span[1] <= last]:
+            del self._rows[table, *inner, None]
+        joined = pa.concat_tables(pieces)
+        return joined.combine_chunks() if joined[WINDOW].num_chunks > CHUNKS else joined
+
+    def _spans(self, table: TableName) -> list[tuple[int, int]]:
+        """The windows whose whole rows are remembered, from and to."""
+        return [
+            (first, last)
+            for (name, first, last, columns), rows in self._rows.items()
+            if name == table
+            and columns is None
+            and rows is not None
+            and first is not None
+            and last is not None
+        ]
+
+    def _spanning(self, table: TableName, window: int) -> tuple[int, int] | None:
+        """The remembered windows that reach furthest beyond this one and hold it."""
+        met = [span for span in self._spans(table) if span[0] <= window <= span[1]]
+        return max(met, key=lambda span: span[1], default=None)
+
+    def _next(self, table: TableName, window: int, last: int) -> int:
+        """The next window of which something is remembered."""
+        return min((first for first, _ in self._spans(table) if first > window), default=last + 1)
+
+    def _within(self, table: TableName, span: tuple[int, int], first: int, last: int) -> pa.Table:
+        """The remembered rows of some of the windows of a span."""
+        rows: Any = self._rows[table, *span, None]
+        if (first, last) == span:
+            return rows
+        windows = rows[WINDOW]
+        return rows.filter(pc.and_(pc.greater_equal(windows, first), pc.less_equal(windows, last)))
 
     def _remember(self, asked: Question, rows: pa.Table | None) -> None:
         self._rows[asked] = rows
