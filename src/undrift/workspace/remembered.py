@@ -135,7 +135,7 @@ class RememberedLake:
         """Whether a table had nothing of a window before: then what is appended is all there is."""
         self._held = False
         self._versions: dict[str, int] | None = None
-        self._rows: dict[Question, pa.Table | None] = {}
+        self._rows: dict[Question, pa.Table] = {}
         self._bytes: dict[Question, int] = {}
 
     @contextmanager
@@ -184,9 +184,12 @@ class RememberedLake:
             return whole.select(columns)
         if asked not in self._rows:
             if columns is None and first is not None and last is not None:
-                self._remember(asked, self._pieced(table, first, last))
+                found = self._pieced(table, first, last)
             else:
-                self._remember(asked, self.lake.read(table, first, last, columns))
+                found = self.lake.read(table, first, last, columns)
+            if found is None:
+                return None
+            self._remember(asked, found)
         return self._rows[asked]
 
     def _pieced(self, table: TableName, first: int, last: int) -> pa.Table | None:
@@ -210,12 +213,8 @@ class RememberedLake:
         """The windows whose whole rows are remembered, from and to."""
         return [
             (first, last)
-            for (name, first, last, columns), rows in self._rows.items()
-            if name == table
-            and columns is None
-            and rows is not None
-            and first is not None
-            and last is not None
+            for name, first, last, columns in self._rows
+            if name == table and columns is None and first is not None and last is not None
         ]
 
     def _spanning(self, table: TableName, window: int) -> tuple[int, int] | None:
@@ -229,15 +228,15 @@ class RememberedLake:
 
     def _within(self, table: TableName, span: tuple[int, int], first: int, last: int) -> pa.Table:
         """The remembered rows of some of the windows of a span."""
-        rows: Any = self._rows[table, *span, None]
+        rows = self._rows[table, *span, None]
         if (first, last) == span:
             return rows
         windows = rows[WINDOW]
         return rows.filter(pc.and_(pc.greater_equal(windows, first), pc.less_equal(windows, last)))
 
-    def _remember(self, asked: Question, rows: pa.Table | None) -> None:
+    def _remember(self, asked: Question, rows: pa.Table) -> None:
         self._rows[asked] = rows
-        self._bytes[asked] = 0 if rows is None else rows.nbytes
+        self._bytes[asked] = rows.nbytes
         self._forget()
 
     def versions(self) -> dict[str, int]:
