@@ -241,8 +241,8 @@ def lives(life: Life, folder: Path) -> None:
 
     told = json.loads(done(folder, "history", "--json"))
     assert len(told["windows"]) == BATCHES
-    assert sum(window["live"] is not None for window in told["windows"]) >= BATCHES - 2
-    assert sum(bool(window["revised"]) for window in told["windows"]) == 1
+    assert sum(window["scores"]["live"] is not None for window in told["windows"]) >= BATCHES - 2
+    assert sum(bool(window["scores"]["revised"]) for window in told["windows"]) == 1
     acts = [(w["window"]["key"], act) for w in told["windows"] for act in (w, *w["later"])]
     retrained = [key for key, act in acts if act["outcome"]]
     assert retrained, "a schedule retrains"

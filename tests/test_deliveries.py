@@ -529,15 +529,15 @@ def test_label_says_what_is_new_what_differs_and_what_is_the_same(workspace: Pat
     assert said[1] == ("96 labels differ from those on record: taken as corrections, 1 window scored anew.")
     told = json.loads(ask(*at, "label", workspace / "y6.csv", "--json")[1])
     assert told["counts"] == {"new": 0, "corrected": DAY, "same": 0, "unknown": 0}
-    assert [s["revision"] for s in told["scores"]] == [2]
+    assert [s["revision"] for s in told["fresh"]] == [2]
     window = json.loads(ask(*at, "history", "--json")[1])["windows"][0]
-    assert window["live"]["revision"] == 2
-    assert [s["revision"] for s in window["revised"]] == [0, 1]
+    assert window["scores"]["live"]["revision"] == 2
+    assert [s["revision"] for s in window["scores"]["revised"]] == [0, 1]
     why = json.loads(ask(*at, "why", window["window"]["key"], "--json")[1])
     assert [s["revision"] for s in why["scores"]["revised"]] == [0, 1]
     assert "revised twice" in ask(*at, "why", window["window"]["key"])[1]
     csv = ask(*at, "history", "--scores")[1].splitlines()[1:]
-    assert {line.split(",")[4] for line in csv} == {str(window["live"]["value"])}
+    assert {line.split(",")[4] for line in csv} == {str(window["scores"]["live"]["value"])}
 
 
 def test_a_batch_whose_labels_are_all_of_one_class_is_named(workspace: Path) -> None:
@@ -548,7 +548,7 @@ def test_a_batch_whose_labels_are_all_of_one_class_is_named(workspace: Path) -> 
     assert "All labels are" not in ask(*at, "label", workspace / "few.csv")[2]
     assert "All labels are 'no'." in ask(*at, "label", workspace / "many.csv")[2]
     lines = json.loads(ask(*at, "history", "--json")[1])["windows"]
-    assert lines[0]["one_class"] == "no"
+    assert lines[0]["scores"]["one_class"] == "no"
     rows = pd.read_csv(workspace / "8.csv").assign(y="yes")
     rows.to_csv(workspace / "8.csv", index=False)
     assert "All labels are 'yes'." in ask(*at, "run", workspace / "8.csv")[2]

@@ -1,4 +1,4 @@
-"""What every command prints, word for word, on a terminal of 80 and of 120 columns.
+"""What every command prints, word for word, on a terminal of 80 and of 120 columns, and the form of its JSON.
 
 After a change that is meant, write the texts anew and read the difference:
 
@@ -8,12 +8,14 @@ After a change that is meant, write the texts anew and read the difference:
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -72,6 +74,7 @@ SESSION: list[tuple[str, tuple[str, ...]]] = [
     ("models", ("models",)),
     ("why", ("why",)),
     ("why-retrained", ("why", "2024-08-05", "--all")),
+    ("why-version", ("why", "v3")),
     ("explain", ("explain",)),
     ("check", ("check", "moved.csv")),
     ("predict", ("predict", "three.csv")),
@@ -129,25 +132,36 @@ def said(request: pytest.FixtureRequest) -> tuple[int, dict[str, str]]:
     """What the commands of the session print on a terminal of so many columns, by name."""
     if tempfile.gettempdir() != "/tmp":
         pytest.skip("the texts hold the path of a folder in /tmp, whose length decides where lines end")
+    with life(columns=request.param) as (root, answers):
+        return request.param, {name: masked(root, *answer) for name, answer in answers}
+
+
+@contextmanager
+def life(
+    *options: str, columns: int = 80
+) -> Iterator[tuple[Path, Iterator[tuple[str, tuple[int, str, str]]]]]:
+    """A folder, and what the commands of the session answer in it, by name, with some options each."""
     root = Path(f"/tmp/undrift-golden-{os.getpid():010d}")
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     for name, rows in stream():
         rows.to_csv(root / name, index=False)
-    minutes = itertools.count(1_767_225_600, 60)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", str(request.param))
+        patch.setenv("COLUMNS", str(columns))
         patch.chdir(root)
         patch.setattr(archive, "utc_now", lambda: datetime(2026, 1, 1, tzinfo=UTC))
-        texts = {}
-        for name, words in SESSION:
-            patch.setattr(
-                sql, "time", SimpleNamespace(**{**vars(time), "time": partial(float, next(minutes))})
-            )
-            texts[name] = masked(root, *ask(*words))
-        texts["demo"] = masked(root, *ask("demo", "--windows", "12", "-C", root / "demo"))
+        yield root, _answers(root, patch, options)
     shutil.rmtree(root)
-    return request.param, texts
+
+
+def _answers(
+    root: Path, patch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[int, str, str]]]:
+    minutes = itertools.count(1_767_225_600, 60)
+    for name, words in SESSION:
+        patch.setattr(sql, "time", SimpleNamespace(**{**vars(time), "time": partial(float, next(minutes))}))
+        yield name, ask(*words, *options)
+    yield "demo", ask("demo", "--windows", "12", "-C", root / "demo", *options)
 
 
 def masked(root: Path, code: int, out: str, err: str) -> str:
@@ -177,6 +191,42 @@ def test_every_command_is_among_them() -> None:
 
 RAW = {"history-scores", "predict", "wrong-option"}
 """Output for programs, and of the parser of options."""
+
+
+OTHER = {"history-scores"}
+"""CSV, whatever else is said."""
+
+
+def test_every_json_has_the_form_that_it_had() -> None:
+    with life("--json") as (_, answers):
+        shapes = {name: shape(json.loads(out)) for name, (_, out, _) in answers if out and name not in OTHER}
+    assert len(shapes) > len(SESSION) / 2
+    folder = GOLDEN / "json"
+    if os.environ.get("UNDRIFT_GOLDEN") == "write":
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, text in shapes.items():
+            (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    assert shapes == {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.txt")}
+
+
+def shape(body: object) -> str:
+    """Every place of a JSON value with the types that stand there, a line each."""
+    found: dict[str, set[str]] = {}
+    _visit(body, "", found)
+    return "".join(f"{place}: {' or '.join(sorted(types))}\n" for place, types in sorted(found.items()))
+
+
+def _visit(body: object, place: str, found: dict[str, set[str]]) -> None:
+    if isinstance(body, dict) and body:
+        for key, value in body.items():
+            _visit(value, f"{place}.{'N' if key.isdecimal() else key}".lstrip("."), found)
+    elif isinstance(body, list) and body:
+        for value in body:
+            _visit(value, f"{place}[]", found)
+    else:
+        kind = {int: "number", float: "number", type(None): "null"}.get(type(body), type(body).__name__)
+        found.setdefault(place, set()).add(kind)
 
 
 def test_no_line_is_longer_than_the_terminal_is_wide(said: tuple[int, dict[str, str]]) -> None:

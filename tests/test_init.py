@@ -73,7 +73,7 @@ def test_a_file_of_any_kind_makes_a_workspace_and_runs(ending: str, tmp_path: Pa
     code, out, _ = ask(capsys, "run", following, "--json", "-C", root)
     body = json.loads(out)
     assert (code, body["batch"]["rows"], len(body["settled"])) == (0, 120, 1)
-    assert body["settled"][0]["scores"][0]["rows"] == 120
+    assert body["settled"][0]["fresh"][0]["rows"] == 120
 
 
 def test_the_written_file_is_commented_and_says_what_was_asked(tmp_path: Path, capsys: Capture) -> None:
@@ -99,7 +99,7 @@ def test_late_labels_score_the_window(tmp_path: Path, capsys: Capture) -> None:
     batch = moving_stream()[960:1080]
     ask(capsys, "run", write(batch.drop(columns="y"), tmp_path / "next.csv"), "-C", root)
     _, out, _ = ask(capsys, "label", write(batch[["id", "y"]], tmp_path / "labels.csv"), "--json", "-C", root)
-    assert [s["rows"] for s in json.loads(out)["scores"]] == [120]
+    assert [s["rows"] for s in json.loads(out)["fresh"]] == [120]
     stray = pd.DataFrame({"id": ["nobody"], "y": [1.0]})
     _, _, err = ask(capsys, "label", write(stray, tmp_path / "stray.csv"), "-C", root)
     assert "no known row" in err
@@ -163,8 +163,8 @@ def test_without_a_model_predictions_are_scored_and_retraining_says_what_it_lack
         part = stream[1440 + 120 * i : 1560 + 120 * i]
         _, out, _ = ask(capsys, "run", write(part, tmp_path / f"b{i}.csv"), "--json", "-C", root)
     newest = json.loads(out)["settled"][0]
-    assert newest["scores"][0]["version"] == 0
-    assert newest["scores"][0]["value"] > 1
+    assert newest["fresh"][0]["version"] == 0
+    assert newest["fresh"][0]["value"] > 1
     assert newest["action"] == "keep"
     assert "set model.use" in newest["why"]
     assert ask(capsys, "rollback", "--yes", "-C", root)[0] == 2
@@ -303,7 +303,7 @@ def test_hostile_column_names_go_through_the_whole_loop(tmp_path: Path, capsys: 
     root = made(tmp_path, capsys, frame=stream.head(960))
     code, out, _ = ask(capsys, "run", write(stream[960:1080], tmp_path / "next.csv"), "--json", "-C", root)
     assert code == 0
-    assert set(names.values()) <= {f["name"] for f in json.loads(out)["settled"][0]["features"]}
+    assert set(names.values()) <= {f["name"] for f in json.loads(out)["settled"][0]["comparison"]["features"]}
 
 
 def test_init_over_a_workspace_is_refused(tmp_path: Path, capsys: Capture) -> None:
@@ -510,7 +510,7 @@ def test_recorded_streams_run_from_init_to_the_last_batch(
         assert code == 0, err
         settled += json.loads(out)["settled"]
     assert len(settled) == 4
-    assert all(s["scores"] for s in settled)
+    assert all(s["fresh"] for s in settled)
 
 
 def test_an_abrupt_shift_that_does_not_hurt_is_reported_and_not_retrained(

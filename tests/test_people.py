@@ -17,7 +17,7 @@ from test_loop import make_loop, played, recorded
 from undrift.config.wiring import open as open_loop
 from undrift.errors import NotFoundError, UntrustedError
 from undrift.loop import Loop
-from undrift.records import Decision, Outcome, Score, Step, Version
+from undrift.records import Decision, Outcome, Score, Service, Step, Version
 from undrift.replay import Recording, play
 from undrift.workspace.overview import overview
 
@@ -106,6 +106,21 @@ def test_a_decision_to_retrain_that_was_pending_trains_nothing_while_the_loop_is
     assert report.action == "keep"
     assert "Not retrained: held since the rollback of" in report.why
     assert len(loop.store.all(Version)) == before
+
+
+@pytest.mark.parametrize(
+    ("part", "verb", "stage"),
+    [("watch", "compare", "predicted"), ("models", "train", "decided"), ("models", "complete", "judged")],
+)
+def test_a_step_that_was_interrupted_is_pending_until_the_next_one(part: str, verb: str, stage: str) -> None:
+    loop, recording = started()
+    killed_at(loop, recording, part, verb, 0)
+    found = overview(loop.store).pending
+    assert found is not None
+    assert found.stage == stage
+    assert loop.store.get(Service, found.window) is not None
+    loop.step(now=loop.archive.windows()[-1].end)
+    assert overview(loop.store).pending is None
 
 
 # A rollback repeated --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The line that a settled window prints, in the demo and after a run."""
+"""A settled window: the line that the demo and a run print, and its JSON form."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from undrift.cli._print import GAP, NARROWEST, cut, room, wide
 from undrift.cli._shell import ended
 from undrift.records import Score, Window, encode
-from undrift.words.forms import feature_dict
+from undrift.words.forms import act_dict, comparison_dict, scores_dict, window_dict
 from undrift.words.moves import ICONS, drifted, movers, total, watched
 from undrift.words.numbers import number
 from undrift.words.phrases import count, model
 from undrift.words.spans import days
 from undrift.words.states import unreliable
+from undrift.workspace.lines import Line
 from undrift.workspace.settled import Report, Settled
 
 NAME, EFFECT = 20, 46
@@ -102,17 +103,24 @@ def code(report: Report) -> int:
 
 
 def settled_dict(settled: Settled) -> dict[str, Any]:
-    """The JSON form of a settled window."""
+    """The JSON form of what a call settled; ``fresh`` are the scores that it saw first."""
     return {
-        "window": encode(settled.window),
-        "verdict": settled.comparison.verdict,
-        "features": [feature_dict(f) for f in settled.comparison.features],
-        "scores": [encode(s) for s in settled.scores],
-        "decision": encode(settled.decision),
-        "outcome": encode(settled.outcome) if settled.outcome else None,
-        "action": settled.step.action,
-        "why": settled.step.why,
-        "live": settled.step.live,
+        **window_dict(settled.window, settled.comparison.verdict, settled.comparison),
+        "comparison": comparison_dict(settled.comparison),
+        "fresh": [encode(score) for score in settled.scores],
+        **act_dict(settled.decision, settled.outcome, settled.step),
+    }
+
+
+def line_dict(line: Line) -> dict[str, Any]:
+    """The JSON form of a settled window, with the scores that came since and what was decided on them."""
+    return {
+        **window_dict(line.window, line.verdict, line.comparison),
+        "served": line.served,
+        "model": encode(line.model) if line.model else None,
+        "scores": scores_dict(line.live, line.first, line.earlier, line.unscored, line.one_class),
+        **act_dict(line.decision, line.outcome, line.step),
+        "later": [act_dict(act.decision, act.outcome, act.step) for act in line.later],
     }
 
 

@@ -14,7 +14,8 @@ from undrift.cli._shell import Json, emit, store_here
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from undrift.workspace.overview import Change, Line, Overview
+    from undrift.workspace.lines import Line
+    from undrift.workspace.overview import Change, Overview
 
 Row = tuple[object, ...] | str
 """The cells of a window, or one line on what was done."""
@@ -32,8 +33,16 @@ def history(
     found = overview(store_here(context), newest=last and last + SHOWN)
     lines = found.lines[-last:] if last else found.lines
     if json:
-        windows = [_as_dict(line) for line in lines]
-        emit({"windows": windows, "changes": _changes(found), "refused": _refused(found)})
+        from undrift.cli._lines import line_dict
+        from undrift.words.forms import refusal_dict
+
+        emit(
+            {
+                "windows": [line_dict(line) for line in lines],
+                "changes": [change_dict(made) for made in found.changes],
+                "refused": [refusal_dict(r.refusal, r.at) for r in found.refused],
+            }
+        )
     elif scores:
         _as_csv(lines)
     elif not lines:
@@ -112,45 +121,8 @@ def _as_csv(lines: tuple[Line, ...]) -> None:
     print(out.getvalue(), end="")
 
 
-def _as_dict(line: Line) -> dict[str, object]:
-    from undrift.records import encode
-    from undrift.words.moves import drifted
-
-    return {
-        "window": encode(line.window),
-        "verdict": line.verdict,
-        "drifted": list(drifted(line.comparison)),
-        "served": line.served,
-        "model": encode(line.model) if line.model else None,
-        "live": encode(line.live) if line.live else None,
-        "first": encode(line.first) if line.first else None,
-        "revised": [encode(score) for score in line.earlier],
-        "unscored": line.unscored,
-        "one_class": line.one_class,
-        "action": line.step.action,
-        "why": line.step.why,
-        "version": line.step.live,
-        "outcome": encode(line.outcome) if line.outcome else None,
-        "later": [
-            {
-                "decision": encode(act.decision),
-                "outcome": encode(act.outcome) if act.outcome else None,
-                "action": act.step.action,
-                "why": act.step.why,
-                "version": act.step.live,
-            }
-            for act in line.later
-        ],
-    }
-
-
-def _changes(found: Overview) -> list[dict[str, object]]:
+def change_dict(made: Change) -> dict[str, object]:
+    """The JSON form of a change of champion, and when it was made."""
     from undrift.records import encode
 
-    return [{"at": c.at.isoformat(), **encode(c.promotion), "hash": c.hash} for c in found.changes]
-
-
-def _refused(found: Overview) -> list[dict[str, object]]:
-    from undrift.records import encode
-
-    return [{"at": r.at.isoformat(), **encode(r.refusal)} for r in found.refused]
+    return {"at": made.at.isoformat(), **encode(made.promotion), "hash": made.hash}

@@ -45,7 +45,7 @@ def label(
         settled = [settled_dict(s) for s in report.settled]
         said = {"settled": settled, "happened": happened(report), "action": report.action, "why": report.why}
         kept = {"batch": encode(batch), "counts": _counts(batch)} if batch else {"batch": None}
-        emit({**kept, "scores": [encode(s) for s in fresh], **said})
+        emit({**kept, "fresh": [encode(s) for s in fresh], **said})
         return code(report) if detailed else 0
     if batch:
         for text in labels(batch, len({s.window for s in fresh if s.revision})):

@@ -60,6 +60,7 @@ def _tell(found: Overview, notes: list[str]) -> None:
         fields([*_model(found), ("data", drift), ("did", last.newest.step.why), ("labels", _labels(found))])
     else:
         fields(_model(found))
+    fields([("pending", f"{found.pending.sentence}." if found.pending else "")])
     fields([("held", states.holding(found.held)), *(("note", f"{text}.") for text in notes)])
     fields([("next", follow_up(found))])
 
@@ -96,6 +97,7 @@ def _labels(found: Overview) -> str:
 
 def _as_dict(found: Overview) -> dict[str, object]:
     from undrift.records import encode
+    from undrift.words.forms import refusal_dict
     from undrift.words.moves import drifted
 
     last = found.last
@@ -109,9 +111,10 @@ def _as_dict(found: Overview) -> dict[str, object]:
         "drifted": list(drifted(last.comparison)) if last else [],
         "live": encode(found.live),
         "since": {"at": found.since.at.isoformat(), "day": found.day, **encode(found.since.promotion)},
+        "pending": encode(found.pending) if found.pending else None,
         "held": encode(found.held) if found.held else None,
         "score": encode(scored.live) if scored and scored.live else None,
         "waiting": len(found.waiting),
-        "refused": encode(found.unmended.refusal) if found.unmended else None,
+        "refused": refusal_dict(found.unmended.refusal, found.unmended.at) if found.unmended else None,
         "unscored": {line.window.key: line.unscored for line in found.lines if line.unscored},
     }

@@ -10,31 +10,44 @@ from undrift.cli._print import say, table
 from undrift.cli._shell import ALL, Json, emit, show_comparison, show_grounds, store_here
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from undrift.records import Outcome, Window
-    from undrift.workspace.overview import Act, Line, Overview
+    from undrift.records import Outcome, Version, Window
+    from undrift.workspace.lines import Act, Line
+    from undrift.workspace.overview import Overview
 
 
 def why(
     context: typer.Context,
-    window: Annotated[
-        str, typer.Argument(help="A window's name, as history lists it; by default the newest.")
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[WINDOW|VERSION]",
+            help="A window's name, as history lists it, or a version such as v4; else the newest window.",
+        ),
     ] = "",
     every: Annotated[bool, typer.Option("--all", help="Show the stable features too.")] = False,
     json: Json = False,
 ) -> None:
-    """Explain one window: every rule with its numbers, every challenger with its interval, what moved."""
-    from undrift.words import deeds, spans, states
-    from undrift.words.caveats import alphas
+    """Explain one window: every rule with its numbers, every challenger with its interval, what moved.
+
+    Or one version: what it was trained on, what the gate found, and when it was live.
+    """
     from undrift.workspace.overview import SHOWN, overview
 
     found = overview(store_here(context), newest=SHOWN)
-    line = found.line(window)
-    if json:
-        acts = [act.outcome for act in line.acts if act.outcome]
-        _emit(line, alphas(found.until(acts[-1])) if acts else [])
+    version = found.version(what)
+    if version:
+        emit(_version_dict(version, found.whole)) if json else _show_version(version, found.whole)
         return
+    line = found.line(what)
+    emit(_as_dict(line, found)) if json else _show_line(line, found, every=every)
+
+
+def _show_line(line: Line, found: Overview, *, every: bool) -> None:
+    """What was found in a window, and what was done."""
+    from undrift.words import deeds, spans, states
+
     say(f"{spans.days(line.window)[:1].upper()}{spans.span(line.window)[1:]} ({line.window.key})")
     if line.model:
         windows = [found.windows[key] for key in line.model.windows if key in found.windows]
@@ -106,35 +119,58 @@ def _show_features(line: Line, *, every: bool) -> None:
         say(f"{moves.promise_in_short(record)}.")
 
 
-def _emit(line: Line, spent: Sequence[float]) -> None:
+def _as_dict(line: Line, found: Overview) -> dict[str, object]:
+    from undrift.cli._lines import line_dict
+    from undrift.words.caveats import alphas
+    from undrift.words.forms import comparison_dict
+
+    outcomes = [act.outcome for act in line.acts if act.outcome]
+    spent = alphas(found.until(outcomes[-1])) if outcomes else []
+    return {
+        **line_dict(line),
+        "comparison": comparison_dict(line.comparison),
+        "retrainings": len(spent),
+        "expected_wrong_promotions": sum(spent),
+    }
+
+
+def _show_version(version: Version, found: Overview) -> None:
+    """What a version was trained on, what the gate found, and when it was live."""
+    from undrift.words import deeds, spans
+    from undrift.words.phrases import model
+
+    status = found.status_of(version)
+    trained = f"Trained after {found.made(version)}: {deeds.trained_on(version)}."
+    say(f"{model(version.number)}: {status}. {trained}")
+    outcome = _judged(version, found)
+    if outcome:
+        say("")
+        _show_outcome(outcome, found.windows)
+        if beside := deeds.beside(outcome, version.number):
+            say(beside)
+    changes = [c for c in found.changes if version.number in (c.promotion.version, c.promotion.previous)]
+    for made in changes:
+        say(f"{spans.moment(made.at)}: {deeds.change(made.promotion)}.")
+    say("")
+    say(
+        f"The rules behind the retraining: undrift why {outcome.window}" if outcome else "See undrift models."
+    )
+
+
+def _judged(version: Version, found: Overview) -> Outcome | None:
+    """What the gate found when it judged a version as a challenger; None where it never did."""
+    return next((o for o in found.outcomes if version.number in [t.version for t in o.trials]), None)
+
+
+def _version_dict(version: Version, found: Overview) -> dict[str, object]:
+    from undrift.cli.history import change_dict
+    from undrift.promise import promise
     from undrift.records import encode
 
-    emit(
-        {
-            "window": encode(line.window),
-            "comparison": encode(line.comparison),
-            "decision": encode(line.decision),
-            "outcome": encode(line.outcome) if line.outcome else None,
-            "model": encode(line.model) if line.model else None,
-            "retrainings": len(spent),
-            "expected_wrong_promotions": sum(spent),
-            "scores": {
-                "live": encode(line.live) if line.live else None,
-                "first": encode(line.first) if line.first else None,
-                "revised": [encode(score) for score in line.earlier],
-                "unscored": line.unscored,
-                "one_class": line.one_class,
-            },
-            "action": line.step.action,
-            "why": line.step.why,
-            "later": [
-                {
-                    "decision": encode(act.decision),
-                    "outcome": encode(act.outcome) if act.outcome else None,
-                    "action": act.step.action,
-                    "why": act.step.why,
-                }
-                for act in line.later
-            ],
-        }
-    )
+    outcome = _judged(version, found)
+    changes = [c for c in found.changes if version.number in (c.promotion.version, c.promotion.previous)]
+    return {
+        "version": {"status": found.status_of(version), **encode(version), "promise": promise(version)},
+        "outcome": encode(outcome) if outcome else None,
+        "changes": [change_dict(made) for made in changes],
+    }

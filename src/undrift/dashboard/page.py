@@ -20,7 +20,8 @@ from undrift.records import Decision, Outcome, Score, State, Step, Verdict
 from undrift.registries import Registry
 from undrift.stores import Store
 from undrift.words import deeds, moves, numbers, phrases, spans, states
-from undrift.workspace.overview import Line, Overview, overview
+from undrift.workspace.lines import Line
+from undrift.workspace.overview import Overview, overview
 from undrift.workspace.past import pictured
 
 FEATURES = 30

@@ -12,7 +12,8 @@ from undrift.words.moves import deciding, drifted, finding, gone, times_limit
 from undrift.words.numbers import bounds, number
 from undrift.words.phrases import count
 from undrift.words.spans import days
-from undrift.workspace.overview import Line, Overview
+from undrift.workspace.lines import Line
+from undrift.workspace.overview import Overview
 
 Row = dict[str, Any]
 

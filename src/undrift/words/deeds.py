@@ -114,13 +114,17 @@ def held(record: Promotion) -> str:
 
 
 def change(record: Promotion) -> str:
-    """A change of champion that a person made, in words."""
+    """A change of champion, in words."""
     live, reason = model(record.version), record.reason.rstrip(". ")
+    if record.action == "start":
+        return f"{live} made live: {reason}"
     if record.action == "release":
         return f"released, {live} stays: {reason}"
     before = model(record.previous or 0)
     if record.action == "rollback":
         return f"rolled back from {before} to {live}{', held' if record.hold else ''}: {reason}"
+    if not record.manual:
+        return f"{live} promoted by the gate in place of {before}"
     return f"{live} promoted by hand in place of {before}: {reason}"
 
 
@@ -142,6 +146,17 @@ def outcome(record: Outcome) -> str:
         )
     verdict = _constant(record, best) if best.ranks is False and best.upper < 0 else "not better"
     return f"v{best.version} rejected: {record.loss} {bounds(best)}, {verdict}; v{record.champion} stays"
+
+
+def beside(record: Outcome, version: int) -> str:
+    """How a challenger did that was not the nearest; empty for the one that was."""
+    trial = next(t for t in record.trials if t.version == version)
+    if trial == chosen(record):
+        return ""
+    found = "better as well" if trial.better else "not better"
+    return (
+        f"v{version} was {found}: {bounds(trial)}; of the challengers v{chosen(record).version} came first."
+    )
 
 
 def _constant(record: Outcome, trial: Trial) -> str:

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from undrift.records import Comparison, FeatureComparison, encode
+from undrift.records import (
+    Comparison,
+    Decision,
+    FeatureComparison,
+    Outcome,
+    Refusal,
+    Score,
+    Step,
+    Verdict,
+    Window,
+    encode,
+)
 from undrift.words import moves
+
+
+def window_dict(window: Window, verdict: Verdict, record: Comparison) -> dict[str, Any]:
+    """The JSON form of a settled window: which one, and what drifted."""
+    return {"window": encode(window), "verdict": verdict, "drifted": list(moves.drifted(record))}
+
+
+def act_dict(decision: Decision, outcome: Outcome | None, step: Step) -> dict[str, Any]:
+    """The JSON form of what was decided and done, and of the ``version`` that was live afterwards."""
+    return {
+        "decision": encode(decision),
+        "outcome": encode(outcome) if outcome else None,
+        "action": step.action,
+        "why": step.why,
+        "version": step.live,
+    }
+
+
+def scores_dict(
+    live: Score | None, first: Score | None, revised: Sequence[Score], unscored: str, one_class: str
+) -> dict[str, Any]:
+    """The JSON form of a window's scores: of the model that served it, and of the first one."""
+    return {
+        "live": encode(live) if live else None,
+        "first": encode(first) if first else None,
+        "revised": [encode(score) for score in revised],
+        "unscored": unscored,
+        "one_class": one_class,
+    }
+
+
+def refusal_dict(record: Refusal, at: datetime) -> dict[str, Any]:
+    """The JSON form of a delivery that was refused, and when."""
+    return {"at": at.isoformat(), **encode(record)}
 
 
 def comparison_dict(record: Comparison) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from undrift.errors import ConfigError, ModelError, NotFoundError, unwritable
 from undrift.records import Schema, Version
 from undrift.stores import NO_MODEL, Store
 from undrift.workspace.archive import FOREIGN
+from undrift.workspace.lines import Line
 from undrift.workspace.models import Models
-from undrift.workspace.overview import Line, Overview, overview
+from undrift.workspace.overview import Overview, overview
 
 MANIFEST = "model.json"
 """What an exported model is, and how to load it."""
