@@ -19,6 +19,7 @@ ROOMS = {
     "metrics": "How far a feature has moved: `drift.metric`, `drift.also`, `drift.features.NAME.metric`.",
     "policies": "When to retrain: `policy.use`; the other keys of `[policy]` are its arguments.",
     "merging": "Which rows to train on: `merge.candidates`, one challenger each.",
+    "losses": "By which models are judged: `score.loss`.",
     "calibration": "What chance does, so that a move can be called significant: `drift.calibration`.",
     "multivariate": "What looks at features together: `drift.multivariate`.",
     "trainers": "What is trained: `model.use`, an import path (`estimator`) or the name of another trainer.",

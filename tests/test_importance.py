@@ -8,14 +8,16 @@ import pytest
 
 from conftest import moving_stream
 from test_loop import HISTORY, make_loop, recorded
-from undrift import inputs, losses
+from undrift import inputs
 from undrift.errors import ModelError
 from undrift.explaining import importance
+from undrift.losses.absolute import absolute
+from undrift.losses.squared import squared
 from undrift.records import Version, decode, encode
 
 
 def mean_loss(labels: np.ndarray, values: np.ndarray) -> float:
-    return float(losses.absolute(labels, values).mean())
+    return float(absolute(labels, values).mean())
 
 
 def rows_of(n: int, seed: int = 0) -> pd.DataFrame:
@@ -37,7 +39,7 @@ def test_the_increase_is_what_theory_says() -> None:
     values = (rows.x + 2 * rows.z).to_numpy()
     found = importance.increases(
         lambda some: (some.x + 2 * some.z).to_numpy(),
-        *(rows, values, lambda labels, v: float(losses.squared(labels, v).mean())),
+        *(rows, values, lambda labels, v: float(squared(labels, v).mean())),
     )
     assert found["x"] == pytest.approx(2, rel=0.1)
     assert found["z"] == pytest.approx(8, rel=0.1)

@@ -81,9 +81,10 @@ def test_the_example_package_works(site: Path, tmp_path: Path) -> None:
         "negative": "quality",
         "monday": "policies",
         "last_half": "merging",
+        "pinball": "losses",
     }
     settings = ("--set", "policy.use=monday", "--set", 'merge.candidates=["last_half"]')
-    settings += ("--set", "gate.windows=6")
+    settings += ("--set", "gate.windows=6", "--set", "score.loss=pinball")
     code, err = workspace(tmp_path, *settings, "--set", "policy.minimum_rows=20")
     assert code == 0, err
     later = rows()[300:]
@@ -93,6 +94,7 @@ def test_the_example_package_works(site: Path, tmp_path: Path) -> None:
     assert newest.window.key == "2024-02-04", "a Sunday, which ends at midnight"
     assert [(rule.name, rule.holds) for rule in newest.decision.rules[:1]] == [("monday", True)]
     assert newest.outcome is not None
+    assert newest.outcome.loss == "pinball"
     assert [trial.merge for trial in newest.outcome.trials] == ["last_half"]
     result = ud.compare(rows(), rows(seed=1).assign(x=lambda d: -d["x"]), metric="range_shift", columns=["x"])
     assert result.features["x"].metrics["range_shift"] == pytest.approx(0.9, abs=0.5)
@@ -156,6 +158,12 @@ UNFIT = {
     "a strategy that gives a list": ("merging", MERGE.format("[1]"), MERGING, "no Selection"),
     "a strategy that fails": ("merging", MERGE.format("1 / 0"), MERGING, "ZeroDivision"),
     "a check that gives a number": ("quality", CHECK.format("3"), "gate.alpha=0.05", "no str"),
+    "a loss that gives one number": (
+        "losses",
+        "def part(labels, predictions):\n    return 1.0\n",
+        "score.loss=part",
+        "no finite number for every row",
+    ),
     "a metric of the loop": ("metrics", CHECK.format("[]"), "drift.metric=part", "no number"),
 }
 
@@ -176,7 +184,7 @@ def test_a_part_that_does_not_fit_is_refused_before_rows_are_taken_in(
     assert len(ud.open(tmp_path / "w").store.all(Batch)) == before
 
 
-@pytest.mark.parametrize("setting", ["drift__metric", "policy__use"])
+@pytest.mark.parametrize("setting", ["drift__metric", "policy__use", "score__loss"])
 def test_parts_of_a_workspace_are_installed_not_files(tmp_path: Path, setting: str) -> None:
     """Commands that only read build parts too: nothing beside an undrift.toml is imported by them."""
     assert workspace(tmp_path)[0] == 0

@@ -19,12 +19,14 @@ ROOMS = (
     "calibration",
     "inputs",
     "lakes",
+    "losses",
     "merging",
     "metrics",
     "multivariate",
     "policies",
     "registries",
     "stores",
+    "tasks",
     "trainers",
 )
 

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from undrift.skill import SURE, heaviest, mean_calibration, ranking
+from undrift import tasks
+from undrift.skill import SURE, correlated, heaviest, mean_calibration, told_apart
 
 DAYS, ROWS = 14, 40
 BLOCKS = np.repeat(np.arange(DAYS), ROWS)
@@ -24,7 +25,7 @@ def scored(random: np.random.Generator, share: float, skill: float) -> tuple[np.
 
 def test_the_auc_and_its_standard_error_are_those_of_delong():
     labels, values = scored(np.random.default_rng(0), 0.3, 1.0)
-    found = ranking(labels, values, EVERY_ROW, "binary")
+    found = told_apart(labels, values, EVERY_ROW)
     assert found.value == pytest.approx(roc_auc_score(labels, values))
     ones, zeros = values[labels == 1], values[labels == 0]
     wins = (ones[:, None] > zeros).astype(float)
@@ -37,7 +38,7 @@ def test_the_rank_correlation_is_that_of_spearman_ties_in_the_middle():
     random = np.random.default_rng(1)
     labels = random.integers(0, 20, len(BLOCKS)).astype(float)
     values = np.round(labels + random.normal(0, 10, len(BLOCKS)))
-    found = ranking(labels, values, BLOCKS, "regression")
+    found = correlated(labels, values, BLOCKS)
     assert found.value == pytest.approx(stats.spearmanr(labels, values).statistic)
     assert (found.name, found.ranks) == ("rank correlation", True)
 
@@ -45,22 +46,22 @@ def test_the_rank_correlation_is_that_of_spearman_ties_in_the_middle():
 @pytest.mark.parametrize(("task", "chance"), [("binary", 0.5), ("regression", 0.0)])
 def test_a_constant_ranks_nothing_however_good_its_loss(task, chance):
     labels, _ = scored(np.random.default_rng(2), 0.1, 0.0)
-    found = ranking(labels, np.full(len(labels), 0.1), BLOCKS, task)
+    found = tasks.named(task).ranking(labels, np.full(len(labels), 0.1), BLOCKS)
     assert (found.value, found.lower, found.ranks) == (chance, chance, False)
 
 
 @pytest.mark.parametrize(("task", "best"), [("binary", 1.0), ("regression", 1.0)])
 def test_perfect_order_is_sure_and_reversed_order_is_none(task, best):
     labels, _ = scored(np.random.default_rng(3), 0.1, 0.0)
-    found = ranking(labels, labels, BLOCKS, task)
+    found = tasks.named(task).ranking(labels, labels, BLOCKS)
     assert (found.value, found.lower) == (pytest.approx(best), pytest.approx(best))
     assert found.ranks
-    assert not ranking(labels, -labels, BLOCKS, task).ranks
+    assert not tasks.named(task).ranking(labels, -labels, BLOCKS).ranks
 
 
 def test_one_class_says_nothing():
-    assert ranking(np.ones(20), np.arange(20.0), np.arange(20), "binary") is None
-    assert ranking(np.full(20, 7.0), np.arange(20.0), np.arange(20), "regression") is None
+    assert told_apart(np.ones(20), np.arange(20.0), np.arange(20)) is None
+    assert correlated(np.full(20, 7.0), np.arange(20.0), np.arange(20)) is None
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3])
@@ -74,7 +75,7 @@ def test_random_scores_seem_to_rank_no_more_often_than_they_may(share):
             trials -= 1
             continue
         values = random.normal(random.normal(0, 0.3, DAYS)[BLOCKS], 1.0)
-        wrong += ranking(labels, values, BLOCKS, "binary").ranks
+        wrong += told_apart(labels, values, BLOCKS).ranks
     assert wrong / trials <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / trials)
 
 
@@ -87,7 +88,7 @@ def test_ten_positives_are_enough_for_a_good_model_and_too_few_for_a_weak_one():
     def told(auc: float) -> float:
         apart = math.sqrt(2) * stats.norm.ppf(auc)
         values = (random.normal(apart * labels, 1.0) for _ in range(200))
-        return float(np.mean([ranking(labels, v, BLOCKS, "binary").ranks for v in values]))
+        return float(np.mean([told_apart(labels, v, BLOCKS).ranks for v in values]))
 
     assert told(0.84) > 0.9
     assert told(0.6) < 0.5

@@ -1,6 +1,8 @@
-"""One part of each kind for undrift: a metric, a quality check, a policy, a merge strategy."""
+"""Parts for undrift: a metric, a quality check, a policy, a merge strategy and a loss."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from undrift.policies import decision, enough
 from undrift.records import Rule, Selection
@@ -41,3 +43,9 @@ class LastHalf:
 
     def select(self, windows):
         return Selection(windows[len(windows) // 2].index, windows[-1].index)
+
+
+def pinball(labels, predictions):
+    """The loss of which the 90th percentile is the best prediction, in the target's unit."""
+    error = labels - predictions
+    return np.maximum(0.9 * error, -0.1 * error)

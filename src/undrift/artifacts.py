@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from undrift import tasks
 from undrift.arrow import kind_of, type_named
-from undrift.columns.kinds import as_text
 from undrift.errors import DataError, ModelError, UntrustedError, suggest
 from undrift.importing import neighbours
 from undrift.records import Schema
@@ -221,12 +221,13 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     """
     require_usable(model, schema)
     frames = shown(model, rows, schema)
-    column = _positive(model, schema) if schema.task == "binary" else 0
-    ask = model.predict_proba if schema.task == "binary" else model.predict
+    task = tasks.named(schema.task)
     try:
         with threads(rows):
-            raw = _first(frames, ask)
-        values = np.asarray(raw, dtype=np.float64).reshape(len(rows), -1)[:, column]
+            said = _first(frames, lambda shown_: task.ask(model, shown_))
+        values = task.read(model, said, len(rows), schema.classes)
+    except ModelError:
+        raise
     except Exception as error:
         names = ", ".join(map(str, frames[0]))
         raise ModelError(
@@ -241,12 +242,13 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
 def require_usable(model: Any, schema: Schema) -> None:
     """Raise ModelError, with what to do, for what is no model, or gives no probabilities where it should."""
     name, origin = type(model).__name__, type(model).__module__.partition(".")[0]
+    task = tasks.named(schema.task)
     wrapper = {"lightgbm": "LGBM", "xgboost": "XGB"}.get(origin, "")
     if name == "Booster" and wrapper:
-        kind = "Classifier" if schema.task == "binary" else "Regressor"
         raise ModelError(
             f"the model is a bare Booster of {origin}, which has no scikit-learn API",
-            f"Adopt {wrapper}{kind}, its scikit-learn wrapper, or watch what it predicts with --prediction.",
+            f"Adopt {wrapper}{task.wrapper}, its scikit-learn wrapper, "
+            "or watch what it predicts with --prediction.",
         )
     if not hasattr(model, "predict"):
         inside = (
@@ -257,11 +259,7 @@ def require_usable(model: Any, schema: Schema) -> None:
             f"the model is an object of type {name}, which cannot predict{where}",
             "Save the fitted model itself, with its preprocessing in one scikit-learn Pipeline.",
         )
-    if schema.task == "binary" and not hasattr(model, "predict_proba"):
-        raise ModelError(
-            f"{name} gives no probabilities: it has no predict_proba",
-            "Wrap it in scikit-learn's CalibratedClassifierCV, or watch what it predicts with --prediction.",
-        )
+    task.require(model)
 
 
 def threads(rows: pd.DataFrame) -> Any:
@@ -317,19 +315,6 @@ def _refuse_unknown(artifact: bytes) -> None:
             f"the model holds the type {unknown[0]}, which is not on undrift's list of trusted types",
             "Use a plain scikit-learn pipeline; encode categories before the model.",
         )
-
-
-def _positive(model: Any, schema: Schema) -> int:
-    """The column of predict_proba of the second class: by its label, or by 1 where labels are coded."""
-    known = pa.chunked_array([np.asarray(getattr(model, "classes_", (0, 1)))])
-    classes: list[str] = as_text(known).to_pylist()
-    for second, both in ((schema.classes[1], set(schema.classes)), ("1", {"0", "1"})):
-        if set(classes) == both:
-            return int(classes.index(second))
-    raise ModelError(
-        f"the model knows the classes {', '.join(classes)}, the data {', '.join(schema.classes)}",
-        "Train it on the same labels.",
-    )
 
 
 def _first(frames: Sequence[pd.DataFrame], ask: Callable[[pd.DataFrame], Any]) -> Any:

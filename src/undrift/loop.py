@@ -279,6 +279,6 @@ class Loop(Life, Served):
     def _ready(self) -> None:
         """Raise ConfigError for a model or a part that does not fit, before anything is taken in."""
         if not self._rehearsed:
-            rehearse(self.policy, self.merges, self.limits)
+            rehearse(self.policy, self.merges, self.limits, self.models.deciding)
             self.models.ready()
             self._rehearsed = True

@@ -20,6 +20,7 @@ from undrift.importing import ImportPath
 ROOMS = (
     "calibration",
     "lakes",
+    "losses",
     "merging",
     "metrics",
     "multivariate",
@@ -33,6 +34,7 @@ ROOMS = (
 
 SINGULAR = {
     "lakes": "lake",
+    "losses": "loss",
     "merging": "merge strategy",
     "metrics": "metric",
     "multivariate": "metric of features together",

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 
 Kind = Literal["numeric", "categorical", "boolean"]
 Verdict = Literal["drift", "watch", "stable", "insufficient"]
-Task = Literal["regression", "binary"]
+TaskName = Literal["regression", "binary"]
 Role = Literal["feature", "left out"]
 Promise = Literal["held out", "cross-fitted", "logged", "first windows", "in sample", ""]
 State = Literal["as promised", "worse", "unknown"]
@@ -47,7 +47,7 @@ class Schema:
 
     columns: tuple[Column, ...]
     target: str | None = None
-    task: Task | None = None
+    task: TaskName | None = None
     classes: tuple[str, ...] = ()
     time: str | None = None
     id: str | None = None

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from undrift import tasks
 from undrift.arrow import MOMENT, UNREAD, as_numpy, kind_of, plain, plain_type, type_named, understood
 from undrift.columns.disguise import disguised
 from undrift.columns.kinds import as_kind, as_text, cast
 from undrift.columns.times import tells_time
 from undrift.errors import ConfigError, DataError, TooFewError, suggest
-from undrift.records import Column, Kind, Schema, Task
+from undrift.records import Column, Kind, Schema, TaskName
 
 OUTPUT = "(prediction)"
 """What a model's own output is called among the features that are compared."""
@@ -80,7 +81,7 @@ def infer(
     id: str | None = None,  # noqa: A002 - the word that users write
     prediction: str | None = None,
     ignore: Iterable[str] = (),
-    task: Task | None = None,
+    task: TaskName | None = None,
     kinds: Mapping[str, str] | None = None,
     source: str = "the table",
     stored: bool = True,
@@ -218,18 +219,7 @@ def labels(values: pa.ChunkedArray, schema: Schema, source: str = "the table") -
 
     Raises DataError for a label that is none of the classes, or a target that is not a number.
     """
-    if schema.task != "binary":
-        return _finite(cast(values, pa.float64(), schema.target or "", source), schema.target or "", source)
-    text = as_text(values)
-    codes = pc.index_in(text, pa.array(schema.classes))
-    unknown = pc.and_(pc.is_null(codes), pc.is_valid(text))
-    if pc.any(unknown).as_py():
-        value = text.filter(unknown)[0].as_py()
-        raise DataError(
-            f"column {schema.target!r} of {source} holds the label {value!r}",
-            f"Labels are {schema.classes[0]!r} and {schema.classes[1]!r}.",
-        )
-    return codes.cast(pa.float64())
+    return tasks.named(schema.task).labels(values, schema.target or "", schema.classes, source)
 
 
 def _apart(
@@ -352,7 +342,9 @@ def _counts_up(values: pa.ChunkedArray) -> bool:
     return bool(np.all(numbers[1:] > numbers[:-1]))
 
 
-def _task(values: pa.ChunkedArray, name: str, task: Task | None, source: str) -> tuple[Task, tuple[str, ...]]:
+def _task(
+    values: pa.ChunkedArray, name: str, task: TaskName | None, source: str
+) -> tuple[TaskName, tuple[str, ...]]:
     known = values.drop_null()
     if len(known) == 0:
         raise DataError(f"target {name!r} of {source} holds no label", "Name the right target column.")
@@ -363,7 +355,7 @@ def _task(values: pa.ChunkedArray, name: str, task: Task | None, source: str) ->
             "Training needs rows of both classes, or a number that varies.",
         )
     numeric = kind_of(values.type) == "numeric"
-    chosen: Task = task or ("regression" if numeric and len(distinct) > 2 else "binary")
+    chosen: TaskName = task or ("regression" if numeric and len(distinct) > 2 else "binary")
     if chosen == "binary" and len(distinct) > 2:
         raise DataError(
             f"target {name!r} of {source} has {len(distinct)} classes",
@@ -389,11 +381,3 @@ def perhaps_classes(values: pa.ChunkedArray) -> int:
     )
     distinct = len(known.unique()) if whole else 0
     return distinct if distinct in range(3, MOST_CLASSES + 1) else 0
-
-
-def _finite(values: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
-    bad = pc.invert(pc.fill_null(pc.is_finite(values), True))
-    if pc.any(bad).as_py():
-        row = pc.index(bad, True).as_py()
-        raise DataError(f"target {name!r} of {source} is not finite in row {row + 1}", "Correct the label.")
-    return values

@@ -11,8 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.losses import auc
-from undrift.records import MeanCalibration, Ranking, Task
+from undrift.records import MeanCalibration, Ranking
 from undrift.statistics.intervals import block_t
 
 Floats = NDArray[np.float64]
@@ -25,24 +24,39 @@ PLAINLY = 1.5
 """Odds that are surely wrong by more than this factor are not calibrated; drift may do as much as that."""
 
 
-def ranking(labels: Floats, predictions: Floats, blocks: Blocks, task: Task) -> Ranking | None:
-    """How well predictions order the rows, beside what a constant does; all arrays of shape (rows,).
+def told_apart(labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking | None:
+    """How well predictions tell two classes apart: the AUC, whose lower bound must be over one half.
 
-    For two classes the AUC, whose lower bound must be over one half; for numbers the rank correlation
-    (Spearman) with the labels, over 0. None where all labels are the same.
-
-    >>> labels, days = np.array([0.0, 1.0] * 10), np.arange(20) // 4
-    >>> ranking(labels, np.full(20, 0.5), days, "binary").ranks
-    False
+    All arrays have shape (rows,), ``labels`` are 0 and 1. None where all labels are the same.
     """
     if len(np.unique(labels)) < 2:
         return None
-    if task == "binary":
-        name, chance, influence = "AUC", 0.5, _auc_by_row(labels, predictions)
-    else:
-        name, chance, influence = "rank correlation", 0.0, _correlation_by_row(labels, predictions)
-    found = block_t(influence, blocks, SURE)
-    return Ranking(name, found.mean, found.lower, ranks=found.lower > chance)
+    return _ranking("AUC", 0.5, _auc_by_row(labels, predictions), blocks)
+
+
+def correlated(labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking | None:
+    """How well predictions order the rows: the rank correlation (Spearman) with the labels, over 0.
+
+    All arrays have shape (rows,). None where all labels are the same.
+    """
+    if len(np.unique(labels)) < 2:
+        return None
+    return _ranking("rank correlation", 0.0, _correlation_by_row(labels, predictions), blocks)
+
+
+def auc(labels: Floats, predictions: Floats) -> float | None:
+    """Area under the ROC curve by mid-ranks (Mann-Whitney); None with one class only.
+
+    >>> auc(np.array([0.0, 1.0]), np.array([0.2, 0.9]))
+    1.0
+    """
+    positive = labels > 0.5
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    if not ones or not zeros:
+        return None
+    _, inverse, counts = np.unique(predictions, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
 def mean_calibration(labels: Floats, predictions: Floats, blocks: Blocks) -> MeanCalibration | None:
@@ -76,6 +90,12 @@ def heaviest(values: Floats) -> float:
     squared = (values - values.mean()) ** 2 if len(values) else values
     total = float(squared.sum())
     return float(squared.max()) / total if total else 0.0
+
+
+def _ranking(name: str, chance: float, by_row: Floats, blocks: Blocks) -> Ranking:
+    """The mean of what each row adds, with its lower bound over blocks."""
+    found = block_t(by_row, blocks, SURE)
+    return Ranking(name, found.mean, found.lower, ranks=found.lower > chance)
 
 
 def _auc_by_row(labels: Floats, predictions: Floats) -> Floats:

@@ -16,13 +16,6 @@ from undrift.cli.compare import TimeFormat
 NAMED = 8
 """Features that are named; the rest are counted."""
 
-DEFAULT_MODEL = {
-    "regression": "sklearn.ensemble:HistGradientBoostingRegressor",
-    "binary": "sklearn.ensemble:HistGradientBoostingClassifier",
-}
-"""What is trained when nothing else is asked for: takes mixed columns and missing values as they are."""
-
-
 Model = Annotated[
     Path | None, typer.Option(help="A fitted model to adopt: .skops, or .pkl and .joblib with --trust.")
 ]
@@ -144,9 +137,11 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
         raise ConfigError(
             "no target is named", "Give --target COLUMN, or --prediction COLUMN of a foreign model."
         )
+    from undrift import tasks
+
     data = {k.removeprefix("data."): v for k, v in own.items() if k.startswith("data.")}
     data = {k: v for k, v in data.items() if k not in ("time_format", "calendar")}
-    return {"model.use": DEFAULT_MODEL[infer(table, source=label_of(source), **data).task or "regression"]}
+    return {"model.use": tasks.named(infer(table, source=label_of(source), **data).task).model}
 
 
 def _task(own: dict[str, Any], table: Any) -> dict[str, Any]:

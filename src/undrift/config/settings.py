@@ -48,7 +48,11 @@ SETTINGS: dict[str, Setting] = {
     "drift.multivariate": Setting(["rank_correlation"], list, "what looks at features together"),
     "drift.ignore": Setting([], list, "features that are not watched; the model still sees them"),
     "drift.season": Setting(None, str | None, '"day", "week" or "year": compare like with like'),
-    "score.loss": Setting("auto", str, '"absolute" or "squared"; "log_loss" or "brier" for two classes'),
+    "score.loss": Setting(
+        "auto",
+        str,
+        '"absolute" or "squared"; "log_loss" or "brier" for two classes; or one of another package',
+    ),
     "policy.use": Setting("performance", str, "when to retrain"),
     "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),
     "model.use": Setting(

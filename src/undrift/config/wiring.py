@@ -16,7 +16,7 @@ from undrift.config.file import FILE, PYPROJECT, layered, plant
 from undrift.config.settings import TUPLES
 from undrift.errors import ConfigError, DataError, NotFoundError, suggest
 from undrift.importing import ImportPath, neighbours
-from undrift.plugins import build
+from undrift.plugins import build, find
 from undrift.records import Schema
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ class Config:
         """Raise ConfigError unless every part can be built from its settings; nothing is opened."""
         from undrift.comparison.limits import Limits
         from undrift.gate import Gate
-        from undrift.losses import LOSSES
         from undrift.windows import Cut, span
 
         Limits(**self._drift())
@@ -136,10 +135,9 @@ class Config:
         calendar.check(self.get("data.calendar"))
         if not 0 < self.get("labels.coverage") <= 1:
             raise ConfigError(f"labels.coverage = {self.get('labels.coverage')}", "Give a share up to 1.")
-        if self.get("score.loss") not in ("auto", *LOSSES):
-            raise ConfigError(
-                f"no loss is called {self.get('score.loss')!r}", suggest(self.get("score.loss"), [*LOSSES])
-            )
+        if self.get("score.loss") != "auto":
+            _require_installed("score.loss", self.get("score.loss"))
+            find("losses", self.get("score.loss"))
         build("policies", self.section("policy"), "policy")
         dict(_merges(self.get("merge.candidates")))
         self._trainer()
@@ -162,11 +160,7 @@ class Config:
         for key in TUPLES:
             table[key] = tuple(table[key])
         for name in (table["metric"], *table["also"], *table["multivariate"]):
-            if ":" in str(name):
-                raise ConfigError(
-                    f"drift: {name!r} is an import path",
-                    "Install a package with an entry point: see docs/parts.md.",
-                )
+            _require_installed("drift", str(name))
         return table
 
     def _trainer(self) -> Any:
@@ -282,6 +276,15 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
     store = config.store(create=True)
     store.put("schema", schema)
     return config.loop(store.get(Schema, "schema") or schema, store)
+
+
+def _require_installed(setting: str, name: str) -> None:
+    """Raise ConfigError for a part that is named by an import path: a file beside the workspace, say."""
+    if ":" in name:
+        raise ConfigError(
+            f"{setting}: {name!r} is an import path",
+            "Install a package with an entry point: see docs/parts.md.",
+        )
 
 
 def _require_task(history: pa.Table, target: str | None, task: str | None, source: str) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from undrift import artifacts
 from undrift.errors import TooFewError
 from undrift.explaining import importance
-from undrift.losses import log_loss
+from undrift.losses.log_loss import log_loss
 from undrift.records import Condition, Explanation, Region, Schema
 from undrift.schema import features
 from undrift.statistics.intervals import block_t

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift import tasks
 from undrift.artifacts import fit, require_usable, shown
 from undrift.errors import ConfigError, ModelError, suggest
 from undrift.importing import ImportPath
@@ -83,7 +84,7 @@ class Estimator:
         self.ready()
         model = self._model()
         require_usable(model, schema)
-        targets = labels.astype(np.int64) if schema.task == "binary" else labels
+        targets = tasks.named(schema.task).fitted_on(labels)
         try:
             if not inspect.isclass(self._found):
                 return fit(model, shown(model, rows, schema), targets)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift import tasks
 from undrift.artifacts import fit, shown
 from undrift.errors import ModelError
 from undrift.records import Schema
@@ -32,7 +33,7 @@ class Refit:
                 "there is no model to refit",
                 'Name one to train: model.use = "sklearn.ensemble:HistGradientBoostingRegressor", say.',
             )
-        targets = _targets(labels, schema, champion)
+        targets = tasks.named(schema.task).in_words_of(champion, labels, schema.classes)
         try:
             return fit(clone(champion), shown(champion, rows, schema), targets)
         except Exception as error:
@@ -40,17 +41,6 @@ class Refit:
                 f"{type(champion).__name__} does not refit: {error}",
                 "Adopt a whole pipeline that takes the raw columns, or set model.use.",
             ) from error
-
-
-def _targets(labels: NDArray[np.float64], schema: Schema, champion: Any) -> Any:
-    """Labels in the champion's own words."""
-    if schema.task != "binary":
-        return labels
-    own = {str(name): name for name in champion.classes_}
-    words = [own.get(name, own.get(str(i))) for i, name in enumerate(schema.classes)]
-    if None in words:
-        words = list(champion.classes_)
-    return np.asarray(words)[labels.astype(np.int64)]
 
 
 _: type[Trainer] = Refit

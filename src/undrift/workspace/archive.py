@@ -428,7 +428,7 @@ class Archive:
 
     def _one_class(self, labels: pa.Array | None) -> str:
         """The class that all labels of a delivery are of; empty where they differ or are few."""
-        if self.schema.task != "binary" or labels is None:
+        if not self.schema.classes or labels is None:
             return ""
         codes = pc.unique(labels.drop_null())
         few = len(labels) - labels.null_count < MANY

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from undrift import gate as gates
-from undrift import losses, skill
 from undrift.gate import Gate
 from undrift.records import Outcome, Version, Window
 from undrift.words.deeds import outcome as outcome_sentence
@@ -39,7 +38,7 @@ def judged(
     rivals = [(v, per_row[v.number]) for v in challengers]
     attempt = 1 + sum(bool(o.trials) for o in models.store.all(Outcome))
     found = gates.judge(per_row[champion.number], rivals, block, gate, attempt)
-    ranking = {n: skill.ranking(data.labels, values, block, models.task) for n, values in predicted.items()}
+    ranking = {n: models.task.ranking(data.labels, values, block) for n, values in predicted.items()}
     trials = gates.without_constants(found, ranking, champion.number)
     best = gates.winner(trials)
     outcome = Outcome(
@@ -55,7 +54,7 @@ def judged(
         blocks=len(np.unique(block)),
         confidence=gate.confidence(len(trials), attempt),
         why="",
-        others={str(n): losses.others(data.labels, values, models.task) for n, values in predicted.items()},
+        others={str(n): models.task.others(data.labels, values) for n, values in predicted.items()},
         failed=dict(failed),
         on=occasion.on,
         alpha=gate.spends(attempt),

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, losses, skill
+from undrift import artifacts, losses, skill, tasks
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.explaining import importance
 from undrift.lakes import ORDER, TIME
+from undrift.losses import Loss
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import (
     Importance,
@@ -25,12 +26,12 @@ from undrift.records import (
     Recipe,
     Schema,
     Selection,
-    Task,
     Version,
     Window,
 )
 from undrift.registries import Registry
 from undrift.stores import Store, keep
+from undrift.tasks import Task
 from undrift.trainers import ByPath, Trainer
 from undrift.windows import blocks, spanning
 from undrift.workspace import adoption, kept
@@ -87,16 +88,21 @@ class Models:
     @property
     def task(self) -> Task:
         """What is predicted: a number, or one of two classes."""
-        return self.schema.task or "regression"
+        return tasks.named(self.schema.task)
+
+    @cached_property
+    def deciding(self) -> Loss:
+        """The loss by which models are judged."""
+        return losses.named(self.task.loss if self.loss == "auto" else self.loss, self.task.name)
 
     @property
     def metric(self) -> str:
         """What the mean of the deciding loss is called."""
-        return losses.named(self.loss, self.task)[1]
+        return self.deciding.mean
 
     def per_row(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The deciding loss of every row."""
-        return losses.named(self.loss, self.task)[0](labels, values)
+        return self.deciding(labels, values)
 
     def blocks(self, data: Labelled) -> NDArray[np.int64]:
         """The block of every row, over which intervals are taken."""
@@ -306,9 +312,8 @@ class Models:
         self, data: Labelled, predicted: Mapping[int, NDArray[np.float64]]
     ) -> dict[str, MeanCalibration]:
         """Whether probabilities are right on average, by version; empty for numbers."""
-        if self.task != "binary":
-            return {}
-        found = {n: skill.mean_calibration(data.labels, v, self.blocks(data)) for n, v in predicted.items()}
+        block = self.blocks(data)
+        found = {n: self.task.mean_calibration(data.labels, v, block) for n, v in predicted.items()}
         return {str(number): one for number, one in found.items() if one}
 
     def trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undrift import inputs
+from undrift import inputs, tasks
 from undrift import schema as agreed
 from undrift.arrow import MOMENT
 from undrift.comparison.findings import Ordinary, Question, Relevance, judge
@@ -316,17 +316,12 @@ class Watch:
         return self._with_target(self.archive.labelled_in(windows))
 
     def _with_target(self, data: Labelled) -> pa.Table:
-        classes = self.schema.classes
-        if self.schema.task == "binary":
-            values = pa.array([classes[int(value)] for value in data.labels], pa.string())
-        else:
-            values = pa.array(data.labels, pa.float64())
+        values = tasks.named(self.schema.task).written(data.labels, self.schema.classes)
         return data.rows.append_column(TARGET, values)
 
     def _target_column(self) -> Column:
-        if self.schema.task == "binary":
-            return Column(TARGET, "string", "categorical")
-        return Column(TARGET, "double", "numeric")
+        task = tasks.named(self.schema.task)
+        return Column(TARGET, task.type, task.kind)
 
     def _trained_target(self, number: int) -> TableProfile:
         """The labels that a version was trained on; for one from elsewhere, those of the history."""

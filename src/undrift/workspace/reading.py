@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import schema as agreed
+from undrift import tasks
 from undrift.columns import calendar, time_formats
 from undrift.columns.kinds import as_text, cast
 from undrift.columns.time_formats import counted
@@ -167,10 +168,9 @@ def _predictions(table: pa.Table, schema: Schema, source: str) -> NDArray[np.flo
         raise DataError(f"{source} has no column {name!r}", "It should hold the model's predictions.")
     column = cast(table[name], pa.float64(), name, source)
     values = column.to_numpy()
-    outside = schema.task == "binary" and ((values < 0) | (values > 1)).any()
-    if column.null_count or not np.isfinite(values).all() or outside:
-        wanted = "a probability from 0 to 1" if schema.task == "binary" else "a finite number"
-        raise DataError(f"prediction column {name!r} of {source}", f"Every row needs {wanted}.")
+    task = tasks.named(schema.task)
+    if column.null_count or not task.are_plausible(values):
+        raise DataError(f"prediction column {name!r} of {source}", f"Every row needs {task.plausible}.")
     return np.asarray(values, dtype=np.float64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from undrift.comparison.limits import Limits
 from undrift.errors import ConfigError, UndriftError
+from undrift.losses import Loss
 from undrift.merging import Merge
 from undrift.plugins import find, foreign, names
 from undrift.policies import Policy
@@ -20,13 +21,15 @@ from undrift.records import Comparison, Decision, Score, Selection, Situation, V
 REMEDY = "See docs/parts.md for what it should give."
 
 
-def rehearse(policy: Policy, merges: Mapping[str, Merge], limits: Limits) -> None:
+def rehearse(policy: Policy, merges: Mapping[str, Merge], limits: Limits, loss: Loss) -> None:
     """Try every part that is none of undrift's own; raises ConfigError for one that does not fit."""
     if foreign(type(policy)):
         _try("policy", type(policy).__name__, lambda: policy.decide(_situation()), Decision)
     for name, merge in merges.items():
         if foreign(type(merge)):
             _try("merge strategy", name, lambda merge=merge: merge.select(_windows()), Selection)  # type: ignore[misc]
+    if foreign(loss):
+        loss(np.array([0.0, 1.0]), np.array([0.25, 0.75]))
     for name in names("quality"):
         check = find("quality", name)
         if foreign(check):

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undrift import losses
 from undrift.errors import ModelError, UndriftError
 from undrift.lakes import ID
 from undrift.records import Batch, Score, Selection, Service, Unscored, Window
@@ -95,7 +94,7 @@ class Scoring:
             value=float(self.models.per_row(labels, values).mean()),
             rows=len(labels),
             coverage=len(labels) / window.rows,
-            others=losses.others(labels, values, self.models.task),
+            others=self.models.task.others(labels, values),
             revision=before.revision + 1 if before else 0,
             seen=len(self.archive.batches()),
         )

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, inputs
+from undrift import artifacts, inputs, tasks
 from undrift import schema as agreed
 from undrift.columns import calendar
 from undrift.columns.kinds import as_text
@@ -32,9 +32,6 @@ FORMAT = 1
 
 Manifest = dict[str, Any]
 """What stands beside an exported model."""
-
-HALF = 0.5
-"""The probability of the second class from which on it is the prediction."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +111,8 @@ def predictions(models: Models, version: Version, rows: Any) -> Predictions:
     has_ids = id_ is not None and id_ in table.column_names
     ids = tuple(as_text(table[id_]).to_pylist()) if has_ids else None
     classes = models.schema.classes
-    if models.schema.task != "binary":
-        return Predictions(version.number, raw, None, (), ids)
-    labels = _labels(classes)[(raw >= HALF).astype(np.int64)]
-    return Predictions(version.number, labels, np.column_stack([1 - raw, raw]), classes, ids)
+    labels, probabilities = tasks.named(models.schema.task).answer(raw, classes)
+    return Predictions(version.number, labels, probabilities, classes, ids)
 
 
 def export(models: Models, version: Version, destination: Path, *, force: bool = False) -> Manifest:
@@ -161,16 +156,6 @@ def _wanted(schema: Schema, model: Any, table: pa.Table) -> Schema:
         own | set(names) if artifacts.remembers(model, schema) else own | ({*names} & {*table.column_names})
     )
     return replace(schema, columns=tuple(c for c in schema.columns if c.name in needed))
-
-
-def _labels(classes: tuple[str, ...]) -> NDArray[Any]:
-    """Classes as NumPy has them: whole numbers and truths where they are such, else text."""
-    if set(classes) == {"false", "true"}:
-        return np.array([word == "true" for word in classes])
-    try:
-        return np.array([int(word) for word in classes])
-    except ValueError:
-        return np.array(classes)
 
 
 def _manifest(schema: Schema, version: Version, file: str, artifact: bytes) -> Manifest:

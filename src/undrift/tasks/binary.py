@@ -1,0 +1,135 @@
+"""A target of two classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from undrift import skill
+from undrift.columns.kinds import as_text
+from undrift.errors import DataError, ModelError
+from undrift.records import Kind, MeanCalibration, Ranking, TaskName
+from undrift.tasks import Blocks, Floats, Task
+
+HALF = 0.5
+"""The probability from which on the second class is predicted."""
+
+
+class Binary:
+    """Labels are 0 and 1, a prediction is the probability of class 1."""
+
+    name: TaskName = "binary"
+    loss = "log_loss"
+    model = "sklearn.ensemble:HistGradientBoostingClassifier"
+    wrapper = "Classifier"
+    type = "string"
+    kind: Kind = "categorical"
+    plausible = "a probability from 0 to 1"
+
+    def labels(
+        self, values: pa.ChunkedArray, name: str, classes: Sequence[str], source: str
+    ) -> pa.ChunkedArray:
+        """0 for the first class and 1 for the second; raises DataError for any other label."""
+        text = as_text(values)
+        codes = pc.index_in(text, pa.array(classes))
+        unknown = pc.and_(pc.is_null(codes), pc.is_valid(text))
+        if pc.any(unknown).as_py():
+            value = text.filter(unknown)[0].as_py()
+            raise DataError(
+                f"column {name!r} of {source} holds the label {value!r}",
+                f"Labels are {classes[0]!r} and {classes[1]!r}.",
+            )
+        return codes.cast(pa.float64())
+
+    def written(self, labels: Floats, classes: Sequence[str]) -> pa.Array:
+        """The names of the classes."""
+        return pa.array([classes[int(value)] for value in labels], pa.string())
+
+    def fitted_on(self, labels: Floats) -> NDArray[Any]:
+        """0 and 1."""
+        return labels.astype(np.int64)
+
+    def in_words_of(self, model: Any, labels: Floats, classes: Sequence[str]) -> NDArray[Any]:
+        """What the model calls the classes."""
+        own = {str(name): name for name in model.classes_}
+        words = [own.get(name, own.get(str(i))) for i, name in enumerate(classes)]
+        if None in words:
+            words = list(model.classes_)
+        return np.asarray(words)[labels.astype(np.int64)]
+
+    def require(self, model: Any) -> None:
+        """Raise ModelError for a model that gives no probabilities."""
+        if not hasattr(model, "predict_proba"):
+            raise ModelError(
+                f"{type(model).__name__} gives no probabilities: it has no predict_proba",
+                "Wrap it in scikit-learn's CalibratedClassifierCV, "
+                "or watch what it predicts with --prediction.",
+            )
+
+    def ask(self, model: Any, rows: Any) -> Any:
+        """Its probabilities of all classes."""
+        return model.predict_proba(rows)
+
+    def read(self, model: Any, said: Any, rows: int, classes: Sequence[str]) -> Floats:
+        """The probability of the second class: by its name, or by 1 where labels are coded."""
+        return np.asarray(said, dtype=np.float64).reshape(rows, -1)[:, _second(model, classes)]
+
+    def are_plausible(self, predictions: Floats) -> bool:
+        """Those from 0 to 1 are."""
+        return bool(((predictions >= 0) & (predictions <= 1)).all())
+
+    def answer(self, predictions: Floats, classes: Sequence[str]) -> tuple[NDArray[Any], Floats | None]:
+        """The class of which at least one half is said, and the probabilities of both."""
+        labels = _names(classes)[(predictions >= HALF).astype(np.int64)]
+        return labels, np.column_stack([1 - predictions, predictions])
+
+    def ranking(self, labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking | None:
+        """The area under the ROC curve, beside one half.
+
+        >>> labels, days = np.array([0.0, 1.0] * 10), np.arange(20) // 4
+        >>> Binary().ranking(labels, np.full(20, 0.5), days).ranks
+        False
+        """
+        return skill.told_apart(labels, predictions, blocks)
+
+    def mean_calibration(self, labels: Floats, predictions: Floats, blocks: Blocks) -> MeanCalibration | None:
+        """Odds of the mean probability over odds of the share of positives."""
+        return skill.mean_calibration(labels, predictions, blocks)
+
+    def others(self, labels: Floats, predictions: Floats) -> dict[str, float | None]:
+        """The share of right classes, and the area under the ROC curve."""
+        return {
+            "accuracy": float(np.mean((predictions > HALF) == (labels > HALF))),
+            "auc": skill.auc(labels, predictions),
+        }
+
+
+def _names(classes: Sequence[str]) -> NDArray[Any]:
+    """Classes as NumPy has them: whole numbers and truths where they are such, else text."""
+    if set(classes) == {"false", "true"}:
+        return np.array([word == "true" for word in classes])
+    try:
+        return np.array([int(word) for word in classes])
+    except ValueError:
+        return np.array(classes)
+
+
+def _second(model: Any, classes: Sequence[str]) -> int:
+    """The column of the second class in what a model says."""
+    known = pa.chunked_array([np.asarray(getattr(model, "classes_", (0, 1)))])
+    own: list[str] = as_text(known).to_pylist()
+    for second, both in ((classes[1], set(classes)), ("1", {"0", "1"})):
+        if set(own) == both:
+            return own.index(second)
+    raise ModelError(
+        f"the model knows the classes {', '.join(own)}, the data {', '.join(classes)}",
+        "Train it on the same labels.",
+    )
+
+
+_: type[Task] = Binary
