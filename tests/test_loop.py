@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from undrift import inputs
 from undrift.comparison.limits import Limits
 from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
+from undrift.lakes import WINDOW
 from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import (
@@ -30,6 +33,9 @@ from undrift.records import (
     Service,
     Step,
     Version,
+    Weight,
+    Window,
+    decode,
     encode,
 )
 from undrift.replay import Recording, play, totals
@@ -616,3 +622,54 @@ def test_a_model_without_any_skill_does_not_silence_its_features() -> None:
     assert _relevance({"x": 0.0, "z": 0.0}, reference) is None
     known = _relevance({"x": 1.0, "z": 0.0}, reference)
     assert known == {"x": 1.0, "z": 0.0, OUTPUT: 1.0}
+
+
+# Weights --------------------------------------------------------------------------------------
+
+
+class Fading:
+    """Leaves the oldest window out, and counts the newest one three times."""
+
+    def select(self, windows: Sequence[Window]) -> Selection:
+        first, last = windows[0].index, windows[-1].index
+        return Selection(first, last, (Weight(first, 0.0), Weight(last, 3.0)))
+
+
+class Noting(Estimator):
+    """Notes what each fit weighs."""
+
+    def fit(self, *arguments: Any) -> Any:
+        noted.append((arguments[0], arguments[4] if len(arguments) > 4 else None))
+        return super().fit(*arguments)
+
+
+noted: list[tuple[pd.DataFrame, Any]] = []
+
+
+def test_rows_are_trained_on_with_the_weights_of_their_windows() -> None:
+    noted.clear()
+    tree = Noting("sklearn.tree:DecisionTreeRegressor", {"max_depth": 6})
+    loop = played({"use": "schedule", "every": 4}, trainer=tree, merges={"fading": Fading()})
+    challengers = [v for v in loop.store.all(Version) if v.merge == "fading"]
+    assert challengers
+    assert noted[0][1] is None, "the first model is trained without a strategy"
+    for version, (rows, weights) in zip(challengers, noted[1:], strict=True):
+        assert version.snapshot is not None
+        data = loop.models.trained_on(version.number)
+        windows = np.asarray(data.rows[WINDOW])
+        assert len(rows) == len(weights) == version.snapshot.rows == len(data)
+        assert version.snapshot.selection.first < windows.min()
+        assert (weights == np.where(windows == windows.max(), 3.0, 1.0)).all()
+    assert decode(Version, encode(challengers[0])) == challengers[0]
+
+
+def test_a_model_that_takes_no_weights_is_a_challenger_that_failed() -> None:
+    loop = played(
+        {"use": "schedule", "every": 4},
+        trainer=Estimator("sklearn.neighbors:KNeighborsRegressor"),
+        merges={"fading": Fading()},
+    )
+    assert [v.number for v in loop.store.all(Version)] == [1]
+    failed = [o.failed["fading"] for o in loop.store.all(Outcome)]
+    assert failed
+    assert all("takes no weights" in text for text in failed)

@@ -207,10 +207,32 @@ def shown(model: Any, rows: pd.DataFrame, schema: Schema) -> list[pd.DataFrame]:
     return [rows[wanted], *([rows[with_times]] if len(with_times) > len(wanted) else [])]
 
 
-def fit(model: Any, frames: Sequence[pd.DataFrame], labels: Any) -> Any:
-    """The model, fitted on the first of the frames that it takes."""
+def fit(
+    model: Any,
+    frames: Sequence[pd.DataFrame],
+    labels: Any,
+    weights: NDArray[np.float64] | None = None,
+) -> Any:
+    """The model, fitted on the first of the frames that it takes; weights need a ``sample_weight``."""
+    more = {} if weights is None else {_weighed_by(model): weights}
     with threads(frames[0]):
-        return _first(frames, lambda rows: model.fit(rows, labels))
+        return _first(frames, lambda rows: model.fit(rows, labels, **more))
+
+
+def _weighed_by(model: Any) -> str:
+    """The argument of a model's ``fit`` that takes the weights of the rows."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import has_fit_parameter
+
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        return f"{name}__{_weighed_by(last)}"
+    if not has_fit_parameter(model, "sample_weight"):
+        raise ModelError(
+            f"{type(model).__name__} takes no weights: its fit has no sample_weight",
+            "Choose another model, or merge strategies without weights in merge.candidates.",
+        )
+    return "sample_weight"
 
 
 def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ class Loop(Life, Served):
         self.live()
         source = inputs.label_of(rows)
         with refusals.recorded(self.store, "rows", source):
-            kept = self.archive.add(inputs.read(rows), source, batch)
+            kept = self.intake.add(inputs.read(rows), source, batch)
         self.scoring.catch_up(kept)
         tell("batch", kept)
         return kept
@@ -206,8 +206,8 @@ class Loop(Life, Served):
             live = self.store.champion()
             if live is not None:
                 return live
-            kept = self.archive.add(inputs.read(history), source or inputs.label_of(history), history=True)
-            unseen = adoption.unseen(self.archive, kept, trained_until, holdout)
+            kept = self.intake.add(inputs.read(history), source or inputs.label_of(history), history=True)
+            unseen = adoption.unseen(self.intake, kept, trained_until, holdout)
             version = self.training.first(model, unseen)
             self.succession.begin(version)
             return version
@@ -220,7 +220,7 @@ class Loop(Life, Served):
             resumed = self._reconsider(self.chronicle.pending(), reached)
             source = inputs.label_of(rows)
             with refusals.recorded(self.store, "labels", source):
-                kept = self.archive.label(inputs.read(rows), source, batch)
+                kept = self.intake.label(inputs.read(rows), source, batch)
             self._score(reached)
             occasion = None if self.chronicle.due(reached) else occasions.of_scores(self.store)
             return Report(kept, (*resumed, *self._reconsider(occasion, reached)), self.watch.result)

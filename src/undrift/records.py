@@ -382,11 +382,24 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What every row of a window weighs in training."""
+
+    window: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows a model is trained on: all labelled rows of the windows first..last."""
+    """Which rows a model is trained on: the labelled rows of the windows first..last.
+
+    ``weights`` are those of single windows, by index; rows of the others weigh 1. Rows that weigh 0 are left
+    out.
+    """
 
     first: int
     last: int
+    weights: tuple[Weight, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,8 +603,8 @@ class Situation:
 def encode(record: Any) -> dict[str, Any]:
     """A record as plain JSON values; times in ISO 8601, NaN and infinities as null.
 
-    >>> encode(Selection(first=1, last=3))
-    {'first': 1, 'last': 3}
+    >>> encode(Weight(window=3, weight=0.5))
+    {'window': 3, 'weight': 0.5}
     """
     return {f.name: _plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
 
@@ -601,8 +614,8 @@ def decode(kind: type[T], values: dict[str, Any]) -> T:
 
     Raises ValueError or TypeError for values that ``encode`` cannot have made.
 
-    >>> decode(Selection, {"first": 1, "last": 3})
-    Selection(first=1, last=3)
+    >>> decode(Weight, {"window": 3, "weight": 0.5})
+    Weight(window=3, weight=0.5)
     """
     found: T = _reader(kind)(values)  # type: ignore[arg-type]  # a class is hashable
     return found

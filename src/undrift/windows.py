@@ -149,6 +149,21 @@ def newest(windows: Sequence[Window], count: int) -> tuple[Window, ...]:
     return tuple(sorted(windows, key=lambda w: w.index)[-count:])
 
 
+def weights(selection: Selection, windows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """What each row weighs, by the window that it stands in (rows,); None where all weigh the same.
+
+    >>> from undrift.records import Weight
+    >>> weights(Selection(0, 2, (Weight(1, 0.5),)), np.array([0, 1, 2])).tolist()
+    [1.0, 0.5, 1.0]
+    """
+    if not selection.weights:
+        return None
+    found = np.ones(len(windows))
+    for one in selection.weights:
+        found[windows == one.window] = one.weight
+    return found
+
+
 def spanning(windows: Sequence[Window]) -> Selection:
     """The selection that reaches from the first of these windows to the last."""
     return Selection(windows[0].index, windows[-1].index)

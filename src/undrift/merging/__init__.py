@@ -1,7 +1,7 @@
 """Merging: which rows the next model is trained on.
 
 A part is a class whose ``select`` picks a stretch of the windows that are labelled, matured and
-not held out. It never sees rows.
+not held out, and may say what the rows of each weigh. It never sees rows.
 """
 
 from __future__ import annotations

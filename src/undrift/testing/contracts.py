@@ -107,13 +107,15 @@ def check_policy(policy: Policy) -> None:
 
 
 def check_merge(merge: Merge) -> None:
-    """A stretch of the windows that are there, whatever gaps they have."""
+    """A stretch of the windows that are there, whatever gaps they have; no weight is below 0."""
     for indices in ([0], [7], [0, 1], [3, 5, 6], list(range(-4, 30)), list(range(0, 400, 7))):
         found = merge.select([Window(key=f"{i:04d}", index=i, rows=10) for i in indices])
         assert isinstance(found, Selection)
         assert found.first in indices
         assert found.last in indices
         assert found.first <= found.last
+        assert all(one.window in indices and 0 <= one.weight < float("inf") for one in found.weights)
+        assert sum(one.weight == 0 for one in found.weights) < len(indices)
 
 
 def situation(

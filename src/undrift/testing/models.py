@@ -63,7 +63,10 @@ def _schema(task: Task, classes: tuple[str, ...]) -> Schema:
 
 
 def check_trainer(trainer: Trainer, champion: Any = None) -> None:
-    """A new model that predicts every row, from rows and a champion that stay as they were."""
+    """A new model that predicts every row, from rows and a champion that stay as they were.
+
+    The model that it fits, and the champion, are linear regressions.
+    """
     rows = pd.DataFrame({"a": np.arange(60.0), "b": np.arange(60.0) % 7})
     labels, before = np.arange(60.0), rows.copy()
     columns = tuple(Column(name, "double", "numeric") for name in "ab")
@@ -75,5 +78,8 @@ def check_trainer(trainer: Trainer, champion: Any = None) -> None:
     assert np.shape(model.predict(rows)) == (60,)
     assert np.array_equal(model.predict(rows), trainer.fit(rows, labels, schema, champion).predict(rows))
     pd.testing.assert_frame_equal(rows, before)
+    weights = np.where(np.arange(60) < 30, 1.0, 1e-9)
+    weighed = trainer.fit(rows, np.where(labels < 30, labels, 0.0), schema, champion, weights)
+    assert np.allclose(weighed.predict(rows)[:30], labels[:30], atol=1e-3), "weights make no difference"
     if champion is not None:
         assert np.array_equal(champion.predict(rows), said), "the champion was fitted anew itself"

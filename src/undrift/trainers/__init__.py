@@ -24,11 +24,18 @@ class Trainer(Protocol):
         """What is trained, as the records keep it."""
 
     def fit(
-        self, rows: pd.DataFrame, labels: NDArray[np.float64], schema: Schema, champion: Any | None
+        self,
+        rows: pd.DataFrame,
+        labels: NDArray[np.float64],
+        schema: Schema,
+        champion: Any | None,
+        weights: NDArray[np.float64] | None = None,
     ) -> Any:
         """A model fitted on ``rows`` with one label per row; ``champion`` is the live model, if any.
 
-        ``rows`` hold the features and, after them, times and what the champion names besides.
+        ``rows`` hold the features and, after them, times and what the champion names besides. ``weights``
+        (rows,) are positive; where there are none all rows weigh the same. Raises ModelError for a model that
+        cannot be fitted, or takes no weights where there are some.
         """
 
 

@@ -79,6 +79,7 @@ class Estimator:
         labels: NDArray[np.float64],
         schema: Schema,
         champion: Any | None,  # noqa: ARG002
+        weights: NDArray[np.float64] | None = None,
     ) -> Any:
         """A model fitted on all rows, preprocessing included; raises ModelError if it cannot."""
         self.ready()
@@ -87,8 +88,10 @@ class Estimator:
         targets = tasks.named(schema.task).fitted_on(labels)
         try:
             if not inspect.isclass(self._found):
-                return fit(model, shown(model, rows, schema), targets)
-            return fit(_prepared(model, schema), [rows[[c.name for c in features(schema)]]], targets)
+                return fit(model, shown(model, rows, schema), targets, weights)
+            return fit(_prepared(model, schema), [rows[[c.name for c in features(schema)]]], targets, weights)
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"{self.name} does not train: {error}", "Check model.params and the data."

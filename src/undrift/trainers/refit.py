@@ -23,7 +23,12 @@ class Refit:
     name = "refit"
 
     def fit(
-        self, rows: pd.DataFrame, labels: NDArray[np.float64], schema: Schema, champion: Any | None
+        self,
+        rows: pd.DataFrame,
+        labels: NDArray[np.float64],
+        schema: Schema,
+        champion: Any | None,
+        weights: NDArray[np.float64] | None = None,
     ) -> Any:
         """A fitted clone of the champion; raises ModelError if there is none or it cannot be cloned."""
         from sklearn.base import clone
@@ -35,7 +40,9 @@ class Refit:
             )
         targets = tasks.named(schema.task).in_words_of(champion, labels, schema.classes)
         try:
-            return fit(clone(champion), shown(champion, rows, schema), targets)
+            return fit(clone(champion), shown(champion, rows, schema), targets, weights)
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"{type(champion).__name__} does not refit: {error}",

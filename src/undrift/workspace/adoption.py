@@ -23,6 +23,7 @@ from undrift.records import Batch, Schema, Window
 from undrift.trainers.refit import Refit
 from undrift.windows import spanning
 from undrift.workspace.archive import Archive, Labelled
+from undrift.workspace.intake import Intake
 
 FOLDS = 5
 """Parts that are predicted by clones fitted on the others: each clone sees four fifths of the rows."""
@@ -39,7 +40,7 @@ class Unseen:
     through: int
 
 
-def unseen(archive: Archive, history: Batch, trained_until: datetime | None, holdout: Any) -> Unseen | None:
+def unseen(intake: Intake, history: Batch, trained_until: datetime | None, holdout: Any) -> Unseen | None:
     """The rows that a model was not trained on, where somebody says which; ``holdout`` joins the history.
 
     Raises DataError for a holdout that is the history itself, ConfigError where both are named.
@@ -47,14 +48,14 @@ def unseen(archive: Archive, history: Batch, trained_until: datetime | None, hol
     if trained_until is not None and holdout is not None:
         raise ConfigError("both --trained-until and --holdout are given", "Give one of them.")
     if trained_until is not None:
-        return after(archive, trained_until)
+        return after(intake.archive, trained_until)
     if holdout is None:
         return None
     source = inputs.label_of(holdout)
-    kept = archive.add(inputs.read(holdout), source, history=True)
+    kept = intake.add(inputs.read(holdout), source, history=True)
     if kept.id == history.id:
         raise DataError(f"{source} holds the same rows as --from", "Name rows the model has not seen.")
-    return delivered(archive, kept)
+    return delivered(intake.archive, kept)
 
 
 def after(archive: Archive, moment: datetime) -> Unseen:

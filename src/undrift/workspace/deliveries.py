@@ -23,6 +23,8 @@ from undrift.stores import Store
 UNKNOWN = int(np.iinfo(np.int64).min)
 """The window of a row that nobody has seen; windows before 1970 have negative indices of their own."""
 
+NO_LABELS = pa.schema([(ID, pa.string()), (LABEL, pa.float64())]).empty_table()
+
 PLACE = pa.schema([(ID, pa.string()), (WINDOW, pa.int64())])
 """A row's id and the window in which it stands."""
 
@@ -69,16 +71,19 @@ class Deliveries:
             self._places.clear()
             self._places[self._state()] = pa.concat_tables([known, kept.select(PLACE.names)])
 
-    def labels(
-        self, first: int, last: int, version: int | None = None, upto: int | None = None
-    ) -> dict[str, float]:
-        """The newest label of every row of the windows first..last that has one, by row id."""
+    def labels(self, first: int, last: int, version: int | None = None, upto: int | None = None) -> pa.Table:
+        """Id and newest label of every row of the windows first..last that has one, each once."""
         found = self.lake.read("labels", first, last, None, version)
         if found is None:
-            return {}
-        place = pc.index_in(found[BATCH], self._names(upto))
-        ordered = found.append_column("place", place).filter(pc.is_valid(place)).sort_by("place")
-        return dict(zip(ordered[ID].to_pylist(), ordered[LABEL].to_pylist(), strict=True))
+            return NO_LABELS
+        found = found.append_column("place", pc.index_in(found[BATCH], self._names(upto)))
+        found = found.filter(pc.is_valid(found["place"])).select([ID, LABEL, "place"])
+        if pc.count_distinct(found[ID]).as_py() == found.num_rows:
+            return found
+        ordered = found.sort_by("place")
+        row = pa.array(np.arange(ordered.num_rows))
+        last_ = ordered.append_column("row", row).group_by(ID).aggregate([("row", "max")])["row_max"]
+        return ordered.take(last_)
 
     def times(self, ids: pa.Array, windows: NDArray[np.int64]) -> dict[str, int]:
         """The event time (microseconds, UTC) on record of each of these rows, by id."""
@@ -123,6 +128,14 @@ class Deliveries:
 
     def _names(self, upto: int | None) -> pa.Array:
         return pa.array([b.kept_as or b.id for b in self.all()[:upto]], pa.string())
+
+
+def labels_on_record(ids: pa.ChunkedArray | pa.Array, labels: pa.Table) -> NDArray[np.float64]:
+    """The label of each row (rows,), by its id; NaN where there is none."""
+    if not labels.num_rows:
+        return np.full(len(ids), np.nan)
+    place = pc.index_in(ids, labels[ID].combine_chunks())
+    return np.asarray(labels[LABEL].combine_chunks().take(place).to_numpy(zero_copy_only=False), np.float64)
 
 
 def names(batch: str) -> Iterator[str]:

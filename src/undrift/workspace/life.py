@@ -18,6 +18,7 @@ from undrift.trainers import Trainer
 from undrift.windows import Cut, span
 from undrift.workspace.archive import Archive, utc_now
 from undrift.workspace.chronicle import Chronicle
+from undrift.workspace.intake import Intake
 from undrift.workspace.lease import Lease
 from undrift.workspace.models import Models
 from undrift.workspace.monitor import Watch
@@ -54,6 +55,7 @@ class Life:
         self.lake = rows = RememberedLake(self.lake)
         self.lease = Lease(records, rows, self.holder)
         self.archive = Archive(self.schema, records, rows, self.cut, self.clock)
+        self.intake = Intake(self.archive)
         rows.is_new = self.archive.is_new
         self.models = Models(
             *(self.archive, records, self.registry, self.trainer),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from undrift import artifacts, losses, skill, tasks
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.explaining import importance
-from undrift.lakes import ORDER, TIME
+from undrift.lakes import ORDER, TIME, WINDOW
 from undrift.losses import Loss
 from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import (
@@ -33,7 +33,7 @@ from undrift.registries import Registry
 from undrift.stores import Store, keep
 from undrift.tasks import Task
 from undrift.trainers import ByPath, Trainer
-from undrift.windows import blocks, spanning
+from undrift.windows import blocks, spanning, weights
 from undrift.workspace import adoption, kept
 from undrift.workspace.adoption import Unseen
 from undrift.workspace.archive import FOREIGN, Archive, Labelled
@@ -206,7 +206,9 @@ class Models:
         template = self.load(live.number) if live else None
         names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
         rows = artifacts.frame(data.rows, self.schema, [*names])
-        model = self.trainer.fit(rows, data.labels, self.schema, template)
+        weigh = weights(selection, data.rows[WINDOW].to_numpy())
+        more = () if weigh is None else (weigh,)
+        model = self.trainer.fit(rows, data.labels, self.schema, template, *more)
         pickled = live is not None and live.format == "pickle" and self.trust_pickle
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self._makes(self.trainer.name))
         judged = self._judged(model, unseen, "held out", None if live else data.rows, weigh=not live)
