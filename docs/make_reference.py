@@ -20,7 +20,7 @@ ROOMS = {
     "policies": "When to retrain: `policy.use`; the other keys of `[policy]` are its arguments.",
     "merging": "Which rows to train on: `merge.candidates`, one challenger each.",
     "losses": "By which models are judged: `score.loss`.",
-    "calibration": "What chance does, so that a move can be called significant: `drift.calibration`.",
+    "calibration": "How ordinary variation is estimated, to tell a move from it: `drift.calibration`.",
     "multivariate": "What looks at features together: `drift.multivariate`.",
     "trainers": "What is trained: `model.use`, an import path (`estimator`) or the name of another trainer.",
     "lakes": "Where rows are kept: `lake.use`.",

@@ -1,4 +1,4 @@
-"""Windows: where rows fall, when a window is over, and what is no length of time."""
+"""Windows: where rows fall, when a window is over, and what is not a length of time."""
 
 from __future__ import annotations
 

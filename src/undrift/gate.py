@@ -51,13 +51,21 @@ class Gate:
     def __post_init__(self) -> None:
         """Raise ConfigError for a rate outside (0, 0.5), no held-out window or a negative margin."""
         if not 0 < self.alpha < 0.5:
-            raise ConfigError(f"gate.alpha = {self.alpha}", "Give a rate between 0 and 0.5, such as 0.05.")
+            raise ConfigError(
+                f"gate.alpha = {self.alpha} is out of range", "Give a rate between 0 and 0.5, such as 0.05."
+            )
         if self.alpha_life is not None and not 0 < self.alpha_life < 1:
-            raise ConfigError(f"gate.alpha_life = {self.alpha_life}", "Give a chance, such as 0.2.")
+            raise ConfigError(
+                f"gate.alpha_life = {self.alpha_life} is out of range", "Give a chance, such as 0.2."
+            )
         if self.windows < 1:
-            raise ConfigError(f"gate.windows = {self.windows}", "Hold out at least one window.")
+            raise ConfigError(
+                f"gate.windows = {self.windows} is out of range", "Hold out at least one window."
+            )
         if self.margin < 0:
-            raise ConfigError(f"gate.margin = {self.margin}", "Give 0 or the saving you ask for.")
+            raise ConfigError(
+                f"gate.margin = {self.margin} is out of range", "Give 0 or the saving you ask for."
+            )
 
     def spends(self, attempt: int = 1) -> float:
         """The rate of wrong promotions at a retraining, the first of which is 1.

@@ -91,9 +91,9 @@ class ImportPath:
         try:
             found = self._loaded()
         except (Exception, SystemExit) as error:
-            told = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}"
             raise self._wrong(
-                f"cannot be imported: {told}", "Install what is lacking, or correct it."
+                f"cannot be imported: {problem}", "Install what is lacking, or correct it."
             ) from error
         for part in self.name.split("."):
             if not hasattr(found, part):

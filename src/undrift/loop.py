@@ -154,7 +154,7 @@ class Loop(Life, Served):
 
     def _deferred(self, occasion: Occasion) -> Decision:
         """Windows that were due at once have seen the same labels: to ask again would be to peek."""
-        why = "newer windows were complete as well: decided after the newest of them"
+        why = "several windows closed at once: only the newest one decides"
         rule = Rule("newest", holds=False, text=why)
         window = occasion.window
         return Decision(window.key, window.index, "keep", why, (rule,), seen=occasions.seen(self.store))

@@ -79,9 +79,9 @@ def find(room: str, name: str) -> Any:
         part = entry.load()
     except Exception as error:
         origin = f"{_origin(entry)[0]} ({entry.value})"
-        told = f"{type(error).__name__}: {error}"
+        problem = f"{type(error).__name__}: {error}"
         raise ConfigError(
-            f"the {SINGULAR.get(room, room)} {name!r} of {origin} cannot be imported: {told}",
+            f"the {SINGULAR.get(room, room)} {name!r} of {origin} cannot be imported: {problem}",
             "Correct or remove the package.",
         ) from error
     return _adapted(room, part, name)

@@ -65,7 +65,7 @@ COUNTER = "ID-like: a number that rises from row to row"
 COMPARED: dict[str, Kind] = {"numeric": "numeric", "categorical": "categorical", "boolean": "boolean"}
 
 LEFT_OUT = ("datetime", "text", "ignored")
-"""The kinds that a column can be told to have; the last ones are not compared."""
+"""The kinds that a column can be set to; the last ones are not compared."""
 
 ID_LIKE_SHARE = 0.5
 
@@ -94,8 +94,8 @@ def infer(
     class only, and, where rows are to be ``stored``, for what a lake cannot keep: names that
     differ only in case or begin like the lake's own.
     """
-    told = kinds or {}
-    for name in filter(None, (target, time, id, prediction, *ignore, *told)):
+    forced = kinds or {}
+    for name in filter(None, (target, time, id, prediction, *ignore, *forced)):
         require(table.column_names, name, source)
     _apart(target, id, prediction, ignore, source)
     if time is not None and time == target:
@@ -110,8 +110,8 @@ def infer(
     out |= {id: "id", time: "time"} | {name: IGNORED for name in ignore if name != time}
     columns = _with_counters(
         tuple(
-            _told(table[name], name, told[name], source)
-            if name in told and out.get(name, INDEX) == INDEX
+            _forced(table[name], name, forced[name], source)
+            if name in forced and out.get(name, INDEX) == INDEX
             else _column(table[name], name, time, out)
             for name in table.column_names
             if name not in apart
@@ -154,7 +154,7 @@ def require_history(table: pa.Table, source: str = "the table") -> None:
     if table.num_rows < MINIMUM_HISTORY:
         raise TooFewError(
             f"{source} has {table.num_rows} rows",
-            f"A history needs at least {MINIMUM_HISTORY}, better thousands.",
+            f"A history needs at least {MINIMUM_HISTORY}, preferably thousands.",
         )
 
 
@@ -276,21 +276,21 @@ def _type_name(type_: pa.DataType) -> str:
     return str(plain_type(type_)) if understood(type_) else UNREAD
 
 
-def _told(values: pa.ChunkedArray, name: str, kind: str, source: str) -> Column:
-    """A column whose kind was told; every type can be text, only numbers and their like can be numeric."""
+def _forced(values: pa.ChunkedArray, name: str, kind: str, source: str) -> Column:
+    """A column whose kind was set; every type can be text, only numbers and their like can be numeric."""
     if kind not in (*COMPARED, *LEFT_OUT):
         raise ConfigError(f"column {name!r}: unknown kind {kind!r}", suggest(kind, [*COMPARED, *LEFT_OUT]))
     type_ = _type_name(values.type)
     if kind in LEFT_OUT:
-        return Column(name, type_, None, "left out", f"{kind}, as told")
+        return Column(name, type_, None, "left out", f"{kind}, as set")
     try:
-        found = as_kind(values, COMPARED[kind], told=True)
+        found = as_kind(values, COMPARED[kind], forced=True)
         if kind == "categorical":
             as_text(found)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(
             f"column {name!r} of {source} cannot be {kind}: {str(error).splitlines()[0]}",
-            "Tell another kind.",
+            "Choose another kind.",
         ) from error
     return Column(name, type_, COMPARED[kind])
 

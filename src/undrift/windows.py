@@ -42,7 +42,9 @@ class Cut:
         """
         if isinstance(size, int) or str(size).isdecimal():
             if int(size) < 1:
-                raise ConfigError(f"windows.size = {size}", "A window needs at least one row.")
+                raise ConfigError(
+                    f"windows.size = {size} is out of range", "A window needs at least one row."
+                )
             return cls(count=int(size))
         if size == "batch":
             return cls()
@@ -123,7 +125,9 @@ def span(text: str, setting: str = "", least: int = 1) -> timedelta:
     if not match or int(match[1]) < least:
         named = f"{setting} = {text!r}" if setting else repr(text)
         rest = {"windows.size": ", or month, quarter, year, batch, or a number of rows"}.get(setting, "")
-        raise ConfigError(f"{named} is no length of time", f'Write a number and m, h, d or w ("7d"){rest}.')
+        raise ConfigError(
+            f"{named} is not a length of time", f'Write a number and m, h, d or w ("7d"){rest}.'
+        )
     try:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError as error:

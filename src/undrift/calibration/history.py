@@ -37,9 +37,9 @@ TAIL = 0.005
 """The share of the reference's rows that is a tail."""
 
 KEPT = 4
-"""Ways to cut a history that are kept with it: windows by count have ever other lengths."""
+"""Ways to cut a history that are kept with it: windows by count keep changing length."""
 
-SLOWLY = "; slow drift is asked for apart, at the same rate"
+SLOWLY = "; slow drift is tested separately, at the same alarm rate"
 """What is said where the windows before are known."""
 
 SMALL = 0.05
@@ -377,7 +377,7 @@ def _phase(past: Past, span: int, places: Ints, season: str) -> Ints:
 
 def _assumes(windows: Windows, known: int) -> str:
     """What the monitor takes for granted, and how much it has seen."""
-    seen = f"windows go on differing as {count(known, 'known window')} did"
+    seen = f"future windows vary as {count(known, 'known window')} did"
     few = f"; {FEW} would be firmer" if known < FEW else ""
     notes = (note for note in (windows.past.note, windows.note) if note)
     return "; ".join([seen + few, *notes])

@@ -1,4 +1,4 @@
-"""undrift calibrate: what a window size promises, from one's own history."""
+"""undrift calibrate: what a window size promises, from your own history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from undrift.cli._print import note, say, table
 from undrift.cli._shell import Json, config_here, emit, loop_here, progress
-from undrift.cli.compare import SOURCE, Columns, Kinds, TimeFormat, named, told
+from undrift.cli.compare import SOURCE, Columns, Kinds, TimeFormat, forced_kinds, named
 
 if TYPE_CHECKING:
     from undrift.comparison.variation import FeatureVariation, Variation
@@ -45,7 +45,7 @@ def calibrate(
     kinds: Kinds = None,
     json: Json = False,
 ) -> None:
-    """Show from one's own history how windows differ, how often quiet ones alarm, and what would be found."""
+    """Show, from your own history, how windows vary, how often quiet ones alarm, and what would be found."""
     from undrift.schema import ROW_ORDER
 
     asked: dict[str, Any] = {"season": season, "alarm_rate": alarm_rate, "threshold": threshold}
@@ -55,7 +55,7 @@ def calibrate(
         asked = {key: own[key] if value is None else value for key, value in asked.items()}
         sizes = sizes or [own["size"]]
     else:
-        how = {"columns": named(columns), "kinds": told(kinds), "window": _shortest(sizes)}
+        how = {"columns": named(columns), "kinds": forced_kinds(kinds), "window": _shortest(sizes)}
         reference = _profiled(source, time=time or ROW_ORDER, time_format=time_format, **how)
     given = {key: value for key, value in asked.items() if value is not None}
     found = _tried(reference, sizes or [None], given)
@@ -123,7 +123,7 @@ def _show(found: Variation) -> None:
     )
     say(
         f"{found.alarms} of {found.judged} held-out windows alarmed, {percent(found.backtested)}; "
-        f"{percent(found.alarm_rate)} was asked for. A fifth at a time was judged by what the rest teaches."
+        f"{percent(found.alarm_rate)} was set. Each fifth of the history was tested against the others."
     )
     if found.note:
         say(found.note)
@@ -167,13 +167,13 @@ def _advice(found: Variation) -> str:
     if found.backtested > 2 * found.alarm_rate and found.alarms > 1:
         parts.append(
             "quiet windows alarm more often than asked for: levels move from one part of the history to "
-            "the next, as with seasons; a longer history or a --season would tell better"
+            "the next, as with seasons; a longer history or a --season would be more reliable"
         )
     return "; ".join(parts) + "."
 
 
 def _least(feature: FeatureVariation) -> str:
-    return "nothing that was tried" if feature.least is None else f"from {_size(feature.least, feature)}"
+    return "none of the sizes tried" if feature.least is None else f"from {_size(feature.least, feature)}"
 
 
 def _size(move: float, feature: FeatureVariation) -> str:
@@ -185,7 +185,7 @@ def _size(move: float, feature: FeatureVariation) -> str:
 
 
 def _rows(feature: FeatureVariation) -> str:
-    return "no number would do" if feature.rows is None else f"{feature.rows:,}"
+    return "no number of rows" if feature.rows is None else f"{feature.rows:,}"
 
 
 def _dict(found: Variation) -> dict[str, Any]:

@@ -30,7 +30,7 @@ Kinds = Annotated[
     typer.Option(
         "--kind",
         metavar="COLUMN=KIND",
-        help="Tell a kind: numeric, categorical, boolean, datetime, text or ignored; may be repeated.",
+        help="Set a column's kind: numeric, categorical, boolean, datetime, text or ignored; may repeat.",
     ),
 ]
 Time = Annotated[
@@ -51,7 +51,7 @@ By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each val
 
 def compare(
     reference: Annotated[str, typer.Argument(metavar="A", help=f"What was: {SOURCE}")],
-    current: Annotated[str, typer.Argument(metavar="B", help="What is: the same.")],
+    current: Annotated[str, typer.Argument(metavar="B", help="The data to check: the same forms.")],
     metric: Annotated[
         str | None, typer.Option(help="The metric that decides, such as psi, ks or wasserstein.")
     ] = None,
@@ -71,7 +71,8 @@ def compare(
         typer.Option(metavar="day|week|year", help="Compare windows with those of the same phase."),
     ] = None,
     calibration: Annotated[
-        str | None, typer.Option(help="What chance does: history, asymptotic, ks_test or threshold.")
+        str | None,
+        typer.Option(help="What estimates ordinary variation: history, asymptotic, ks_test, threshold."),
     ] = None,
     earlier: Annotated[
         list[str] | None,
@@ -100,7 +101,7 @@ def compare(
         "calibration": calibration,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    how: dict[str, Any] = {"columns": named(columns), "kinds": told(kinds), "by": by}
+    how: dict[str, Any] = {"columns": named(columns), "kinds": forced_kinds(kinds), "by": by}
     how |= {"time": time, "time_format": time_format}
     with progress(), _said_of_options(given):
         result = compared(reference, current, earlier=earlier or (), **how, **given)
@@ -153,7 +154,7 @@ def named(columns: str | None) -> list[str] | None:
     return [name for name in names if name]
 
 
-def told(kinds: list[str] | None) -> dict[str, str]:
+def forced_kinds(kinds: list[str] | None) -> dict[str, str]:
     """The kinds in COLUMN=KIND words."""
     from undrift.errors import ConfigError
 

@@ -197,7 +197,7 @@ def _make_room(root: Path) -> bool:
         store = None
     if store is not None and store.champion() is not None:
         lost = "" if (root / FILE).exists() else ", though its undrift.toml is gone: restore it"
-        raise ConfigError(f"{root} holds a workspace that exists already{lost}", f"Or {elsewhere}.")
+        raise ConfigError(f"{root} already holds a workspace{lost}", f"Or {elsewhere}.")
     if here and not abandoned(root):
         problem = f"{root / DATA} is there, but no store that knows which model is live"
         raise ConfigError(

@@ -10,7 +10,7 @@ import typer
 
 from undrift.cli._print import note, say, table
 from undrift.cli._shell import Json, emit, progress
-from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, TimeFormat, named, told
+from undrift.cli.compare import SOURCE, By, Columns, Kinds, Time, TimeFormat, forced_kinds, named
 
 if TYPE_CHECKING:
     from undrift.profiles.blocks import History
@@ -48,7 +48,7 @@ def profile(
         raise ConfigError(f"{len(sources)} sources", "Give --merge to put them into one profile.")
     if output is not None and output.suffix != codec.ENDING:
         raise ConfigError(f"{output} does not end in {codec.ENDING}", f"Name it {output.stem}{codec.ENDING}.")
-    how = {"columns": named(columns), "kinds": told(kinds), "by": by, "window": window}
+    how = {"columns": named(columns), "kinds": forced_kinds(kinds), "by": by, "window": window}
     how |= {"time": time, "time_format": time_format}
     if any(how.values()) and (like or any(name.endswith(codec.ENDING) for name in sources)):
         raise ConfigError(

@@ -35,6 +35,6 @@ def rollback(
     if json:
         emit(encode(done))
         return
-    say(f"v{done.version} is live again, v{done.previous} is not: {done.reason}.")
+    say(f"Rolled back from v{done.previous} to v{done.version}: {done.reason}.")
     if done.hold:
         say("The loop is held: it neither retrains nor promotes until undrift release.")

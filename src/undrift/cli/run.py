@@ -47,7 +47,7 @@ def run(
         emit(_as_dict(report, found, again=again))
     else:
         if again:
-            note("This batch was taken in before; nothing was added.")
+            note("This batch was already processed; nothing changed.")
         for text in _notes(batch) if batch and not again else ():
             note(text)
         _tell(report, found, loop)

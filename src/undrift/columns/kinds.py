@@ -26,13 +26,13 @@ def cast(values: pa.ChunkedArray, type_: pa.DataType, name: str, source: str) ->
 
 
 def as_kind(
-    values: pa.Array | pa.ChunkedArray, kind: Kind, *, told: bool = False
+    values: pa.Array | pa.ChunkedArray, kind: Kind, *, forced: bool = False
 ) -> pa.Array | pa.ChunkedArray:
     """The values in a type that can be counted as this kind: float64, boolean, or any with a text form.
 
     What loses nothing is done silently: 0 and 1, and these words, are taken for false and true where
     these are expected, numbers also the other way round, whole numbers for labels. Where the kind was
-    ``told``, times become seconds since 1970, text is parsed, and every type can be labels. Raises
+    ``forced``, times become seconds since 1970, text is parsed, and every type can be labels. Raises
     ArrowInvalid otherwise.
     """
     type_ = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
@@ -42,18 +42,18 @@ def as_kind(
         return values.cast(pa.float64() if kind == "numeric" else pa.string())
     found = kind_of(type_)
     if kind == "numeric":
-        return _as_number(values, type_, found, told=told)
+        return _as_number(values, type_, found, forced=forced)
     if found == kind or (
-        kind == "categorical" and (told or found == "boolean" or pa.types.is_integer(type_))
+        kind == "categorical" and (forced or found == "boolean" or pa.types.is_integer(type_))
     ):
         return values
-    if kind == "boolean" and (found in ("numeric", "categorical") or told):
+    if kind == "boolean" and (found in ("numeric", "categorical") or forced):
         return lossless(pa.chunked_array([values]) if isinstance(values, pa.Array) else values, pa.bool_())
     raise pa.ArrowInvalid(f"{type_} is not {kind}")
 
 
 def _as_number(
-    values: pa.Array | pa.ChunkedArray, type_: pa.DataType, found: Kind | None, *, told: bool
+    values: pa.Array | pa.ChunkedArray, type_: pa.DataType, found: Kind | None, *, forced: bool
 ) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_float64(values.type):
         return values
@@ -62,9 +62,9 @@ def _as_number(
         if pa.types.is_decimal(type_):
             return decimals(plain_)
         return plain_.cast(pa.uint8() if found == "boolean" else pa.float64(), safe=False)
-    if told and pa.types.is_temporal(type_):
+    if forced and pa.types.is_temporal(type_):
         return seconds(values.cast(microseconds(type_), safe=False))
-    if told and found == "categorical":
+    if forced and found == "categorical":
         words = values.cast(pa.string())
         return words.cast(pa.float64()) if casts(words, pa.float64()) else seconds(from_text(words))
     raise pa.ArrowInvalid(f"{type_} is not numeric")

@@ -56,7 +56,7 @@ def check(form: str, setting: str = "data.time_format") -> str:
     if form in FORMATS or "%" in form:
         return form
     raise ConfigError(
-        f"{setting} = {form!r}",
+        f"{setting} = {form!r} is not a time format",
         f'{suggest(form, list(FORMATS))} Or write a pattern such as "%d.%m.%Y %H:%M".',
     )
 

@@ -233,9 +233,9 @@ def _believed(
 
 
 def _weights(relevance: Relevance | None, names: Sequence[str]) -> dict[str, float]:
-    """How the alarm rate is shared out, 1 in the mean; evenly where nothing is known of importance.
+    """How the alarm rate is shared out, averaging 1; evenly where nothing is known of importance.
 
-    Features without importance keep an even share: they are shown, but page nobody.
+    Features without importance keep an even share: they are shown, but never raise an alarm.
     """
     known = relevance or {}
     most = max((value for value in known.values() if value is not None), default=0.0)

@@ -23,7 +23,7 @@ SEASONS = ("day", "week", "year")
 
 @dataclass(frozen=True)
 class Limits:
-    """Which metric watches a feature, the smallest effect worth caring about, and how often to be wrong.
+    """Which metric watches a feature, the smallest effect that matters, and how many false alarms may be.
 
     ``threshold`` None means the metric's own. ``also`` are watched beside it, at their own
     thresholds; those ``beside`` are shown and decide nothing. ``features`` overrides metric and
@@ -62,7 +62,9 @@ class Limits:
         if self.calibration is not None:
             find("calibration", self.calibration)
         if not 0 < checked(self.alarm_rate, float, "drift.alarm_rate") < 1:
-            raise ConfigError(f"drift.alarm_rate = {self.alarm_rate}", "Give a rate such as 0.01.")
+            raise ConfigError(
+                f"drift.alarm_rate = {self.alarm_rate} is out of range", "Give a rate such as 0.01."
+            )
         if self.season is not None and self.season not in SEASONS:
             raise ConfigError(f"no season is called {self.season!r}", suggest(self.season, list(SEASONS)))
         _positive(self.threshold, "drift.threshold")
@@ -115,9 +117,13 @@ def _check_feature(name: str, table: Any) -> None:
 
 def _share(value: float, where: str) -> None:
     if not 0 <= checked(value, float, where) < 1:
-        raise ConfigError(f"{where} = {value}", "Give a share of rows, 0 or more and less than 1.")
+        raise ConfigError(
+            f"{where} = {value} is out of range", "Give a share of rows, 0 or more and less than 1."
+        )
 
 
 def _positive(threshold: float | None, where: str) -> None:
     if threshold is not None and not 0 <= checked(threshold, float, where) < inf:
-        raise ConfigError(f"{where} = {threshold}", "A threshold is a finite number, 0 or more.")
+        raise ConfigError(
+            f"{where} = {threshold} is out of range", "A threshold is a finite number, 0 or more."
+        )

@@ -62,11 +62,13 @@ def compare(
     'stable'
     """
     if limits is not None and settings:
-        raise ConfigError(f"limits and {min(settings)} are both given", "Put all into the limits.")
+        raise ConfigError(f"limits and {min(settings)} are both given", "Put all settings into limits=.")
     columns = [columns] if isinstance(columns, str) else columns
     chosen = limits or _limits(settings)
     if not isinstance(earlier, list | tuple):
-        raise ConfigError("earlier is no list of windows", "Give the windows before in a list, oldest first.")
+        raise ConfigError(
+            "earlier= is not a list of windows", "Give the windows before in a list, oldest first."
+        )
     ref = _reference(reference, columns, kinds, by, time, time_format)
     before = [read_profile(window, like=ref) for window in earlier]
     cur = read_profile(current, like=ref)

@@ -40,7 +40,9 @@ SETTINGS: dict[str, Setting] = {
     "drift.also": Setting(["missing", "unseen"], list, "metrics watched beside it, at their own thresholds"),
     "drift.alarm_rate": Setting(0.01, float, "how often a quiet window may alarm, over all features"),
     "drift.calibration": Setting(
-        None, str | None, "what chance does: history where windows are known, else asymptotic"
+        None,
+        str | None,
+        "what estimates ordinary variation: history where windows are known, else asymptotic",
     ),
     "drift.novelty": Setting(
         0.1, float, "share of rows on ground the model hardly knows that is drift; 0: never"

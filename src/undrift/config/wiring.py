@@ -134,7 +134,9 @@ class Config:
             time_formats.check(self.get("data.time_format"))
         calendar.check(self.get("data.calendar"))
         if not 0 < self.get("labels.coverage") <= 1:
-            raise ConfigError(f"labels.coverage = {self.get('labels.coverage')}", "Give a share up to 1.")
+            raise ConfigError(
+                f"labels.coverage = {self.get('labels.coverage')} is out of range", "Give a share up to 1."
+            )
         if self.get("score.loss") != "auto":
             _require_installed("score.loss", self.get("score.loss"))
             find("losses", self.get("score.loss"))
@@ -312,7 +314,8 @@ def _merges(candidates: list[Any]) -> Iterator[tuple[str, Any]]:
         raise ConfigError("merge.candidates is empty", 'Name at least one strategy, such as "everything".')
     for i, candidate in enumerate(candidates):
         if not isinstance(candidate, str | Mapping):
-            raise ConfigError(f"merge.candidates[{i}] = {candidate!r}", "Name a strategy, or write a table.")
+            said = f"merge.candidates[{i}] = {candidate!r} names no strategy"
+            raise ConfigError(said, 'Write "everything", or a table with use = "everything".')
         table = {"use": candidate} if isinstance(candidate, str) else dict(candidate)
         arguments = ", ".join(f"{k}={v}" for k, v in table.items() if k != "use")
         name = str(table.get("use")) + (f"({arguments})" if arguments else "")

@@ -1,4 +1,4 @@
-"""The one way by which text that people chose (columns, labels, reasons) gets into Markdown."""
+"""The only way in which text that people chose (columns, labels, reasons) enters Markdown."""
 
 from __future__ import annotations
 

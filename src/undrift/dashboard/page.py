@@ -263,8 +263,8 @@ def _change(store: Store, lines: tuple[Line, ...], features: list[str], colours:
     findings = " · ".join(moves.finding(f) for f in found.findings)
     st.markdown(f"{STATES[found.verdict].format(found.verdict)}: {inert(found.effect)}")
     st.caption(inert(f"{findings}. {captions.reference(comparison.reference)}"))
-    told = [moves.moved(found), *map(moves.together, comparison.together), moves.promise(comparison)]
-    st.caption("  \n".join(inert(line) for line in told if line))
+    texts = [moves.moved(found), *map(moves.together, comparison.together), moves.promise(comparison)]
+    st.caption("  \n".join(inert(line) for line in texts if line))
     sides = pictured(store, key, comparison.reference or 0, feature)
     if sides is None:
         st.info("No profile of this feature is kept for this window.", icon=":material/help:")

@@ -47,7 +47,7 @@ def place(source: str) -> Place:
     """Where a source lies; raises DataError when its name cannot be one of a file."""
     if "://" not in source:
         if not source or "\0" in source:
-            raise DataError(f"{source!r} is no path", "Name a file, a folder or a pattern.")
+            raise DataError(f"{source!r} is not a path", "Name a file, a folder or a pattern.")
         return Place(source, LocalFileSystem(), source)
     try:
         system, path = _system(source)

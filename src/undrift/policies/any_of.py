@@ -14,7 +14,9 @@ class AnyOf:
         if not policies:
             raise ConfigError("policy.policies is empty", "Name at least one policy.")
         if not all(hasattr(policy, "decide") for policy in policies):
-            raise ConfigError(f"policy.policies = {policies!r}", 'Write tables such as { use = "drift" }.')
+            raise ConfigError(
+                f"policy.policies = {policies!r} names no policy", 'Write tables such as { use = "drift" }.'
+            )
         self.policies = policies
 
     def decide(self, situation: Situation) -> Decision:

@@ -24,9 +24,11 @@ class Drift:
         minimum_rows: int = 100,
     ) -> None:
         if not 0 < share <= 1:
-            raise ConfigError(f"policy.share = {share}", "Give a share of features over 0, at most 1.")
+            raise ConfigError(
+                f"policy.share = {share} is out of range", "Give a share of features over 0, at most 1."
+            )
         if persist < 1:
-            raise ConfigError(f"policy.persist = {persist}", "Count windows from 1.")
+            raise ConfigError(f"policy.persist = {persist} is out of range", "Count windows from 1.")
         self.share = share
         self.features = features
         self.persist = persist

@@ -11,7 +11,7 @@ class Never:
 
     def decide(self, situation: Situation) -> Decision:
         """Keep the model, always."""
-        return decision(situation, (Rule("never", holds=False, text="the policy is to watch only"),))
+        return decision(situation, (Rule("never", holds=False, text="policy 'never': monitor only"),))
 
 
 _: type[Policy] = Never

@@ -27,9 +27,12 @@ class Performance:
         self, drop: float = DROP, over: int = OVER, cooldown: int = 2, minimum_rows: int = 100
     ) -> None:
         if drop < 0:
-            raise ConfigError(f"policy.drop = {drop}", "Give the rise in loss that is too much, such as 0.2.")
+            raise ConfigError(
+                f"policy.drop = {drop} is out of range",
+                "Give the rise in loss that is too much, such as 0.2.",
+            )
         if over < 1:
-            raise ConfigError(f"policy.over = {over}", "Count windows from 1.")
+            raise ConfigError(f"policy.over = {over} is out of range", "Count windows from 1.")
         self.drop = drop
         self.over = over
         self.cooldown = cooldown

@@ -13,7 +13,7 @@ class Schedule:
 
     def __init__(self, every: int = 4, minimum_rows: int = 100) -> None:
         if every < 1:
-            raise ConfigError(f"policy.every = {every}", "Count windows from 1.")
+            raise ConfigError(f"policy.every = {every} is out of range", "Count windows from 1.")
         self.every = every
         self.minimum_rows = minimum_rows
 

@@ -133,7 +133,7 @@ class History:
         calendar, moments = _moments(times, self.time)
         if calendar != self.calendar and (moments != UNTIMED).any():
             raise DataError(
-                f"time column {self.time!r} is {times.type}", "It was otherwise in the reference."
+                f"time column {self.time!r} is {times.type}", "Give it the type that it had in the reference."
             )
         known = moments != UNTIMED
         return np.where(known, _place(moments, self.width, self.calendar), UNTIMED)

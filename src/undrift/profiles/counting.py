@@ -66,12 +66,12 @@ class Counted:
 class Plan:
     """What to count: features like those of a reference, in all rows and in segments by a column.
 
-    ``told`` are columns whose kind was told rather than inferred: any type is turned into it. With a
+    ``forced`` are columns whose kind was forced rather than inferred: any type is turned into it. With a
     ``history`` the rows are counted by its blocks too, where they have its time column.
     """
 
     features: Mapping[str, AnyProfile]
-    told: Container[str] = ()
+    forced: Container[str] = ()
     by: str | None = None
     segments: tuple[str, ...] = ()
     history: History | None = None
@@ -104,7 +104,7 @@ class Plan:
         if self.history is None or not batch.num_rows:
             return whole
         known = {name: self.features[name] for name in whole.features}
-        return replace(whole, past=tallied(self.history, known, self.told, batch))
+        return replace(whole, past=tallied(self.history, known, self.forced, batch))
 
     def _slice(self, names: list[str], batch: pa.RecordBatch, each: Each) -> Counted:
         each = each if batch.num_rows > SHORT else map
@@ -121,7 +121,7 @@ class Plan:
         """The profile of a column like the reference's; None where its type does not allow that."""
         like = self.features[name]
         try:
-            found = as_kind(values, like.kind, told=name in self.told)
+            found = as_kind(values, like.kind, forced=name in self.forced)
             return counted(found, like, rounding(values.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return None

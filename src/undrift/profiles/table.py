@@ -37,7 +37,7 @@ SEGMENTS = 50
 class TableProfile:
     """Feature profiles by name, and the columns that have none, with the reason.
 
-    ``columns`` are all columns in the order of the table, ``kinds`` those that were told rather than
+    ``columns`` are all columns in the order of the table, ``kinds`` those that were set rather than
     inferred. ``new`` and ``retyped`` are filled when the table was profiled like a reference.
     ``segments`` holds the same by the values of the column ``by``, over the same grids. ``history`` holds
     the rows counted coarsely by blocks of time, where a time column is known.
@@ -190,8 +190,8 @@ def profile(
         words = frozenset(name for name, f in like.features.items() if f.kind == "categorical")
         return _like(inputs.rows(data, words), like)
     columns = [columns] if isinstance(columns, str) else columns
-    told = dict(kinds or {})
-    given = inputs.rows(data, frozenset(name for name, kind in told.items() if kind == "categorical"))
+    forced = dict(kinds or {})
+    given = inputs.rows(data, frozenset(name for name, kind in forced.items() if kind == "categorical"))
     names = tuple(given.schema.names)
     if time == schema.ROW_ORDER and time not in names:
         given, time = inputs.numbered(given, ORDER), ORDER
@@ -199,7 +199,7 @@ def profile(
     form = _form(rows, time, time_format) if time is not None else ""
     if time is not None and form:
         rows = inputs.in_time_format(rows, time, form)
-    ignored = {*ignore, *(name for name, kind in told.items() if kind == "ignored")} - {by, time}
+    ignored = {*ignore, *(name for name, kind in forced.items() if kind == "ignored")} - {by, time}
     drawn = sample(rows, without=ignored)
     if not drawn.table.num_rows and all(map(pa.types.is_null, drawn.table.schema.types)):
         raise TooFewError(f"{inputs.label_of(data)} has no rows", "Name one that has some.")
@@ -208,19 +208,19 @@ def profile(
         target=target,
         time=time,
         ignore=ignore,
-        kinds=told,
+        kinds=forced,
         source=inputs.label_of(data),
         stored=False,
     )
     agreed = agreed if drawn.whole else _with_rows(agreed, rows)
-    frame = _frame(drawn.table, agreed, told=told, by=by)
+    frame = _frame(drawn.table, agreed, forced=forced, by=by)
     frame = replace(frame, columns=names, left_out=_given(frame.left_out))
     if time is not None:
         frame = _with_past(frame, drawn.table, time, _span(window))
         frame = _written(frame, form)
         frame = _noted(frame, "the column 'order' is taken for the time" if time == schema.ROW_ORDER else "")
     found = _counted(inputs.in_memory(drawn.table) if drawn.whole else rows, frame)
-    return _with_values(found, told)
+    return _with_values(found, forced)
 
 
 def _with_rows(agreed: Schema, rows: Rows) -> Schema:
@@ -237,10 +237,10 @@ def _given(left_out: Mapping[str, str]) -> dict[str, str]:
     return {name: reason for name, reason in left_out.items() if name != ORDER}
 
 
-def _form(rows: Rows, time: str, told: str | None) -> str:
+def _form(rows: Rows, time: str, named: str | None) -> str:
     """In which format a time column is written; "" where times, or numbers, are as they are."""
-    if told is not None:
-        return "" if time_formats.check(told, "time_format") == time_formats.COUNTER else told
+    if named is not None:
+        return "" if time_formats.check(named, "time_format") == time_formats.COUNTER else named
     type_ = rows.schema.field(time).type
     if kind_of(type_) != "categorical":
         return ""
@@ -264,9 +264,9 @@ def _noted(frame: TableProfile, note: str) -> TableProfile:
     return replace(frame, history=replace(frame.history, note=note)) if frame.history and note else frame
 
 
-def _with_values(found: TableProfile, told: Container[str]) -> TableProfile:
-    """The profile without features that have no value at all, unless told to be there, or nothing else is."""
-    values = {n for n, f in found.features.items() if f.missing < f.rows or not f.rows or n in told}
+def _with_values(found: TableProfile, forced: Container[str]) -> TableProfile:
+    """The profile without features that have no value at all, unless they were named, or nothing else is."""
+    values = {n for n, f in found.features.items() if f.missing < f.rows or not f.rows or n in forced}
     reasons = {name: schema.UNTYPED for name in found.features if name not in values}
     if not reasons or not values:
         return found
@@ -330,13 +330,13 @@ def _frame(
     table: pa.Table,
     agreed: Any,
     like: TableProfile | None = None,
-    told: Mapping[str, str] | None = None,
+    forced: Mapping[str, str] | None = None,
     by: str | None = None,
 ) -> TableProfile:
     """The profile of no rows that says what to count, over the grids of ``like`` or ones cut here."""
     known = like.features if like else {}
     features = {
-        c.name: known[c.name].empty() if c.name in known else _cut(table[c.name], c, told or {})
+        c.name: known[c.name].empty() if c.name in known else _cut(table[c.name], c, forced or {})
         for c in schema.features(agreed)
     }
     left_out = {c.name: c.reason for c in agreed.columns if c.role == "left out"}
@@ -344,16 +344,16 @@ def _frame(
         features=features,
         left_out=left_out | ({agreed.target: "target"} if agreed.target else {}),
         columns=tuple(table.column_names),
-        kinds=dict(told or {}),
+        kinds=dict(forced or {}),
         by=by,
     )
     return replace(whole, segments=dict.fromkeys(_segments(table[by]), whole)) if by else whole
 
 
-def _cut(values: pa.ChunkedArray, column: Column, told: Mapping[str, str]) -> AnyProfile:
+def _cut(values: pa.ChunkedArray, column: Column, forced: Mapping[str, str]) -> AnyProfile:
     """The profile of no rows over a grid or vocabulary of these values."""
     kind = column.kind or "categorical"
-    found = as_kind(values, kind, told=column.name in told)
+    found = as_kind(values, kind, forced=column.name in forced)
     if kind != "numeric":
         return CategoricalProfile.of(found, kind).bounded().empty()
     known = numbers(found)
@@ -382,16 +382,16 @@ def _counted(rows: Rows, frame: TableProfile) -> TableProfile:
     return _filled(frame, found)
 
 
-def _filled(frame: TableProfile, found: Counted, **told: Any) -> TableProfile:
-    """The frame with what was counted; what is told of the table holds for its segments too."""
-    told.setdefault("retyped", tuple(sorted(found.retyped)))
-    parts = {label: _filled(frame.segments[label], part, **told) for label, part in found.segments.items()}
-    features = {name: feature for name, feature in found.features.items() if name not in told["retyped"]}
+def _filled(frame: TableProfile, found: Counted, **facts: Any) -> TableProfile:
+    """The frame with what was counted; what holds of the table holds for its segments too."""
+    facts.setdefault("retyped", tuple(sorted(found.retyped)))
+    parts = {label: _filled(frame.segments[label], part, **facts) for label, part in found.segments.items()}
+    features = {name: feature for name, feature in found.features.items() if name not in facts["retyped"]}
     past = frame.history
     if past is not None:
         counted = found.past if found.rows else past.empty()
         past = counted.only(features) if counted else None
-    return replace(frame, rows=found.rows, features=features, segments=parts, history=past, **told)
+    return replace(frame, rows=found.rows, features=features, segments=parts, history=past, **facts)
 
 
 def _like(rows: Rows, like: TableProfile) -> TableProfile:
@@ -415,8 +415,8 @@ def _like(rows: Rows, like: TableProfile) -> TableProfile:
     new = tuple(sorted(name for name in names if name not in known))
     left_out = {n: _retyped(like.features[n].kind, rows, n) for n in found.retyped}
     left_out |= {n: reason for n, reason in like.left_out.items() if n not in found.features}
-    told = {"new": new, "columns": names, "left_out": left_out}
-    return _filled(like.empty(), found, **told)
+    facts = {"new": new, "columns": names, "left_out": left_out}
+    return _filled(like.empty(), found, **facts)
 
 
 def _untyped(rows: Rows, like: TableProfile) -> dict[str, AnyProfile]:

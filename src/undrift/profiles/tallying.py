@@ -48,11 +48,11 @@ class Groups:
 
 
 def tallied(
-    past: History, features: Mapping[str, AnyProfile], told: Container[str], batch: pa.RecordBatch
+    past: History, features: Mapping[str, AnyProfile], forced: Container[str], batch: pa.RecordBatch
 ) -> History:
     """The history of a batch over the blocks and bins of another one; rows without a time are left out.
 
-    ``features`` are those that could be counted, ``told`` whose kind is forced.
+    ``features`` are those that could be counted, ``forced`` whose kind is forced.
     """
     places = past.places(batch.column(past.time))
     timed = places != UNTIMED
@@ -66,7 +66,7 @@ def tallied(
     counts, stays, found = {}, {}, {}
     for name, bins in past.cells.items():
         like, column = features[name], batch.column(name)
-        values = as_kind(column, like.kind, told=name in told)
+        values = as_kind(column, like.kind, forced=name in forced)
         if isinstance(like, CategoricalProfile):
             counts[name], stays[name] = _labels(values, like, bins, groups)
         elif isinstance(like, NumericProfile):

@@ -21,8 +21,8 @@ def unseen(ref: AnyProfile, cur: AnyProfile) -> str:
     share = unseen_share(ref, cur)
     if not share or _is_due(ref, cur, share):
         return ""
-    told = "" if tell_all(ref, cur) else TOLD
-    return f"new labels{told}: {named(list(unseen_labels(ref, cur)))} ({percent(share)} of rows)"
+    caveat = "" if tell_all(ref, cur) else TOLD
+    return f"new labels{caveat}: {named(list(unseen_labels(ref, cur)))} ({percent(share)} of rows)"
 
 
 def _is_due(ref: CategoricalProfile, cur: CategoricalProfile, share: float) -> bool:

@@ -13,8 +13,8 @@ def limits(
 ) -> dict[K, float]:
     """The p-value up to which each hypothesis is believed, by Benjamini and Hochberg's rule.
 
-    Of the hypotheses whose p-value is at most its limit, a share of ``rate`` is false in the mean; where
-    all are true, one is believed in so many families. ``weights`` (mean 1) favour some hypotheses over
+    Of the hypotheses whose p-value is at most its limit, on average at most a share of ``rate`` is false;
+    where all are true, one is believed in so many families. ``weights`` (mean 1) favour some hypotheses over
     others. Sources: Benjamini and Hochberg (1995), JRSS B 57; Genovese, Roeder and Wasserman (2006),
     Biometrika 93.
 

@@ -116,7 +116,7 @@ class _Seen:
 
     bins: Measured
     tails: Floats
-    hoped: Floats
+    expected: Floats
     null: Floats
     rows: Floats
     strange: Floats
@@ -158,7 +158,7 @@ class Monitor:
         where = _phases(phase, windows, cycles)
         base = basis(counts.sum(1), ordered)
         seen = _seen(counts, np.zeros((2, *counts.shape[:2])), history, ordered, base)
-        tails = rare(seen.tails, seen.hoped)
+        tails = rare(seen.tails, seen.expected)
         scores = _scores(seen, tails)
         levels = centre(scores, seen.bins.rows, where)
         rest = shape(seen.bins, beyond(levels, scores, where), base, where)
@@ -239,11 +239,11 @@ class Monitor:
         By their distribution and, where there are enough or they come in clumps, as scores with p-values
         ``p`` as well, whichever is larger.
         """
-        scored = (seen.hoped > EXPECTED) | self.tails.clumped[:, :, None]
+        scored = (seen.expected > EXPECTED) | self.tails.clumped[:, :, None]
         above, below = np.where(moved > 0, p / 2, 1 - p / 2), np.where(moved < 0, p / 2, 1 - p / 2)
         rows = np.broadcast_to(seen.bins.rows, seen.tails.shape)
-        many = self.tails.more(seen.tails, seen.hoped, rows)
-        few = self.tails.fewer(seen.tails, seen.hoped)
+        many = self.tails.more(seen.tails, seen.expected, rows)
+        few = self.tails.fewer(seen.tails, seen.expected)
         many = np.where(scored, np.maximum(many, above), many)
         few = np.where(scored, np.maximum(few, below), few)
         p = np.minimum(np.minimum(many / HEAVIER, few / (1 - HEAVIER)), 1.0)
@@ -291,13 +291,13 @@ def _seen(bins: Floats, lost: Floats, counts: Counts, ordered: Bools, basis: Bas
     measured = measure(bins, basis, np.where(numbers, 0.0, strange))
     valid = measured.rows + np.where(numbers, np.maximum(strange, homeless), 0.0)
     tails = measured.tails + np.where(numbers, lost, 0.0)
-    hoped = measured.rows * (measured.expected + basis.floor[:, None])
-    return _Seen(measured, tails, hoped, null[None], (null + valid)[None], strange[None], valid[None])
+    expected = measured.rows * (measured.expected + basis.floor[:, None])
+    return _Seen(measured, tails, expected, null[None], (null + valid)[None], strange[None], valid[None])
 
 
 def _scores(seen: _Seen, tails: Rare) -> Floats:
     """Scores with those of the tails behind them (J + 2, F, W), all with a sampling variance of 1 / rows."""
-    root = tails.deviance(seen.tails, seen.hoped) / np.sqrt(np.maximum(seen.bins.rows, 1.0))
+    root = tails.deviance(seen.tails, seen.expected) / np.sqrt(np.maximum(seen.bins.rows, 1.0))
     return np.concatenate([seen.bins.scores, root])
 
 
@@ -331,5 +331,5 @@ def _pooled(p: Floats, weights: Floats) -> Floats:
     total = weights.sum(0)
     share = weights / np.where(total > 0, np.minimum(total, 1.0), 1.0)
     cauchy = (share[:, :, None] / np.tan(np.pi * np.clip(p, TINY, DULL))).sum(0)
-    told = np.any((weights[:, :, None] > 0) & (p < DULL), axis=0)
-    return np.where(told, np.arctan2(1.0, cauchy) / np.pi, 1.0)
+    surprising = np.any((weights[:, :, None] > 0) & (p < DULL), axis=0)
+    return np.where(surprising, np.arctan2(1.0, cauchy) / np.pi, 1.0)

@@ -125,10 +125,10 @@ def _form(mean: Floats, x: Floats, seen: Measured, basis: Basis, phase: Places) 
     residual *= residual
     residual /= seen.tilted + SOFT
     form = residual @ np.ones(residual.shape[2])
-    return np.asarray(form / np.maximum(_hoped(basis, rows), LEAST))
+    return np.asarray(form / np.maximum(_expected(basis, rows), LEAST))
 
 
-def _hoped(basis: Basis, rows: Floats) -> Floats:
+def _expected(basis: Basis, rows: Floats) -> Floats:
     """The iid expectation of the form (F, W), straight between logarithms of rows."""
     low, high = np.log(rows.min()), np.log(rows.max())
     nodes = np.linspace(low, high, 2 + int((high - low) / np.log(FINE)))

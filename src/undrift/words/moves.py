@@ -288,8 +288,8 @@ def explanation(record: Explanation) -> str:
     auc = f"AUC {record.auc:.2f} [{record.lower:.2f}, {record.upper:.2f}]"
     if record.lower <= 0.5:
         return f"A classifier cannot tell the window's rows from the training rows ({auc})."
-    told = f"A classifier tells the window's rows from the training rows with {auc}"
-    return f"{told}: {_doing_most(record.features)}."
+    opening = f"A classifier tells the window's rows from the training rows with {auc}"
+    return f"{opening}: {_doing_most(record.features)}."
 
 
 def _doing_most(shares: Mapping[str, float]) -> str:

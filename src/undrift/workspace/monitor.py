@@ -235,9 +235,9 @@ class Watch:
     def _unusual(self) -> set[int]:
         """The indices of windows that were out of the ordinary, from short records as far as these say it."""
         steps = [step for step in self.store.all(Step) if step.unusual is not None]
-        told = {step.window.key: (step.window.index, step.unusual) for step in steps}
-        rest = [self.store.get(Comparison, key) for key in self.store.keys(Comparison) if key not in told]
-        found = {index for index, unusual in told.values() if unusual}
+        by_key = {step.window.key: (step.window.index, step.unusual) for step in steps}
+        rest = [self.store.get(Comparison, key) for key in self.store.keys(Comparison) if key not in by_key]
+        found = {index for index, unusual in by_key.values() if unusual}
         return found | {c.window.index for c in rest if c is not None and c.window is not None and c.unusual}
 
     def _features(self) -> Past:

@@ -88,7 +88,7 @@ def ids_of(table: pa.Table, schema: Schema, source: str) -> pa.Array:
     if twice:
         raise DataError(
             f"id column {name!r} of {source} holds {twice[0]!r} more than once",
-            "Ids name rows: drop the duplicates, or leave out data.id.",
+            "Ids must be unique: drop the duplicates, or leave out data.id.",
         )
     return ids
 
@@ -170,7 +170,10 @@ def _predictions(table: pa.Table, schema: Schema, source: str) -> NDArray[np.flo
     values = column.to_numpy()
     task = tasks.named(schema.task)
     if column.null_count or not task.are_plausible(values):
-        raise DataError(f"prediction column {name!r} of {source}", f"Every row needs {task.plausible}.")
+        raise DataError(
+            f"prediction column {name!r} of {source} has missing or impossible values",
+            f"Every row needs {task.plausible}.",
+        )
     return np.asarray(values, dtype=np.float64)
 
 
