@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,8 @@ class Windows:
     anchor: int
     phases: Ints | None
     note: str
+    monitors: dict[tuple[str, ...], Monitor] = field(default_factory=dict, repr=False)
+    """Monitors that were fitted to these windows before, by the features that they watch."""
 
     @classmethod
     def of(cls, past: Past, span: int, anchor: int, season: str | None = None) -> Windows:
@@ -71,7 +73,7 @@ class Windows:
 
         What was cut once is kept with the history: many windows are judged by one reference.
         """
-        kept: dict[object, Windows] = vars(past).setdefault("cut", {})
+        kept: dict[object, Windows] = past.derived
         key = (span, anchor % span, season)
         if key not in kept:
             while len(kept) >= KEPT:
@@ -118,10 +120,9 @@ class Windows:
 
     def fitted(self, ref: TableProfile, names: tuple[str, ...]) -> Monitor:
         """What these windows say of those to come; fitted once."""
-        kept: dict[object, Monitor] = vars(self).setdefault("monitors", {})
-        if names not in kept:
-            kept[names] = Monitor.of(self.counts(ref, names), is_ordered(ref, names), self.phases)
-        return kept[names]
+        if names not in self.monitors:
+            self.monitors[names] = Monitor.of(self.counts(ref, names), is_ordered(ref, names), self.phases)
+        return self.monitors[names]
 
     @property
     def places(self) -> Ints:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -93,6 +94,8 @@ class History:
     joint: Joint | None = None
     note: str = ""
     form: str = ""
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """What was worked out of it before, by what it was worked out for; never saved."""
 
     @classmethod
     def over(

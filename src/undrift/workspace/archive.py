@@ -69,7 +69,7 @@ class Totals:
             self.history_end = max([self.history_end, *map(int, batch.windows)])
 
 
-@dataclass(frozen=True)
+@dataclass
 class Archive:
     """Rows, labels and predictions of one stream, by window; ``clock`` says what time it is (UTC)."""
 

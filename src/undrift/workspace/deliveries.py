@@ -29,7 +29,7 @@ PLACE = pa.schema([(ID, pa.string()), (WINDOW, pa.int64())])
 """A row's id and the window in which it stands."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deliveries:
     """The deliveries of one workspace that were recorded, in the order in which they came."""
 

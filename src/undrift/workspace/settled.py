@@ -42,7 +42,7 @@ class Report:
     @property
     def why(self) -> str:
         """The reason, in words."""
-        return self.settled[-1].step.why if self.settled else "no new window is complete yet"
+        return self.settled[-1].step.why if self.settled else "No new window is complete yet"
 
     @property
     def comparison(self) -> Result | None:
