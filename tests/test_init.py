@@ -485,10 +485,7 @@ def test_what_a_prepared_settings_file_lacks_is_named_and_nothing_is_made(
 
 
 STREAMS: dict[str, list[str]] = {
-    "elec2": ["--time", "ts"],
     "nanny_car_price": ["--time", "timestamp"],
-    "hotel_bookings": ["--time", "ts"],
-    "noaa_weather": ["--ignore", "seq"],
     "nyc_flights": ["--time", "ts"],
     "syn_stagger_recurring": ["--ignore", "seq"],
 }
