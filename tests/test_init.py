@@ -310,7 +310,7 @@ def test_init_over_a_workspace_is_refused(tmp_path: Path, capsys: Capture) -> No
     root = made(tmp_path, capsys)
     code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
     assert code == 2
-    assert "exists already" in err
+    assert "already holds a workspace" in err
     (root / "undrift.toml").unlink()
     code, _, err = ask(capsys, "init", "--from", tmp_path / "history.csv", "--target", "y", "-C", root)
     assert code == 2
@@ -455,7 +455,7 @@ def test_a_prepared_settings_file_is_used_and_stays_as_it_is(tmp_path: Path, cap
     assert ask(capsys, "run", write(stream[960:1200], tmp_path / "next.csv"), "-C", tmp_path)[0] == 0
     assert (tmp_path / "undrift.toml").read_text() == PREPARED
     code, _, err = ask(capsys, "init", "--from", history, "-C", tmp_path)
-    assert (code, "exists already" in err) == (2, True)
+    assert (code, "already holds a workspace" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

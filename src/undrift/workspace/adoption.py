@@ -111,10 +111,9 @@ def _unseen(archive: Archive, chosen: pa.ChunkedArray, where: str) -> Unseen:
     rows = _history(archive)
     seen = rows.filter(pc.invert(chosen))[WINDOW]
     data = archive.labelled(spanning(windows))
-    ids = set(rows.filter(chosen)[ID].to_pylist())
-    mine = np.array([id_ in ids for id_ in data.ids], dtype=bool)
+    mine = np.asarray(pc.is_in(data.ids, rows.filter(chosen)[ID].combine_chunks()))
     if not mine.any():
         raise TooFewError(f"there are no labelled rows {where}", "Name rows that the model has not seen.")
     times = None if data.times is None else data.times[mine]
-    held_out = Labelled(data.rows.filter(pa.array(mine)), data.labels[mine], data.ids[mine], times)
+    held_out = Labelled(data.rows.filter(pa.array(mine)), data.labels[mine], times)
     return Unseen(held_out, max(seen.to_pylist(), default=windows[0].index - 1))

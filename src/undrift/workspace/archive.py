@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WI
 from undrift.records import Batch, Schema, Selection, Service, Snapshot, Window
 from undrift.stores import Store
 from undrift.windows import Cut, spanning, weights
-from undrift.workspace.deliveries import Deliveries, labels_on_record
+from undrift.workspace.deliveries import Deliveries, on_record
 from undrift.workspace.hashing import content_hash
 
 FOREIGN = 0
@@ -39,11 +39,18 @@ class Labelled:
 
     rows: pa.Table
     labels: NDArray[np.float64]
-    ids: NDArray[np.object_]
     times: NDArray[np.int64] | None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def ids(self) -> pa.ChunkedArray:
+        """The id of every row."""
+        return self.rows[ID]
+
+
+NO_PREDICTIONS = pa.schema([(ID, pa.string()), (PREDICTION, pa.float64())]).empty_table()
 
 
 @dataclass
@@ -162,7 +169,9 @@ class Archive:
             raise NotFoundError(
                 f"the lake holds no rows of the windows {first} to {last}", "Deliver them again."
             )
-        return found.sort_by([(ORDER, "ascending"), (BATCH, "ascending")])
+        order = found[ORDER].to_numpy()
+        in_order = bool(np.all(order[1:] > order[:-1]))
+        return found if in_order else found.sort_by([(ORDER, "ascending"), (BATCH, "ascending")])
 
     def labelled_in(self, windows: Sequence[Window]) -> Labelled:
         """Labelled rows of exactly these windows, and of none between them."""
@@ -196,18 +205,21 @@ class Archive:
 
     def _with_labels(self, rows: pa.Table, labels: pa.Table) -> Labelled:
         """Those of some rows that have a label."""
-        values = labels_on_record(rows[ID], labels)
+        values = on_record(rows[ID], labels)
         have = ~np.isnan(values)
-        rows = rows.filter(pa.array(have))
+        rows = rows if have.all() else rows.filter(pa.array(have))
         times = None if self.schema.time is None else rows[TIME].cast(pa.int64()).to_numpy()
-        return Labelled(rows, values[have], rows[ID].to_numpy(zero_copy_only=False), times)
+        return Labelled(rows, values[have], times)
 
-    def ids(self, selections: Sequence[Selection]) -> list[set[str]]:
-        """Ids of all rows of each selection, read in one go."""
+    def ids(self, selections: Sequence[Selection], among: pa.ChunkedArray) -> list[set[str]]:
+        """Which of some ids belong to rows of each selection; the rows are read in one go."""
         if not selections:
             return []
         first, last = min(s.first for s in selections), max(s.last for s in selections)
-        found = self._read_rows(first, last)
+        found = self.lake.read("rows", first, last, [ID, WINDOW, BATCH])
+        if found is None:
+            return [set() for _ in selections]
+        found = self.deliveries.of(found.filter(pc.is_in(found[ID], among.combine_chunks())))
         ids, windows = found[ID].to_numpy(), found[WINDOW].to_numpy()
         return [set(ids[(windows >= s.first) & (windows <= s.last)]) for s in selections]
 
@@ -217,38 +229,27 @@ class Archive:
         tables = self.lake.versions()
         return Snapshot(selection, tables, len(data), content_hash(body), len(self.batches()))
 
-    def predictions(self, window: int) -> dict[int, dict[str, float]]:
-        """The predictions that were logged for one window: by version, then by row id."""
+    def predictions(self, number: int, window: int) -> pa.Table:
+        """Id and prediction of every row of a window for which what a version said was logged."""
         found = self.lake.read("predictions", window, window)
-        logged: dict[int, dict[str, float]] = defaultdict(dict)
-        if found is not None:
-            columns = (found[c].to_pylist() for c in (VERSION, ID, PREDICTION))
-            for number, id_, value in zip(*columns, strict=True):
-                logged[number][id_] = value
-        return logged
+        if found is None:
+            return NO_PREDICTIONS
+        return found.filter(pc.equal(found[VERSION], number)).select(NO_PREDICTIONS.column_names)
 
-    def said(self, number: int, ids: Iterable[str], windows: Iterable[int]) -> NDArray[np.float64]:
+    def said(self, number: int, ids: pa.ChunkedArray, windows: Iterable[int]) -> NDArray[np.float64]:
         """What a version said about each of these rows of some windows, as it was logged.
 
         Raises DataError when the prediction of any of them is missing.
         """
-        tables = [self.lake.read("predictions", window, window) for window in windows]
-        own = [t.filter(pc.equal(t[VERSION], number)) for t in tables if t is not None]
-        wanted = pa.array(ids, pa.string())
-        logged = (
-            pa.concat_tables(own)
-            if own
-            else pa.table({ID: wanted[:0], PREDICTION: pa.array([], pa.float64())})
-        )
-        place = pc.index_in(wanted, logged[ID].combine_chunks())
-        if place.null_count:
-            missing = wanted.filter(place.is_null())
+        logged = pa.concat_tables([self.predictions(number, window) for window in windows])
+        missing = ids.filter(pc.invert(pc.is_in(ids, logged[ID].combine_chunks())))
+        if len(missing):
             raise DataError(
-                f"the lake has no prediction of v{number} for {len(missing):,} of {len(wanted):,} rows, "
+                f"the lake has no prediction of v{number} for {len(missing):,} of {len(ids):,} rows, "
                 f"such as {missing[0].as_py()!r}",
                 "Restore the lake from a backup.",
             )
-        return np.asarray(logged[PREDICTION].take(place).to_numpy(), dtype=np.float64)
+        return on_record(ids, logged)
 
     def predicted(
         self, window: Window, rows: pa.Table, values: dict[int, NDArray[np.float64]], name: str = ""

@@ -31,7 +31,7 @@ def judged(
     """
     data = models.archive.labelled_in(held_out)
     contestants = [champion, *challengers]
-    gates.assert_unseen(set(data.ids), models.trained_ids(contestants))
+    gates.assert_unseen(set(data.ids.to_pylist()), models.trained_among(data.ids, contestants))
     predicted = {v.number: models.predictions(v.number, data, held_out) for v in contestants}
     per_row = {n: models.per_row(data.labels, values) for n, values in predicted.items()}
     block = models.blocks(data)

@@ -43,7 +43,8 @@ class Deliveries:
 
     def of(self, rows: pa.Table, upto: int | None = None) -> pa.Table:
         """Only the rows of deliveries on record, or of the first ``upto`` of them."""
-        return rows.filter(pc.is_in(rows[BATCH], self._names(upto)))
+        known = pc.is_in(rows[BATCH], self._names(upto))
+        return rows if pc.all(known).as_py() else rows.filter(known)
 
     def append(self, batch: str, tables: dict[TableName, pa.Table]) -> str:
         """Append the rows and labels of a batch, and give the name under which the lake has them.
@@ -130,12 +131,12 @@ class Deliveries:
         return pa.array([b.kept_as or b.id for b in self.all()[:upto]], pa.string())
 
 
-def labels_on_record(ids: pa.ChunkedArray | pa.Array, labels: pa.Table) -> NDArray[np.float64]:
-    """The label of each row (rows,), by its id; NaN where there is none."""
-    if not labels.num_rows:
+def on_record(ids: pa.ChunkedArray | pa.Array, found: pa.Table) -> NDArray[np.float64]:
+    """The number of each row (rows,) in a table of ids and numbers, by its id; NaN where there is none."""
+    if not found.num_rows:
         return np.full(len(ids), np.nan)
-    place = pc.index_in(ids, labels[ID].combine_chunks())
-    return np.asarray(labels[LABEL].combine_chunks().take(place).to_numpy(zero_copy_only=False), np.float64)
+    place = pc.index_in(ids, found[ID].combine_chunks())
+    return np.asarray(found.column(1).combine_chunks().take(place).to_numpy(zero_copy_only=False), np.float64)
 
 
 def names(batch: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from undrift.errors import DataError
 from undrift.lakes import ID, LABEL, ORDER, TIME, WINDOW, TableName
 from undrift.records import Batch
 from undrift.workspace.archive import FOREIGN, Archive
-from undrift.workspace.deliveries import UNKNOWN, labels_on_record, names, tally
+from undrift.workspace.deliveries import UNKNOWN, names, on_record, tally
 from undrift.workspace.hashing import content_hash
 from undrift.workspace.reading import Given, ids_of, labels_of, later, newest, read
 
@@ -215,7 +215,7 @@ class Intake:
         if not len(ids):
             return News(ids, labels, windows, np.empty(0))
         before = self.archive.deliveries.labels(int(windows.min()), int(windows.max()))
-        return News(ids, labels, windows, labels_on_record(ids, before))
+        return News(ids, labels, windows, on_record(ids, before))
 
     def _labels(self, news: News) -> pa.Table:
         """Labels as the lake has them, but for the batch; none where all are on record."""

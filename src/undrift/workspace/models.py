@@ -76,9 +76,7 @@ class Models:
     block: timedelta = timedelta(days=1)
     _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
     _trained: dict[int, Labelled] = field(default_factory=dict, repr=False)
-    _said: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = field(
-        default_factory=dict, repr=False
-    )
+    _said: dict[int, tuple[pa.ChunkedArray, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
 
     @property
     def schema(self) -> Schema:
@@ -279,9 +277,9 @@ class Models:
         A challenger has said so already about the rows that it was judged on when it was trained.
         """
         if number == FOREIGN:
-            return self.logged(FOREIGN, data.ids.tolist(), windows)
+            return self.logged(FOREIGN, data.ids, windows)
         said = self._said.get(number)
-        if said is not None and np.array_equal(said[0], data.ids):
+        if said is not None and said[0].equals(data.ids):
             return said[1]
         return self.ask(number, data.rows)
 
@@ -290,7 +288,7 @@ class Models:
         model = self.load(number)
         return artifacts.predict(model, self._frame(rows, model), self.schema)
 
-    def logged(self, number: int, ids: Sequence[str], windows: Sequence[Window]) -> NDArray[np.float64]:
+    def logged(self, number: int, ids: pa.ChunkedArray, windows: Sequence[Window]) -> NDArray[np.float64]:
         """What a version said about rows when they came; raises DataError where a prediction is gone."""
         return self.archive.said(number, ids, [w.index for w in windows])
 
@@ -318,10 +316,10 @@ class Models:
         found = {n: self.task.mean_calibration(data.labels, v, block) for n, v in predicted.items()}
         return {str(number): one for number, one in found.items() if one}
 
-    def trained_ids(self, versions: list[Version]) -> dict[int, set[str]]:
-        """Ids of the rows that each version was trained on, where it was trained here."""
+    def trained_among(self, ids: pa.ChunkedArray, versions: list[Version]) -> dict[int, set[str]]:
+        """Which of some ids belong to rows that each version was trained on, where it was trained here."""
         chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
-        return dict(zip(chosen, self.archive.ids(list(chosen.values())), strict=True))
+        return dict(zip(chosen, self.archive.ids(list(chosen.values()), ids), strict=True))
 
     def _came_with(self, number: int) -> Selection:
         """The windows of the history that a model from elsewhere may have been trained on."""
@@ -347,9 +345,7 @@ class Models:
         if self.schema.task is None:
             return Judged()
         data = unseen.data if unseen else self.archive.labelled(spanning(windows))
-        return self._worth(
-            data, self.logged(FOREIGN, data.ids.tolist(), windows), "held out" if unseen else "logged"
-        )
+        return self._worth(data, self.logged(FOREIGN, data.ids, windows), "held out" if unseen else "logged")
 
     def _judged(
         self,

@@ -296,7 +296,7 @@ class Watch:
         """Rows of some windows with what a model says about them; a foreign one has said so with them."""
         rows = self._rows(windows) if rows is None else rows
         if live.number == FOREIGN:
-            values = self.models.logged(FOREIGN, rows[ID].to_pylist(), windows)
+            values = self.models.logged(FOREIGN, rows[ID], windows)
         else:
             values = self.models.ask(live.number, rows)
         return rows.append_column(OUTPUT, pa.array(values))
@@ -308,7 +308,7 @@ class Watch:
             return self._said([window], live, rows)
         if str(live.number) in service.failed:
             raise ModelError(service.failed[str(live.number)])
-        values = self.models.logged(live.number, rows[ID].to_pylist(), [window])
+        values = self.models.logged(live.number, rows[ID], [window])
         return rows.append_column(OUTPUT, pa.array(values))
 
     def _labelled(self, windows: Sequence[Window]) -> pa.Table:

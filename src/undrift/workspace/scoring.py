@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift.errors import ModelError, UndriftError
-from undrift.lakes import ID
+from undrift.lakes import ID, PREDICTION
 from undrift.records import Batch, Score, Selection, Service, Unscored, Window
 from undrift.stores import Store, keep, scores
 from undrift.windows import matured
 from undrift.workspace.archive import FOREIGN, Archive
+from undrift.workspace.deliveries import on_record
 from undrift.workspace.models import Models
 
 
@@ -80,9 +81,9 @@ class Scoring:
         """Score one version on one window, or put on record why it has no score there."""
         logged, trouble = self._predictions(window, number)
         data = self.archive.labelled(Selection(window.index, window.index))
-        have = np.array([id_ in logged for id_ in data.ids], dtype=bool)
-        labels = data.labels[have]
-        values = np.array([logged[id_] for id_ in data.ids[have]], dtype=np.float64)
+        said = on_record(data.ids, logged)
+        have = ~np.isnan(said)
+        labels, values = data.labels[have], said[have]
         if len(labels) < coverage * window.rows:
             self._refuse(window, number, len(labels), trouble)
             return
@@ -107,19 +108,20 @@ class Scoring:
         refusal = Unscored(window.key, window.index, number, rows, window.rows, why)
         keep(self.store, f"{window.key}/v{number}/{rows}-{window.rows}", refusal)
 
-    def _predictions(self, window: Window, number: int) -> tuple[dict[str, float], str]:
-        """What a version said about a window's rows; those that came late are asked for now, if it can."""
+    def _predictions(self, window: Window, number: int) -> tuple[pa.Table, str]:
+        """Id and prediction of a window's rows; a version is asked about those that came late, if it can."""
         rows = self.archive.rows(window.index, window.index)
-        logged = self.archive.predictions(window.index).get(number, {})
-        late = rows.filter(pc.invert(pc.is_in(rows[ID], pa.array(list(logged), pa.string()))))
+        logged = self.archive.predictions(number, window.index)
+        late = rows.filter(pc.invert(pc.is_in(rows[ID], logged[ID].combine_chunks())))
         if number == FOREIGN or not late.num_rows:
             return logged, ""
         try:
             values = self.models.ask(number, late)
         except UndriftError as error:
             return logged, str(error)
-        self.archive.predicted(window, late, {number: values}, f"/v{number}/{len(logged)}")
-        return logged | dict(zip(late[ID].to_pylist(), values.tolist(), strict=True)), ""
+        self.archive.predicted(window, late, {number: values}, f"/v{number}/{logged.num_rows}")
+        new = pa.table({ID: late[ID], PREDICTION: pa.array(values)})
+        return pa.concat_tables([logged, new]), ""
 
 
 def _corrected(batches: list[Batch]) -> dict[int, int]:
