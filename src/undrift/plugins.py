@@ -70,8 +70,7 @@ def find(room: str, name: str) -> Any:
     if ":" in name:
         return _adapted(room, ImportPath(name, where=room).load(), name)
     if name in _files(room):
-        module = import_module(f"undrift.{room}.{name}")
-        return getattr(module, _camel(name), None) or getattr(module, name)
+        return _own(room, name)
     entry = _foreign(room).get(name)
     if entry is None:
         raise ConfigError(f"no {SINGULAR.get(room, room)} is called {name!r}", suggest(name, names(room)))
@@ -85,6 +84,13 @@ def find(room: str, name: str) -> Any:
             "Correct or remove the package.",
         ) from error
     return _adapted(room, part, name)
+
+
+@cache
+def _own(room: str, name: str) -> Any:
+    """The part that is undrift's own: the class or function named like its file."""
+    module = import_module(f"undrift.{room}.{name}")
+    return getattr(module, _camel(name), None) or getattr(module, name)
 
 
 def foreign(part: Any) -> bool:

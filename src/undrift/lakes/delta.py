@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from undrift.errors import BusyError, ConfigError, DataError, UndriftError
@@ -25,6 +25,9 @@ SMALL, LARGE = 2**18, 2**26
 """Bytes of the files that are made of the newest ones, and the most that any are made of others: each row is
 written again a few times only, however long the table gets."""
 
+
+GROUPS = WriterProperties(max_row_group_size=65_536)
+"""Rows of a group in a file: a writer keeps one in memory, a reader skips those of other windows."""
 
 SETTINGS: dict[str, str | None] = {"delta.enableExpiredLogCleanup": "false"}
 """Without this, a checkpoint deletes the log of versions older than 30 days, and the snapshots of older
@@ -81,9 +84,10 @@ class Delta:
             commit_properties=CommitProperties(app_transactions=[Transaction(batch, 1)]),
             configuration=None if delta is not None else SETTINGS,
             storage_options=self.options,
+            writer_properties=GROUPS,
         )
         if delta is not None and delta.version() % COMPACT_EVERY == 0:
-            delta.optimize.compact(target_size=_target(delta.version()))
+            delta.optimize.compact(target_size=_target(delta.version()), writer_properties=GROUPS)
             delta.create_checkpoint()
         return True
 

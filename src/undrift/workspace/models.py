@@ -204,6 +204,7 @@ class Models:
         template = self.load(live.number) if live else None
         names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
         rows = artifacts.frame(data.rows, self.schema, [*names])
+        pa.default_memory_pool().release_unused()  # the fit may need what reading the rows left behind
         weigh = weights(selection, data.rows[WINDOW].to_numpy())
         more = () if weigh is None else (weigh,)
         model = self.trainer.fit(rows, data.labels, self.schema, template, *more)
