@@ -202,7 +202,7 @@ def test_options_choose_metric_threshold_columns_and_kinds(files):
     assert body["exit"] == 0
     kinds = ask_json("compare", "a.csv", "b.csv", "--kind", "flag=numeric", "--kind", "z=ignored")
     assert {f["name"]: f["kind"] for f in kinds["features"]}["flag"] == "numeric"
-    assert kinds["left_out"] == {"z": "ignored, as told"}
+    assert kinds["left_out"] == {"z": "ignored, as set"}
     any_change = ("--threshold", "0", "--calibration", "threshold")
     assert ask("compare", "a.csv", "b.csv", *any_change)[0] == 3, "any change at all is over 0"
     assert ask("compare", "a.csv", "b.csv", "--threshold", "0")[0] == 0, "but chance alone is not significant"
@@ -240,7 +240,7 @@ def test_codes_told_to_be_labels_are_the_same_text_on_both_sides(files):
 def test_a_column_of_mixed_types_is_text_as_in_a_file_without_types():
     mixed = pd.DataFrame({"m": [1, "a", 2.5, None] * 100, "x": np.arange(400.0) % 7})
     ignored = ud.compare(mixed, mixed, kinds={"m": "ignored"})
-    assert (list(ignored.features), ignored.record.left_out) == (["x"], {"m": "ignored, as told"})
+    assert (list(ignored.features), ignored.record.left_out) == (["x"], {"m": "ignored, as set"})
     for kinds in ({}, {"m": "categorical"}):
         labels = ud.compare(mixed, mixed, kinds=kinds)
         assert labels.reference.features["m"].counts == {"1": 100, "2.5": 100, "a": 100}
@@ -841,7 +841,7 @@ def test_features_with_too_few_rows_are_counted_in_the_sentence():
 
 
 def test_windows_before_are_a_list():
-    with pytest.raises(ConfigError, match="no list of windows"):
+    with pytest.raises(ConfigError, match="not a list of windows"):
         ud.compare(rows(100), rows(100), earlier=rows(100))
 
 

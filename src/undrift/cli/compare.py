@@ -50,7 +50,7 @@ By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each val
 
 
 def compare(
-    reference: Annotated[str, typer.Argument(metavar="A", help=f"What was: {SOURCE}")],
+    reference: Annotated[str, typer.Argument(metavar="A", help=f"The reference: {SOURCE}")],
     current: Annotated[str, typer.Argument(metavar="B", help="The data to check: the same forms.")],
     metric: Annotated[
         str | None, typer.Option(help="The metric that decides, such as psi, ks or wasserstein.")
@@ -71,8 +71,7 @@ def compare(
         typer.Option(metavar="day|week|year", help="Compare windows with those of the same phase."),
     ] = None,
     calibration: Annotated[
-        str | None,
-        typer.Option(help="What estimates ordinary variation: history, asymptotic, ks_test, threshold."),
+        str | None, typer.Option(help="What estimates chance: history, asymptotic, ks_test or threshold.")
     ] = None,
     earlier: Annotated[
         list[str] | None,
