@@ -50,8 +50,8 @@ By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Look at each val
 
 
 def compare(
-    reference: Annotated[str, typer.Argument(metavar="A", help=f"The reference: {SOURCE}")],
-    current: Annotated[str, typer.Argument(metavar="B", help="The data to check: the same forms.")],
+    reference: Annotated[str, typer.Argument(metavar="A", help=f"The reference. {SOURCE}")],
+    current: Annotated[str, typer.Argument(metavar="B", help="The data to check, in any of the same forms.")],
     metric: Annotated[
         str | None, typer.Option(help="The metric that decides, such as psi, ks or wasserstein.")
     ] = None,
