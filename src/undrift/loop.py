@@ -63,7 +63,7 @@ class Loop(Life, Served):
             raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
         self._ready()
         with self.lease.held():
-            resumed = self._reconsider(self.chronicle.pending(), self.chronicle.reached(now))
+            resumed = self._reconsider(self.chronicle.unfinished(), self.chronicle.reached(now))
             kept = self._take_in(rows, batch)
             reached = self.chronicle.reached(now)
             due = self.chronicle.due(reached)
@@ -217,7 +217,7 @@ class Loop(Life, Served):
         self._ready()
         with self.lease.held():
             reached = self.chronicle.reached(now)
-            resumed = self._reconsider(self.chronicle.pending(), reached)
+            resumed = self._reconsider(self.chronicle.unfinished(), reached)
             source = inputs.label_of(rows)
             with refusals.recorded(self.store, "labels", source):
                 kept = self.intake.label(inputs.read(rows), source, batch)

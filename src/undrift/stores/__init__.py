@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from undrift.errors import NotFoundError
 from undrift.records import Promotion, Score, Version, encode
 
 T = TypeVar("T")
@@ -129,6 +130,22 @@ NO_MODEL = "If there was one, restore the store from a backup; else run undrift 
 def scores(store: Store) -> list[Score]:
     """The newest revision of every score, in the order in which the windows were scored first."""
     return list({(s.window, s.version): s for s in store.all(Score)}.values())
+
+
+def live(store: Store) -> Version:
+    """The version that is live; raises NotFoundError before there is one."""
+    found = store.champion()
+    if found is None:
+        raise NotFoundError("no model is live in this workspace", NO_MODEL)
+    return found
+
+
+def version(store: Store, number: int) -> Version:
+    """The record of a version; raises NotFoundError if there is none."""
+    found = store.get(Version, str(number))
+    if found is None:
+        raise NotFoundError(f"there is no version v{number}", "See undrift models.")
+    return found
 
 
 def keep(store: Store, key: str, record: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from undrift.errors import NotFoundError
+from undrift import stores
 from undrift.gate import Gate
 from undrift.records import (
     Comparison,
@@ -19,7 +19,7 @@ from undrift.records import (
     Version,
     Window,
 )
-from undrift.stores import NO_MODEL, Store, scores
+from undrift.stores import Store, scores
 from undrift.words.deeds import held as held_sentence
 from undrift.workspace import occasions, reign
 from undrift.workspace.archive import Archive
@@ -47,10 +47,7 @@ class Chronicle:
 
     def live(self) -> Version:
         """The version that is live; raises NotFoundError before there is one."""
-        version = self.store.champion()
-        if version is None:
-            raise NotFoundError("no model is live in this workspace", NO_MODEL)
-        return version
+        return stores.live(self.store)
 
     def first(self) -> Version:
         """The first model, which is never retrained."""
@@ -58,10 +55,7 @@ class Chronicle:
 
     def version(self, number: int) -> Version:
         """The record of a version; raises NotFoundError if there is none."""
-        found = self.store.get(Version, str(number))
-        if found is None:
-            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
-        return found
+        return stores.version(self.store, number)
 
     def changes(self) -> list[Promotion]:
         """Every change of champion, oldest first."""
@@ -109,7 +103,7 @@ class Chronicle:
 
     # Decisions ----------------------------------------------------------------------------------
 
-    def pending(self) -> Occasion | None:
+    def unfinished(self) -> Occasion | None:
         """A decision that was made on scores but not carried through: its process was killed."""
         return occasions.unfinished(self.store)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, losses, skill, tasks
+from undrift import artifacts, losses, skill, stores, tasks
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.explaining import importance
 from undrift.lakes import ORDER, TIME, WINDOW
@@ -108,10 +108,7 @@ class Models:
 
     def version(self, number: int) -> Version:
         """The record of a version; raises NotFoundError if there is none."""
-        found = self.store.get(Version, str(number))
-        if found is None:
-            raise NotFoundError(f"there is no version v{number}", "See undrift models.")
-        return found
+        return stores.version(self.store, number)
 
     def load(self, number: int) -> Any:
         """The fitted model of a version; None for a foreign one."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 
+from undrift import stores
 from undrift.errors import NotFoundError, UntrustedError, suggest
 from undrift.promise import DROP, OVER, standing, trusted
 from undrift.records import (
@@ -23,7 +24,7 @@ from undrift.records import (
     Window,
 )
 from undrift.registries import Registry
-from undrift.stores import NO_MODEL, Store
+from undrift.stores import Store
 from undrift.words import spans, states
 from undrift.workspace import pending, refusals, reign
 from undrift.workspace.lines import Line, lines_of
@@ -234,9 +235,7 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
     With the registry the live model's bytes are held against their hash; they are not loaded. With ``newest``
     the lines are those of so many windows, and no more is read of the store than they need.
     """
-    live = store.champion()
-    if live is None:
-        raise NotFoundError("no model is live in this workspace", NO_MODEL)
+    live = stores.live(store)
     changes = tuple(Change(e.at, e.promotion, e.hash) for e in store.ledger())
     versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
     first = next(v for v in versions if v.number == changes[0].promotion.version)

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, inputs, tasks
+from undrift import artifacts, inputs, stores, tasks
 from undrift import schema as agreed
 from undrift.columns import calendar
 from undrift.columns.kinds import as_text
-from undrift.errors import ConfigError, ModelError, NotFoundError, unwritable
+from undrift.errors import ConfigError, ModelError, unwritable
 from undrift.records import Schema, Version
-from undrift.stores import NO_MODEL, Store
+from undrift.stores import Store
 from undrift.workspace.archive import FOREIGN
 from undrift.workspace.lines import Line
 from undrift.workspace.models import Models
@@ -87,10 +87,7 @@ class Served:
 
     def _version(self, number: int | None) -> Version:
         """A version by its number, by default the live one."""
-        live = self.store.champion() if number is None else self.models.version(number)
-        if live is None:
-            raise NotFoundError("no model is live in this workspace", NO_MODEL)
-        return live
+        return stores.live(self.store) if number is None else self.models.version(number)
 
 
 def predictions(models: Models, version: Version, rows: Any) -> Predictions:
