@@ -19,19 +19,19 @@ def outcome(challengers: int, gate: Gate, attempt: int = 1) -> Outcome:
 
 @pytest.mark.parametrize("challengers", [1, 2, 3])
 def test_26_retrainings_at_a_twentieth_allow_1_3_wrong_promotions_however_many_challengers(challengers):
-    spent = alphas([outcome(challengers, Gate())] * 26)
+    spent = alphas([outcome(challengers, Gate("better"))] * 26)
     assert sum(spent) == pytest.approx(1.3)
     said = "26 retrainings at gate.alpha = 0.05: at most 1.3 wrong promotions expected"
     assert retrainings(spent) == f"{said}, were all challengers equal"
 
 
 def test_a_retraining_without_a_challenger_spends_nothing():
-    assert alphas([replace(outcome(0, Gate()), confidence=0.0)]) == []
+    assert alphas([replace(outcome(0, Gate("better")), confidence=0.0)]) == []
     assert retrainings([]) == ""
 
 
 def test_under_a_budget_for_life_the_sum_stays_under_it():
-    gate = Gate(alpha_life=0.2)
+    gate = Gate("better", alpha_life=0.2)
     spent = alphas(outcome(2, gate, attempt) for attempt in range(1, 31))
     assert spent == pytest.approx([gate.spends(k) for k in range(1, 31)])
     assert sum(spent) < 0.2
@@ -39,7 +39,7 @@ def test_under_a_budget_for_life_the_sum_stays_under_it():
 
 
 def test_a_row_that_decides_is_named_and_one_of_many_is_not():
-    one = outcome(1, Gate())
+    one = outcome(1, Gate("better"))
     for share, said in ((0.63, ["63 %"]), (0.5, []), (None, [])):
         trials = tuple(replace(t, heaviest=share) for t in one.trials)
         found = [*dominated(replace(one, trials=trials, loss="log loss"))]

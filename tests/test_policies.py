@@ -245,25 +245,6 @@ def test_a_retraining_takes_enough_labelled_rows(labelled, enough):
         assert failed(policy, seen) == ([] if enough else ["labelled rows"])
 
 
-@pytest.mark.parametrize(
-    ("labelled", "to_come", "says"),
-    [
-        (0, (0, 250), "waits for 2 more labelled windows"),
-        (0, (250, 0), "waits for 1 more labelled window"),
-        (60, (30, 10, 50), "waits for 2 more labelled windows"),
-        (60, (10, 10), "waits for more than 2 labelled windows"),
-        (60, (), "100 are needed"),
-    ],
-)
-def test_rows_that_are_held_out_are_waited_for_by_the_window(labelled, to_come, says):
-    """The n-th window to come frees the n-th of the rows that are held out now."""
-    seen = replace(situation(labelled=labelled), to_come=to_come)
-    rule = Performance(minimum_rows=100).decide(seen).rules[-1]
-    assert (rule.holds, rule.value) == (False, labelled)
-    assert rule.text.endswith(says)
-    assert "waits" not in Performance().decide(replace(seen, labelled_rows=100)).rules[-1].text
-
-
 def test_without_a_new_score_performance_has_nothing_to_decide_on():
     seen = situation(scores=(9.0, 9.0))
     known = Performance().decide(replace(seen, fresh=()))

@@ -137,8 +137,11 @@ def test_labels_mature_after_the_delay():
 
 
 def test_blocks_are_calendar_stretches_or_equal_runs():
-    moments = micros(*(datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=h) for h in range(72)))
-    assert np.unique(blocks(moments, 72, span("1d")), return_counts=True)[1].tolist() == [24, 24, 24]
+    moments = micros(*(datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=h) for h in range(96)))
+    assert np.unique(blocks(moments, 96, span("1d")), return_counts=True)[1].tolist() == [24] * 4
+    late = blocks(moments[::-1][:72], 72, span("1d"))
+    assert np.bincount(late).tolist() == [8, 7, 7, 7, 7, 8, 7, 7, 7, 7], "three days are too few"
+    assert (np.diff(late) <= 0).all(), "runs of rows follow their times"
     assert np.bincount(blocks(None, 100, span("1d"))).tolist() == [10] * 10
     assert blocks(None, 0, span("1d")).tolist() == []
 

@@ -1,8 +1,12 @@
 """The gate: champion against challengers on the same held-out rows, paired row by row.
 
-The interval is taken over blocks of time, not over rows: rows of one day err together, and a
-row-wise test promotes an equal model far too often. With k challengers each bound holds at
-1 - alpha/k, so that choosing the best of them does not raise the rate of wrong promotions.
+The interval is taken over blocks of time, not over rows: rows of one day err together, and a row-wise test
+promotes an equal model far too often. It is wider where days follow on one another. A gate that requires a
+challenger to be ``better`` asks for a saving that is sure; with k challengers each bound then holds at 1 -
+alpha/k, so that choosing the best of them does not raise the rate of wrong promotions. One that requires it
+to be ``not_worse`` refuses only what surely costs.
+
+Where a single row carries the mean (a few huge log losses), a bounded loss stands beside the deciding one.
 
 A loss is not everything: a challenger that ranks rows no better than a constant never takes the place of
 a champion that does, however much it saves.
@@ -17,31 +21,48 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.errors import ConfigError, LeakError
-from undrift.records import Ranking, Trial, Version
+from undrift.errors import ConfigError, LeakError, suggest
+from undrift.records import Beside, Ranking, Trial, Version
 from undrift.skill import heaviest
-from undrift.statistics.intervals import block_t
+from undrift.statistics.intervals import Interval, serial_t
+from undrift.windows import FEWEST_BLOCKS
 from undrift.words.phrases import count
 
 Losses = NDArray[np.float64]
 
-MINIMUM_BLOCKS = 4
-"""Blocks under which an interval over blocks says nothing."""
-
 MINIMUM_OF_CLASS = 10
 """Rows of each class under which even an AUC of 0.7 cannot be told from one half (standard error 0.09)."""
+
+
+HEAVY = 0.1
+"""Share of the squared deviations of a mean from which on a single row is said to carry it."""
+
+REQUIRED = ["better", "not_worse"]
+"""What a gate may ask for."""
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """The losses of the same contestants by a loss that no single row can carry, all of shape (rows,)."""
+
+    name: str
+    champion: Losses
+    challengers: Sequence[Losses]
 
 
 @dataclass(frozen=True)
 class Gate:
     """How a challenger must prove itself.
 
-    ``alpha`` is the rate of promotions of a model that is no better, per retraining; ``alpha_life`` is the
-    chance of any such promotion over all retrainings there will ever be, None for no such limit. ``windows``
-    is how many of the newest matured windows are held out, ``block`` the stretch of time within which rows
-    err together, ``margin`` the mean loss a challenger must at least save.
+    ``require`` is "better", a saving that is sure, or "not_worse", no cost that is sure. ``alpha`` is the
+    rate of its errors, per retraining: promotions of a model that is no better, or refusals of one that is
+    no worse. ``alpha_life`` is the chance of any wrong promotion over all retrainings there will ever be,
+    None for no such limit. ``windows`` is how many of the newest matured windows are held out, ``block``
+    the stretch of time within which rows err together, ``margin`` the mean loss a challenger must at least
+    save.
     """
 
+    require: str = "not_worse"
     alpha: float = 0.05
     windows: int = 2
     block: str = "1d"
@@ -50,6 +71,14 @@ class Gate:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a rate outside (0, 0.5), no held-out window or a negative margin."""
+        if self.require not in REQUIRED:
+            raise ConfigError(f"gate.require = {self.require!r} is unknown", suggest(self.require, REQUIRED))
+        if self.require == "not_worse" and (self.margin or self.alpha_life is not None):
+            named = "gate.margin" if self.margin else "gate.alpha_life"
+            raise ConfigError(
+                f"{named} is for a gate that requires a better model",
+                f'Set gate.require = "better" as well, or leave {named} out.',
+            )
         if not 0 < self.alpha < 0.5:
             raise ConfigError(
                 f"gate.alpha = {self.alpha} is out of range", "Give a rate between 0 and 0.5, such as 0.05."
@@ -72,7 +101,7 @@ class Gate:
 
         Under ``alpha_life`` it falls as 1/attempt²: however many there will be, their sum is that budget.
 
-        >>> Gate(alpha=0.05).spends(7), round(Gate(alpha=0.05, alpha_life=0.2).spends(7), 5)
+        >>> Gate().spends(7), round(Gate("better", alpha_life=0.2).spends(7), 5)
         (0.05, 0.00248)
         """
         if self.alpha_life is None:
@@ -82,10 +111,13 @@ class Gate:
     def confidence(self, challengers: int, attempt: int = 1) -> float:
         """The confidence of each bound: 1 - alpha/k for k challengers, of what the attempt may spend.
 
-        >>> Gate(alpha=0.05).confidence(2)
-        0.975
+        To refuse the best of several only if it surely costs takes no correction: it is 1 - alpha.
+
+        >>> Gate(require="better").confidence(2), Gate(require="not_worse").confidence(2)
+        (0.975, 0.95)
         """
-        return 1 - self.spends(attempt) / max(challengers, 1)
+        among = max(challengers, 1) if self.require == "better" else 1
+        return 1 - self.spends(attempt) / among
 
 
 def judge(
@@ -94,16 +126,24 @@ def judge(
     blocks: NDArray[np.int64],
     gate: Gate,
     attempt: int = 1,
+    bounded: Bounded | None = None,
 ) -> tuple[Trial, ...]:
     """Judge every challenger by its per-row losses against the champion's, all of shape (rows,).
 
-    A challenger is better when the upper bound of its mean loss difference lies under -margin. ``attempt``
-    counts the retrainings from 1.
+    A challenger is better when the upper bound of its mean loss difference lies under -margin, worse when
+    the lower one lies above 0. ``attempt`` counts the retrainings from 1. Where a row makes up more than a
+    tenth of the squared deviations, the ``bounded`` loss has a say: it finds what is better, unless the
+    deciding loss surely rises; either may find what is worse.
     """
     confidence = gate.confidence(len(challengers), attempt)
-    return tuple(
-        _trial(version, losses, champion, blocks, confidence, gate.margin) for version, losses in challengers
-    )
+    found = []
+    for place, (version, losses) in enumerate(challengers):
+        trial = _trial(version, losses, losses - champion, blocks, confidence, gate)
+        if bounded is not None and (trial.heaviest or 0.0) > HEAVY:
+            difference = bounded.challengers[place] - bounded.champion
+            trial = _beside(trial, bounded.name, serial_t(difference, blocks, confidence))
+        found.append(_passing(trial, gate.require))
+    return tuple(found)
 
 
 def without_constants(
@@ -111,31 +151,34 @@ def without_constants(
 ) -> tuple[Trial, ...]:
     """The trials with what each challenger's ranking, by version number, adds to its losses.
 
-    Where the champion ranks rows better than a constant, a challenger that does not is not better.
+    Where the champion ranks rows better than a constant, a challenger that does not is not better, and does
+    not pass.
     """
-    found = {number: one.ranks if one else None for number, one in ranking.items()}
-    return tuple(
-        replace(
-            trial,
-            ranks=found.get(trial.version),
-            better=trial.better and not (found.get(champion) and found.get(trial.version) is False),
+    ranks = {number: one.ranks if one else None for number, one in ranking.items()}
+    found = []
+    for trial in trials:
+        own = ranks.get(trial.version)
+        constant = bool(ranks.get(champion)) and own is False
+        found.append(
+            replace(
+                trial,
+                ranks=own,
+                better=trial.better and not constant,
+                passes=trial.admitted and not constant,
+            )
         )
-        for trial in trials
-    )
+    return tuple(found)
 
 
-def lacking(labels: Losses, blocks: NDArray[np.int64], classes: Sequence[str], gate: Gate) -> str | None:
+def lacking(labels: Losses, blocks: NDArray[np.int64], classes: Sequence[str]) -> str | None:
     """What held-out rows lack to judge a challenger on, and what to change; None where they will do.
 
     ``labels`` and ``blocks`` have shape (rows,); ``classes`` are the names of the labels 0 and 1, empty for
     numbers.
     """
     found = len(np.unique(blocks))
-    if found < MINIMUM_BLOCKS:
-        return (
-            f"the held-out rows make {count(found, 'block')} of {gate.block}, "
-            f"the gate needs {MINIMUM_BLOCKS}: raise gate.windows, or lower gate.block"
-        )
+    if found < FEWEST_BLOCKS:
+        return f"{count(len(labels), 'row')} are held out, too few to judge on: raise gate.windows"
     for label, name in enumerate(classes):
         rows = int(np.sum(labels == label))
         if rows < MINIMUM_OF_CLASS:
@@ -147,9 +190,9 @@ def lacking(labels: Losses, blocks: NDArray[np.int64], classes: Sequence[str], g
 
 
 def winner(trials: tuple[Trial, ...]) -> Trial | None:
-    """The best of the challengers that are better; None where none is."""
-    better = [trial for trial in trials if trial.better]
-    return min(better, key=lambda t: t.difference) if better else None
+    """The best of the challengers that pass; None where none does."""
+    admitted = [trial for trial in trials if trial.admitted]
+    return min(admitted, key=lambda t: t.difference) if admitted else None
 
 
 def assert_unseen(held_out: set[str], trained: Mapping[int, set[str]]) -> None:
@@ -166,12 +209,12 @@ def assert_unseen(held_out: set[str], trained: Mapping[int, set[str]]) -> None:
 def _trial(
     version: Version,
     losses: Losses,
-    champion: Losses,
+    difference: Losses,
     blocks: NDArray[np.int64],
     confidence: float,
-    margin: float,
+    gate: Gate,
 ) -> Trial:
-    found = block_t(losses - champion, blocks, confidence)
+    found = serial_t(difference, blocks, confidence)
     return Trial(
         version=version.number,
         merge=version.merge,
@@ -179,6 +222,21 @@ def _trial(
         difference=found.mean,
         lower=found.lower,
         upper=found.upper,
-        better=found.upper < -margin,
-        heaviest=heaviest(losses - champion),
+        better=found.upper < -gate.margin,
+        heaviest=heaviest(difference),
+        worse=found.lower > 0,
     )
+
+
+def _beside(trial: Trial, loss: str, found: Interval) -> Trial:
+    """A trial with what a bounded loss says of the same rows."""
+    return replace(
+        trial,
+        better=found.upper < 0 and not trial.worse,
+        worse=trial.worse or found.lower > 0,
+        beside=Beside(loss, found.mean, found.lower, found.upper),
+    )
+
+
+def _passing(trial: Trial, require: str) -> Trial:
+    return replace(trial, passes=trial.better if require == "better" else not trial.worse)

@@ -203,9 +203,8 @@ class Loop(Life, Served):
             raise ConfigError("no model is adopted", "For one that it trains, undrift holds rows out itself.")
         self._ready()
         with self.lease.held():
-            live = self.store.champion()
-            if live is not None:
-                return live
+            if self.store.champion() is not None:
+                return self.live()
             kept = self.intake.add(inputs.read(history), source or inputs.label_of(history), history=True)
             unseen = adoption.unseen(self.intake, kept, trained_until, holdout)
             version = self.training.first(model, unseen)

@@ -443,6 +443,32 @@ class MeanCalibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """The model that was judged for a version: the same recipe without the rows that were held out.
+
+    ``through`` is the newest window it may have been trained on.
+    """
+
+    artifact: str
+    format: str
+    bytes: int
+    through: int
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """What serves as a version: its recipe fitted anew on all labelled rows, held-out ones included."""
+
+    version: int
+    artifact: str
+    format: str
+    bytes: int
+    through: int
+    snapshot: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A model that was kept: where its artifact lies and what made it.
 
@@ -453,6 +479,9 @@ class Version:
     ``promise`` says on which rows the reference score was got, "" in records of undrift 0.1.0. There,
     ``mean_calibration`` says whether probabilities were right on average, and ``heaviest`` which share of the
     squared deviations of the loss a single row makes up; None where nobody knows.
+
+    Of a version that was refitted, ``artifact``, ``through`` and ``snapshot`` are those of the model that
+    serves; ``twin`` is the one that was judged, to which the reference score belongs.
     """
 
     number: int
@@ -472,15 +501,33 @@ class Version:
     promise: Promise = ""
     mean_calibration: MeanCalibration | None = None
     heaviest: float | None = None
+    twin: Twin | None = None
+
+    @property
+    def judged_through(self) -> int:
+        """The newest window that the judged model may have been trained on."""
+        return self.twin.through if self.twin else self.through
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The same comparison by a bounded loss, where single rows carry the mean of the deciding one."""
+
+    loss: str
+    difference: float
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One challenger against the champion on the held-out rows: mean loss difference and bounds.
 
-    ``better`` needs a saving that is sure, and a challenger that ``ranks`` better than a constant where the
-    champion does; None where nobody can say. ``heaviest`` is the share of the squared deviations of the
-    differences that a single row makes up.
+    ``better`` needs a saving that is sure, ``worse`` a cost that is sure; either also asks that the
+    challenger ``ranks`` better than a constant where the champion does; None where nobody can say.
+    ``passes`` says whether it met what the gate requires, None in older records, where that was to be
+    better. ``heaviest`` is the share of the squared deviations of the differences that a single row makes
+    up.
     """
 
     version: int
@@ -492,6 +539,14 @@ class Trial:
     better: bool
     ranks: bool | None = None
     heaviest: float | None = None
+    worse: bool = False
+    passes: bool | None = None
+    beside: Beside | None = None
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it may go live."""
+        return self.better if self.passes is None else self.passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,8 +554,9 @@ class Outcome:
     """What the gate found: every challenger judged on identical rows, and who goes live.
 
     ``failed`` says of each merge strategy by which no challenger could be trained, why. ``on`` is that of
-    the decision to retrain, ``alpha`` what this retraining might spend on a wrong promotion. By version: how
-    it ranks rows, and whether its probabilities are right on average.
+    the decision to retrain, ``alpha`` what this retraining might spend on an error, ``require`` what the gate
+    asked for. By version: how it ranks rows, whether its probabilities are right on average, and the windows
+    that it was refitted on, in which its twin ``stood_in`` for it.
     """
 
     window: str
@@ -521,6 +577,8 @@ class Outcome:
     alpha: float | None = None
     ranking: dict[str, Ranking] = field(default_factory=dict)
     mean_calibration: dict[str, MeanCalibration] = field(default_factory=dict)
+    require: str = "better"
+    stood_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -584,9 +642,8 @@ class Advice:
 class Situation:
     """All that a policy may look at when it decides about ``window``; oldest first.
 
-    ``labelled_rows`` are new to the live model and free to train on. Of the rows that are held out,
-    ``to_come`` says how many more are free once one, two, ... further windows are labelled. ``fresh``
-    names the windows whose scores are new since the last decision; None where all are.
+    ``labelled_rows`` are new to the live model. ``fresh`` names the windows whose scores are new since the
+    last decision; None where all are.
     """
 
     window: Window
@@ -596,7 +653,6 @@ class Situation:
     champion: Version | None
     labelled_rows: int
     predecessor: Version | None = None
-    to_come: tuple[int, ...] = ()
     fresh: tuple[str, ...] | None = None
 
 

@@ -139,13 +139,31 @@ def matured(window: Window, delay: timedelta, watermark: datetime | None) -> boo
     return window.end is None or (watermark is not None and watermark >= window.end + delay)
 
 
+FEWEST_BLOCKS = 4
+"""Blocks under which an interval over blocks says nothing."""
+
+
 def blocks(
     times: NDArray[np.int64] | None, rows: int, block: timedelta, parts: int = 10
 ) -> NDArray[np.int64]:
-    """The block of each row, for intervals: calendar blocks, or ``parts`` equal runs without times."""
-    if times is not None:
-        return times // (block // timedelta(microseconds=1))
-    return np.arange(rows, dtype=np.int64) * parts // max(rows, 1)
+    """The block of each row, for intervals: calendar blocks, or ``parts`` equal runs of rows.
+
+    Runs of rows, in the order of their times, stand in where there are no times, or too few calendar blocks.
+
+    >>> blocks(np.array([0, 10, 20, 30]), 4, timedelta(microseconds=10)).tolist()
+    [0, 1, 2, 3]
+    >>> blocks(np.array([30, 10, 20, 0]), 4, timedelta(days=1), parts=2).tolist()
+    [1, 0, 1, 0]
+    """
+    runs = np.arange(rows, dtype=np.int64) * parts // max(rows, 1)
+    if times is None:
+        return runs
+    found = times // (block // timedelta(microseconds=1))
+    if len(np.unique(found)) >= FEWEST_BLOCKS:
+        return found
+    by_time = np.empty(rows, dtype=np.int64)
+    by_time[np.argsort(times, kind="stable")] = runs
+    return by_time
 
 
 def newest(windows: Sequence[Window], count: int) -> tuple[Window, ...]:

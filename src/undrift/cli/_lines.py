@@ -99,7 +99,7 @@ def code(report: Report) -> int:
     if not report.settled:
         return 0
     last = report.settled[-1]
-    return ended(last.comparison.verdict, last.step.action, last.decision)
+    return ended(last.comparison.verdict, last.step.action, last.decision, last.outcome)
 
 
 def settled_dict(settled: Settled) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from undrift.comparison.result import Result
     from undrift.config.wiring import Config
     from undrift.loop import Loop
-    from undrift.records import Comparison, Decision
+    from undrift.records import Comparison, Decision, Outcome
     from undrift.stores import Store
     from undrift.workspace.settled import Report
 
@@ -220,14 +220,15 @@ def exit_code(result: Result) -> int:
     return {"drift": 3, "insufficient": 5}.get(result.verdict, 0)
 
 
-def ended(verdict: str, action: str, decision: Decision) -> int:
+def ended(verdict: str, action: str, decision: Decision, outcome: Outcome | None) -> int:
     """The detailed exit code: 4 where a challenger was rejected, 3 for drift, 5 where nothing was judged.
 
-    A loss over its limit counts as drift, unless a better model was promoted for it.
+    A loss over its limit counts as drift, unless a model that is surely better was promoted for it.
     """
     if action == "reject":
         return 4
-    if action == "keep" and states.unreliable(decision):
+    better = outcome is not None and any(t.better for t in outcome.trials if t.version == outcome.promoted)
+    if not better and states.unreliable(decision):
         return 3
     return {"drift": 3, "insufficient": 5}.get(verdict, 0)
 

@@ -40,7 +40,7 @@ def _code(found: Overview) -> int:
     if found.last is None:
         return 0
     act = found.last.newest
-    code = ended(found.last.verdict, act.step.action, act.decision)
+    code = ended(found.last.verdict, act.step.action, act.decision, act.outcome)
     return 3 if code in (0, 5) and found.model.state == "worse" else code
 
 

@@ -76,8 +76,8 @@ def _show_act(act: Act, line: Line, found: Overview) -> None:
     if act.outcome:
         say("")
         _show_outcome(act.outcome, found.windows)
-        if act.outcome.trials:
-            say(f"Up to here {retrainings(alphas(found.until(act.outcome)))}.")
+        if spent := retrainings(alphas(found.until(act.outcome))):
+            say(f"Up to here {spent}.")
 
 
 def _show_outcome(outcome: Outcome, windows: Mapping[str, Window]) -> None:
@@ -94,6 +94,11 @@ def _show_outcome(outcome: Outcome, windows: Mapping[str, Window]) -> None:
         f"Judged on {outcome.rows:,} rows of {named(outcome.held_out, windows)} in {outcome.blocks} blocks; "
         f"each bound holds with {outcome.confidence:.1%} confidence."
     )
+    for version, seen in outcome.stood_in.items():
+        say(
+            f"v{version} was refitted on rows of {named(seen, windows)}: its twin, which has not seen them, "
+            "stood in for it."
+        )
     rows = [(f"v{outcome.champion}", "champion", number(outcome.champion_loss), "")]
     rows += [(f"v{t.version}", t.merge, number(t.loss), bounds(t)) for t in outcome.trials]
     table(("version", "trained on", outcome.loss, "against the champion"), rows, right=(2,))

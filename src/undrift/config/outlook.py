@@ -75,7 +75,7 @@ def _lacking(loop: Loop, data: Labelled, chosen: NDArray[np.bool_] | None = None
     labels, blocks = data.labels, loop.models.blocks(data)
     if chosen is not None:
         labels, blocks = labels[chosen], blocks[chosen]
-    return lacking(labels, blocks, loop.schema.classes, loop.gate)
+    return lacking(labels, blocks, loop.schema.classes)
 
 
 def _of_windows(loop: Loop, windows: Sequence[Window]) -> Iterator[str]:

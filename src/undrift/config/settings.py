@@ -62,7 +62,10 @@ SETTINGS: dict[str, Setting] = {
     ),
     "model.seed": Setting(0, int, "given to the model as random_state"),
     "model.trust_pickle": Setting(False, bool, "consent to load a pickled model, which can run any code"),
-    "gate.alpha": Setting(0.05, float, "how often, at most, a retraining may promote a model no better"),
+    "gate.require": Setting(
+        "not_worse", str, 'what a new model must be: "not_worse" (no cost that is sure) or "better"'
+    ),
+    "gate.alpha": Setting(0.05, float, "how often, at most, the gate errs: see docs/models.md"),
     "gate.alpha_life": Setting(
         None, float | None, "the chance that any retraining ever does so; by default there is no such limit"
     ),

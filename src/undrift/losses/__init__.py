@@ -27,12 +27,17 @@ Function = Callable[[Floats, Floats], Floats]
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss, the ``task`` that it is for (None for any), and what its ``mean`` is called."""
+    """A loss, the ``task`` that it is for (None for any), and what its ``mean`` is called.
+
+    ``bounded`` names the loss that stands beside it where a few rows carry its mean, empty where there is
+    none.
+    """
 
     name: str
     function: Function
     task: TaskName | None
     mean: str
+    bounded: str = ""
 
     def __call__(self, labels: Floats, predictions: Floats) -> Floats:
         """One number per row; raises ConfigError where a function of another package gives no such array."""
@@ -53,11 +58,11 @@ class Loss:
         return values
 
 
-def loss(task: TaskName, *, mean: str) -> Callable[[Function], Loss]:
+def loss(task: TaskName, *, mean: str, bounded: str = "") -> Callable[[Function], Loss]:
     """Declare a function of labels and predictions to be a loss for a task."""
 
     def declare(function: Function) -> Loss:
-        made = Loss(function.__name__, function, task, mean)
+        made = Loss(function.__name__, function, task, mean, bounded)
         object.__setattr__(made, "__doc__", function.__doc__)
         return made
 

@@ -13,7 +13,7 @@ CLIP = 1e-6
 """Probabilities are kept this far from 0 and 1, so that one sure mistake costs 13.8, not infinity."""
 
 
-@loss("binary", mean="log loss")
+@loss("binary", mean="log loss", bounded="brier")
 def log_loss(labels: Floats, predictions: Floats) -> Floats:
     """Minus the logarithm (nats) of the probability given to the true class.
 

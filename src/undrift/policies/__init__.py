@@ -43,24 +43,8 @@ def cooled(situation: Situation, cooldown: int) -> Rule:
 def enough(situation: Situation, minimum_rows: int) -> Rule:
     """Whether enough labelled rows can be trained on that the champion was not trained on."""
     have = situation.labelled_rows
-    text = f"{have:,} labelled rows to train on are new to the live model, {minimum_rows:,} are needed"
-    if have < minimum_rows:
-        text += _waiting(situation, minimum_rows)
+    text = f"{have:,} labelled rows are new to the live model, {minimum_rows:,} are needed"
     return Rule("labelled rows", have >= minimum_rows, text, have, minimum_rows)
-
-
-def _waiting(situation: Situation, minimum_rows: int) -> str:
-    """How many labelled windows have yet to come until enough rows are no longer held out."""
-    free = situation.labelled_rows
-    for windows, rows in enumerate(situation.to_come, start=1):
-        free += rows
-        if free >= minimum_rows:
-            return f": waits for {count(windows, 'more labelled window')}"
-    return (
-        f": waits for more than {count(len(situation.to_come), 'labelled window')}"
-        if situation.to_come
-        else ""
-    )
 
 
 def windows_since_retraining(situation: Situation) -> int | None:

@@ -10,12 +10,13 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from undrift.errors import NotFoundError
-from undrift.records import Promotion, Score, Version, encode
+from undrift.records import Promotion, Refitted, Score, Twin, Version, encode
 
 T = TypeVar("T")
 
@@ -137,15 +138,38 @@ def live(store: Store) -> Version:
     found = store.champion()
     if found is None:
         raise NotFoundError("no model is live in this workspace", NO_MODEL)
-    return found
+    return _as_it_serves(found, store.get(Refitted, str(found.number)))
 
 
 def version(store: Store, number: int) -> Version:
-    """The record of a version; raises NotFoundError if there is none."""
+    """A version as it serves; raises NotFoundError if there is none."""
     found = store.get(Version, str(number))
     if found is None:
         raise NotFoundError(f"there is no version v{number}", "See undrift models.")
-    return found
+    return _as_it_serves(found, store.get(Refitted, str(number)))
+
+
+def versions(store: Store) -> list[Version]:
+    """Every version as it serves, or would, by number."""
+    refits = {one.version: one for one in store.all(Refitted)}
+    found = [_as_it_serves(one, refits.get(one.number)) for one in store.all(Version)]
+    return sorted(found, key=lambda one: one.number)
+
+
+def _as_it_serves(version: Version, refit: Refitted | None) -> Version:
+    """A version with its refit in the place of the model that was judged, which becomes its twin."""
+    if refit is None:
+        return version
+    twin = Twin(version.artifact, version.format, version.bytes, version.through, version.snapshot)
+    return replace(
+        version,
+        artifact=refit.artifact,
+        format=refit.format,
+        bytes=refit.bytes,
+        through=refit.through,
+        snapshot=refit.snapshot,
+        twin=twin,
+    )
 
 
 def keep(store: Store, key: str, record: Any) -> bool:

@@ -56,8 +56,11 @@ def ranking(record: Ranking) -> str:
 
 
 def alphas(outcomes: Iterable[Outcome]) -> list[float]:
-    """What each retraining that was judged might spend on a wrong promotion: alpha, k bounds at alpha/k."""
-    return [(1 - o.confidence) * len(o.trials) for o in outcomes if o.trials]
+    """What each retraining might spend on a wrong promotion: alpha, k bounds at alpha/k.
+
+    A gate that requires a model to be no worse bounds the models that it refuses, not those that it promotes.
+    """
+    return [(1 - o.confidence) * len(o.trials) for o in outcomes if o.trials and o.require == "better"]
 
 
 def retrainings(spent: Sequence[float]) -> str:

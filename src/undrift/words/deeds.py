@@ -139,13 +139,15 @@ def void(record: Outcome, since: Promotion) -> str:
 def outcome(record: Outcome) -> str:
     """What the gate found: who was better, by how much, on how many rows."""
     best = chosen(record)
+    aside = _aside(best)
     if record.promoted is not None:
+        sure = "" if best.better or record.require == "better" else ", not surely worse"
         return (
             f"v{best.version} promoted: {record.loss} {number(record.champion_loss)} → {number(best.loss)}, "
-            f"{bounds(best)} on the same {count(record.rows, 'row')}"
+            f"{bounds(best)} on the same {count(record.rows, 'row')}{sure}{aside}"
         )
-    verdict = _constant(record, best) if best.ranks is False and best.upper < 0 else "not better"
-    return f"v{best.version} rejected: {record.loss} {bounds(best)}, {verdict}; v{record.champion} stays"
+    found = f"{record.loss} {bounds(best)}, {_short(record, best)}{aside}"
+    return f"v{best.version} rejected: {found}; v{record.champion} stays"
 
 
 def beside(record: Outcome, version: int) -> str:
@@ -153,10 +155,26 @@ def beside(record: Outcome, version: int) -> str:
     trial = next(t for t in record.trials if t.version == version)
     if trial == chosen(record):
         return ""
-    found = "better as well" if trial.better else "not better"
+    found = "better as well" if trial.better else _short(record, trial)
     return (
         f"v{version} was {found}: {bounds(trial)}; of the challengers v{chosen(record).version} came first."
     )
+
+
+def _short(record: Outcome, trial: Trial) -> str:
+    """What a challenger that is not the winner lacks."""
+    if trial.ranks is False and not trial.admitted and not trial.worse and trial.upper < 0:
+        return _constant(record, trial)
+    if record.require == "better":
+        return "not better"
+    return "surely worse" if trial.worse else "not surely worse"
+
+
+def _aside(trial: Trial) -> str:
+    """What a bounded loss says where single rows carry the deciding one; empty where it was not asked."""
+    if trial.beside is None:
+        return ""
+    return f" (single rows carry it; by {trial.beside.loss} {bounds(trial.beside)})"
 
 
 def _constant(record: Outcome, trial: Trial) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from undrift.records import Trial
+from undrift.records import Beside, Trial
 from undrift.words.phrases import count
 
 UNITS = (("week", 604_800_000_000), ("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000))
@@ -81,7 +81,7 @@ def chance(p_value: float) -> str:
     return "chance < 0.01 %" if p_value < 0.0001 else f"chance {float(f'{100 * p_value:.2g}'):g} %"
 
 
-def bounds(trial: Trial) -> str:
+def bounds(trial: Trial | Beside) -> str:
     """A difference with its bounds, all to the same decimal: "−17.0 [−22.0, −12.0]".
 
     >>> bounds(Trial(2, "everything", 40.0, 6.0, -3.951, 15.94, better=False))

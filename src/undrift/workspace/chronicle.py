@@ -87,8 +87,7 @@ class Chronicle:
 
     def split(self, now: datetime | None) -> Split:
         """Labelled windows to train on, and those held out."""
-        live = self.store.champion()
-        through = live.through if live else None
+        through = self.live().judged_through if self.store.champion() else None
         return Split.of(self.archive, self.gate, through, self.coverage, self.delay, now)
 
     def lacking(self, now: datetime | None) -> str | None:
@@ -126,7 +125,6 @@ class Chronicle:
             champion=live,
             labelled_rows=split.new_rows(self.archive, live.through),
             predecessor=self.predecessor(),
-            to_come=split.to_come(self.archive, self.gate),
             fresh=occasions.names(occasions.fresh(self.store)),
         )
 

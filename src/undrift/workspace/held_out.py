@@ -13,7 +13,7 @@ from undrift.workspace.archive import Archive
 
 @dataclass(frozen=True)
 class Split:
-    """Labelled, matured windows: those to train on, and the newest ones, unseen by the champion."""
+    """Labelled, matured windows: those to train on, and the newest, which no judged model has seen."""
 
     available: list[Window]
     held_out: list[Window]
@@ -28,7 +28,7 @@ class Split:
         delay: timedelta,
         now: datetime | None,
     ) -> Split:
-        """Split the windows; ``through`` is the newest that the champion may have been trained on."""
+        """Split the windows; ``through`` is the newest that the judged champion may have been trained on."""
         labelled = archive.coverage()
         due = [w for w in archive.windows() if matured(w, delay, now)]
         usable = [w for w in [*archive.windows(history=True), *due] if labelled[w.index] >= coverage]
@@ -36,16 +36,15 @@ class Split:
         kept_apart = {w.index for w in held_out}
         return cls([w for w in usable if w.index not in kept_apart], held_out)
 
-    def new_rows(self, archive: Archive, through: int) -> int:
-        """Labelled rows to train on that are newer than the window ``through``."""
-        rows = archive.labelled_rows()
-        return sum(rows[w.index] for w in self.available if w.index > through)
+    @property
+    def every(self) -> list[Window]:
+        """All labelled windows, in order."""
+        return sorted([*self.available, *self.held_out], key=lambda w: w.index)
 
-    def to_come(self, archive: Archive, gate: Gate) -> tuple[int, ...]:
-        """Rows that can be trained on once one, two, ... further windows are labelled, each by itself."""
+    def new_rows(self, archive: Archive, through: int) -> int:
+        """Labelled rows that are newer than the window ``through``: a winner is refitted on them."""
         rows = archive.labelled_rows()
-        missing = gate.windows - len(self.held_out)
-        return (0,) * missing + tuple(rows[w.index] for w in self.held_out)
+        return sum(rows[w.index] for w in self.every if w.index > through)
 
     def lacking(self, archive: Archive, gate: Gate, outcomes: list[Outcome]) -> str | None:
         """Why no challenger can be judged now; None where one can."""
@@ -57,4 +56,4 @@ class Split:
             return f"nothing new to decide on since {judged.window}: challengers were judged on these windows"
         data = archive.labelled_in(self.held_out)
         block = blocks(data.times, len(data), span(gate.block))
-        return lacking(data.labels, block, archive.schema.classes, gate)
+        return lacking(data.labels, block, archive.schema.classes)

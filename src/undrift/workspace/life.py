@@ -67,4 +67,6 @@ class Life:
         self.scoring = Scoring(self.archive, records, self.models)
         self.chronicle = Chronicle(self.archive, records, self.gate, self.coverage, self.label_delay)
         self.training = Training(records, self.chronicle, self.models, self.merges, self.gate, self.lease)
-        self.succession = Succession(records, self.chronicle, self.models, self.watch, self.lease)
+        self.succession = Succession(
+            records, self.chronicle, self.models, self.training, self.watch, self.lease
+        )

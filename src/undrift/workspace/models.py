@@ -24,8 +24,10 @@ from undrift.records import (
     Outcome,
     Promise,
     Recipe,
+    Refitted,
     Schema,
     Selection,
+    Snapshot,
     Version,
     Window,
 )
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROOM = 32 * 2**20
-"""Bytes of rows up to which those that a challenger was trained on are remembered until it is judged."""
+"""Bytes of rows up to which those that a version was refitted on are remembered until it is complete."""
 
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
@@ -60,6 +62,18 @@ class Judged:
     values: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """A model that was fitted just now, where its artifact is kept, and the rows that it was fitted on."""
+
+    model: Any
+    artifact: str
+    format: str
+    bytes: int
+    snapshot: Snapshot
+    data: Labelled
+
+
 @dataclass
 class Models:
     """Every model version of one workspace; the artifact's hash is checked before it is loaded.
@@ -74,7 +88,7 @@ class Models:
     loss: str = "auto"
     trust_pickle: bool = False
     block: timedelta = timedelta(days=1)
-    _loaded: dict[int, Any] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
     _trained: dict[int, Labelled] = field(default_factory=dict, repr=False)
     _said: dict[int, tuple[pa.ChunkedArray, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
 
@@ -111,16 +125,24 @@ class Models:
         return stores.version(self.store, number)
 
     def load(self, number: int) -> Any:
-        """The fitted model of a version; None for a foreign one."""
+        """The fitted model that serves as a version; None for a foreign one."""
         if number == FOREIGN:
             return None
-        if number not in self._loaded:
-            version = self.version(number)
-            form: artifacts.Format = "pickle" if version.format == "pickle" else "skops"
-            artifact = self.registry.get(version.artifact)
+        version = self.version(number)
+        return self._model(version, version.artifact, version.format)
+
+    def load_twin(self, version: Version) -> Any:
+        """The fitted model that was judged for a version."""
+        twin = version.twin
+        return self._model(version, twin.artifact, twin.format) if twin else self.load(version.number)
+
+    def _model(self, version: Version, artifact: str, kept_as: str) -> Any:
+        """One of a version's models, loaded once; its hash is checked."""
+        if artifact not in self._loaded:
+            form: artifacts.Format = "pickle" if kept_as == "pickle" else "skops"
             trusted = self.trust_pickle or (form == "pickle" and self._makes(version.trainer))
-            self._loaded[number] = artifacts.load(artifact, form, trust_pickle=trusted)
-        return self._loaded[number]
+            self._loaded[artifact] = artifacts.load(self.registry.get(artifact), form, trust_pickle=trusted)
+        return self._loaded[artifact]
 
     def ready(self) -> None:
         """Import what challengers are trained by; raises ConfigError where it cannot be.
@@ -144,7 +166,9 @@ class Models:
 
     def forget_all_but(self, numbers: set[int]) -> None:
         """Keep only these versions in memory."""
-        self._loaded = {n: model for n, model in self._loaded.items() if n in numbers}
+        served = [v for v in stores.versions(self.store) if v.number in numbers]
+        kept_on = {v.artifact for v in served} | {v.twin.artifact for v in served if v.twin}
+        self._loaded = {artifact: model for artifact, model in self._loaded.items() if artifact in kept_on}
         self._trained = {n: data for n, data in self._trained.items() if n in numbers}
         self._said.clear()
 
@@ -173,7 +197,7 @@ class Models:
         held_out = [w for o in outcomes[-1:] for w in every if w.key in o.held_out]
         if held_out:
             data, trained_on = self.archive.labelled_in(held_out), self.trained_rows(version.number)
-            shares = self._weights(self.load(version.number), data, trained_on)
+            shares = self._weights(self.load_twin(version), data, trained_on)
             keep(self.store, str(version.number), Importance(version.number, shares))
         self._trained.pop(version.number, None)
 
@@ -190,35 +214,26 @@ class Models:
         unseen: Labelled,
         on: str = "",
     ) -> Version:
-        """Train one model, keep its artifact and its record, in this order.
+        """Train one model, keep its artifact and its record, in this order; it is judged on ``unseen`` rows.
 
-        The first one goes live; of challengers only the one that does is ``complete``.
+        Only the version that goes live is ``refit`` and ``complete``.
         """
-        if self.trainer is None:
-            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
-        data = self.archive.labelled(selection)
         live = self.store.champion()
-        template = self.load(live.number) if live else None
-        names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
-        rows = artifacts.frame(data.rows, self.schema, [*names])
-        pa.default_memory_pool().release_unused()  # the fit may need what reading the rows left behind
-        weigh = weights(selection, data.rows[WINDOW].to_numpy())
-        more = () if weigh is None else (weigh,)
-        model = self.trainer.fit(rows, data.labels, self.schema, template, *more)
-        pickled = live is not None and live.format == "pickle" and self.trust_pickle
-        artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self._makes(self.trainer.name))
-        judged = self._judged(model, unseen, "held out", None if live else data.rows, weigh=not live)
+        made = self._fitted(selection)
+        judged = self._judged(
+            made.model, unseen, "held out", None if live else made.data.rows, weigh=not live
+        )
         number = max((v.number for v in self.store.all(Version)), default=FOREIGN) + 1
         version = Version(
             number=number,
             window=window,
             merge=merge,
-            trainer=self.trainer.name,
-            artifact=self.registry.put(artifact),
-            format=form,
-            bytes=len(artifact),
+            trainer=self._trainer.name,
+            artifact=made.artifact,
+            format=made.format,
+            bytes=made.bytes,
             through=selection.last,
-            snapshot=self.archive.snapshot(selection, data),
+            snapshot=made.snapshot,
             metric=self.metric,
             reference_score=judged.score,
             libraries=artifacts.libraries(),
@@ -228,11 +243,44 @@ class Models:
             heaviest=judged.heaviest,
             on=on,
         )
-        if live and data.rows.nbytes < ROOM:
-            self._trained[number] = data
         if judged.values is not None:
             self._said[number] = (unseen.ids, judged.values)
-        return self._keep(version, None if live else self._profiled(data.rows), model)
+        return self._keep(version, None, made.model)
+
+    def refit(self, version: Version, selection: Selection) -> None:
+        """Fit the recipe of a version anew on more rows, and let that model serve in its place."""
+        made = self._fitted(selection)
+        record = Refitted(
+            version.number, made.artifact, made.format, made.bytes, selection.last, made.snapshot
+        )
+        keep(self.store, str(version.number), record)
+        self._loaded[made.artifact] = made.model
+        if made.data.rows.nbytes < ROOM:
+            self._trained[version.number] = made.data
+
+    @property
+    def _trainer(self) -> Trainer:
+        """What trains; raises ModelError where nothing does."""
+        if self.trainer is None:
+            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
+        return self.trainer
+
+    def _fitted(self, selection: Selection) -> Fitting:
+        """A model fitted on the labelled rows of a selection, its artifact already kept."""
+        trainer = self._trainer
+        data = self.archive.labelled(selection)
+        live = self.store.champion()
+        template = self.load(live.number) if live else None
+        names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
+        rows = artifacts.frame(data.rows, self.schema, [*names])
+        pa.default_memory_pool().release_unused()  # the fit may need what reading the rows left behind
+        weigh = weights(selection, data.rows[WINDOW].to_numpy())
+        more = () if weigh is None else (weigh,)
+        model = trainer.fit(rows, data.labels, self.schema, template, *more)
+        pickled = live is not None and live.format == "pickle" and self.trust_pickle
+        artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self._makes(trainer.name))
+        snapshot = self.archive.snapshot(selection, data)
+        return Fitting(model, self.registry.put(artifact), form, len(artifact), snapshot, data)
 
     def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
         """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none.
@@ -283,7 +331,21 @@ class Models:
 
     def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
         """One prediction per row of a table."""
-        model = self.load(number)
+        return self._asked(self.load(number), rows)
+
+    def ask_unseen(self, version: Version, rows: pa.Table) -> NDArray[np.float64]:
+        """One prediction per row of a table; what a version was refitted on, its twin is asked about."""
+        seen = np.asarray(rows[WINDOW]) <= version.through
+        if version.twin is None or not seen.any():
+            return self.ask(version.number, rows)
+        values = np.empty(len(seen))
+        twin = self.load_twin(version)
+        values[seen] = self._asked(twin, rows.filter(pa.array(seen)))
+        if not seen.all():
+            values[~seen] = self.ask(version.number, rows.filter(pa.array(~seen)))
+        return values
+
+    def _asked(self, model: Any, rows: pa.Table) -> NDArray[np.float64]:
         return artifacts.predict(model, self._frame(rows, model), self.schema)
 
     def logged(self, number: int, ids: pa.ChunkedArray, windows: Sequence[Window]) -> NDArray[np.float64]:
@@ -313,11 +375,6 @@ class Models:
         block = self.blocks(data)
         found = {n: self.task.mean_calibration(data.labels, v, block) for n, v in predicted.items()}
         return {str(number): one for number, one in found.items() if one}
-
-    def trained_among(self, ids: pa.ChunkedArray, versions: list[Version]) -> dict[int, set[str]]:
-        """Which of some ids belong to rows that each version was trained on, where it was trained here."""
-        chosen = {v.number: v.snapshot.selection for v in versions if v.snapshot}
-        return dict(zip(chosen, self.archive.ids(list(chosen.values()), ids), strict=True))
 
     def _came_with(self, number: int) -> Selection:
         """The windows of the history that a model from elsewhere may have been trained on."""
@@ -401,5 +458,6 @@ class Models:
             kept.put(self.store, f"v{version.number}", reference)
         if not keep(self.store, str(version.number), version):
             raise BusyError("another process trained at the same time", "Run the step again.")
-        self._loaded[version.number] = model
+        if version.artifact:
+            self._loaded[version.artifact] = model
         return version

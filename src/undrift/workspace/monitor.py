@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undrift import inputs, tasks
+from undrift import inputs, stores, tasks
 from undrift import schema as agreed
 from undrift.arrow import MOMENT
 from undrift.comparison.findings import Ordinary, Question, Relevance, judge
@@ -95,7 +95,8 @@ class Watch:
             said, now = output
             reading = history.reading()
             if live.number != FOREIGN:
-                reading = replace(reading, era=max(live.through + 1, reading.era or live.through + 1))
+                unseen = live.judged_through + 1
+                reading = replace(reading, era=max(unseen, reading.era or unseen))
             ordinary.append(Ordinary(said.profile, now, reading=reading, names=frozenset((OUTPUT,))))
             reference = _with(reference, said.unseen, OUTPUT)
             current = _with(current, now, OUTPUT)
@@ -222,7 +223,7 @@ class Watch:
         """What the stream has been through, up to the last of some windows."""
         unusual = self._unusual()
         at = {window.key: window.index for window in known}
-        versions = {v.number: v for v in self.store.all(Version)}
+        versions = {v.number: v for v in stores.versions(self.store)}
         learnt = [
             (snapshot.selection, at[p.window])
             for p in (entry.promotion for entry in self.store.ledger())
@@ -269,7 +270,7 @@ class Watch:
         from those it was not.
         """
         own = [w for w in known if w.index >= self._begun(live)]
-        through = None if live.number == FOREIGN else live.through
+        through = None if live.number == FOREIGN else live.judged_through
         unseen = [w for w in own if through is None or w.index > through]
         if len(unseen) < ENOUGH:
             return f"{count(len(unseen), 'window')} unseen in training so far, {ENOUGH} are needed"
@@ -293,12 +294,15 @@ class Watch:
         return version.snapshot.selection.first if version.snapshot else -(2**62)
 
     def _said(self, windows: Sequence[Window], live: Version, rows: pa.Table | None = None) -> pa.Table:
-        """Rows of some windows with what a model says about them; a foreign one has said so with them."""
+        """Rows of some windows with what a model says about them; a foreign one has said so with them.
+
+        What it was refitted on, its twin is asked about.
+        """
         rows = self._rows(windows) if rows is None else rows
         if live.number == FOREIGN:
             values = self.models.logged(FOREIGN, rows[ID], windows)
         else:
-            values = self.models.ask(live.number, rows)
+            values = self.models.ask_unseen(live, rows)
         return rows.append_column(OUTPUT, pa.array(values))
 
     def _logged(self, window: Window, live: Version, rows: pa.Table) -> pa.Table:

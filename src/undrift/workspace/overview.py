@@ -237,7 +237,7 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
     """
     live = stores.live(store)
     changes = tuple(Change(e.at, e.promotion, e.hash) for e in store.ledger())
-    versions = tuple(sorted(store.all(Version), key=lambda v: v.number))
+    versions = tuple(stores.versions(store))
     first = next(v for v in versions if v.number == changes[0].promotion.version)
     since = next(c for c in reversed(changes) if c.promotion.action != "release")
     if newest is not None and (trusted(live) is None or store.count(Step) <= newest):

@@ -15,6 +15,7 @@ from undrift.workspace.chronicle import Chronicle
 from undrift.workspace.lease import Lease
 from undrift.workspace.models import Models
 from undrift.workspace.monitor import Watch
+from undrift.workspace.training import Training
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Succession:
     store: Store
     chronicle: Chronicle
     models: Models
+    training: Training
     watch: Watch
     lease: Lease
 
     def begin(self, version: Version) -> None:
         """Make the first model champion."""
         reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
+        self.models.complete(version)
         self._crown(Promotion("start", version.number, None, version.window, reason))
 
     def promote(self, outcome: Outcome) -> str:
@@ -45,7 +48,7 @@ class Succession:
             return ""
         if reign.held(changes) or changes[-1].version != outcome.champion:
             return void_sentence(outcome, reign.since(changes))
-        self.models.complete(self.models.version(outcome.promoted))
+        self._prepare(outcome.promoted)
         self._crown(Promotion("promote", outcome.promoted, outcome.champion, outcome.window, outcome.why))
         return ""
 
@@ -81,8 +84,13 @@ class Succession:
             remedy = "To end the hold: undrift release." if held else "See undrift models."
             raise NotFoundError(f"v{version} is live already", remedy)
         self.models.load(version)
-        self.models.complete(self.models.version(version))
+        self._prepare(version)
         return self._by_hand("promote", version, reason, manual=True)
+
+    def _prepare(self, version: int) -> None:
+        """Refit a version that goes live, and keep what only such a one needs."""
+        self.training.give_back(self.models.version(version))
+        self.models.complete(self.models.version(version))
 
     def _by_hand(
         self, action: Literal["rollback", "release", "promote"], version: int, reason: str, **how: bool

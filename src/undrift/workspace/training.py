@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from undrift import stores
 from undrift.errors import ModelError, TooFewError
 from undrift.gate import Gate
 from undrift.merging import Merge
-from undrift.records import Outcome, Rule, Selection, Version
+from undrift.records import Outcome, Refitted, Rule, Selection, Version
 from undrift.stores import Store, tell
 from undrift.windows import spanning
 from undrift.workspace import contest
@@ -37,18 +38,43 @@ class Training:
         """The first version: one that was fitted elsewhere, or one that is trained on the history."""
         windows = self.models.archive.windows(history=True)
         kept = self.store.get(Version, "1") or self.store.get(Version, str(FOREIGN))
-        if kept:
-            return kept
         if fitted is not None or self.models.schema.prediction is not None:
-            return self.models.adopt(windows, fitted, unseen)
+            return kept or self.models.adopt(windows, fitted, unseen)
         split = self.chronicle.split(None)
         if not split.available or not split.held_out:
             raise TooFewError(
                 f"the history makes {len(split.available) + len(split.held_out)} labelled windows",
                 f"Training needs at least {self.gate.windows + 1}: more rows, or a smaller windows.size.",
             )
-        newest_rows = self.models.archive.labelled_in(split.held_out)
-        return self.models.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
+        if kept is None:
+            newest_rows = self.models.archive.labelled_in(split.held_out)
+            kept = self.models.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
+        self.give_back(kept)
+        return stores.version(self.store, kept.number)
+
+    def give_back(self, version: Version) -> None:
+        """Refit a version that goes live on all labelled rows, with those that were held out to judge it.
+
+        The model that was judged serves where that was done before, or its recipe does not fit again.
+        """
+        done = self.store.get(Refitted, str(version.number)) is not None
+        if version.snapshot is None or done:
+            return
+        try:
+            self.models.refit(version, self._everything_known(version))
+        except ModelError as error:
+            tell("failure", Rule(version.merge, holds=False, text=str(error)))
+
+    def _everything_known(self, version: Version) -> Selection:
+        """What a version's strategy chooses of all windows up to the newest that it was judged on."""
+        split = self.chronicle.split(self.chronicle.reached(None))
+        outcomes = [o for o in self.store.all(Outcome) if version.number in {t.version for t in o.trials}]
+        last = {key for outcome in outcomes for key in outcome.held_out}
+        known = split.every
+        newest = max((w.index for w in known if w.key in last), default=known[-1].index)
+        merge = self.merges.get(version.merge)
+        usable = [w for w in known if w.index <= newest]
+        return merge.select(usable) if merge else spanning(usable)
 
     def contest(self, occasion: Occasion, now: datetime | None) -> Outcome:
         """Train the challengers, and judge them against the champion on the rows that are held out."""
