@@ -87,14 +87,15 @@ class Loop(Life, Served):
 
     def _compare(self, window: Window) -> Comparison:
         """Predict on a window and compare it, before anything is learnt from any window that is due."""
-        live, first = self.live(), self.first()
-        self._once(Service, window.key, lambda: self.scoring.predict(window, live.number, first.number))
+        live, shadows = self.live(), self.chronicle.shadows()
+        self._once(Service, window.key, lambda: self.scoring.predict(window, live.number, shadows))
         self.lease.renew()
         return self._once(Comparison, window.key, lambda: self.watch.compare(window, live))
 
     def _score(self, now: datetime | None) -> None:
         """Score every version that served a window whose labels have matured, or were corrected, since."""
         self.scoring.score(now, self.coverage, self.label_delay)
+        self.weighing.renew(now)
         self.watch.compare_targets()
 
     def _settle(self, due: list[Window], now: datetime | None) -> list[Settled]:

@@ -20,6 +20,7 @@ from undrift.importing import ImportPath
 ROOMS = (
     "calibration",
     "lakes",
+    "lineup",
     "losses",
     "merging",
     "metrics",
@@ -34,6 +35,7 @@ ROOMS = (
 
 SINGULAR = {
     "lakes": "lake",
+    "lineup": "line-up",
     "losses": "loss",
     "merging": "merge strategy",
     "metrics": "metric",

@@ -287,7 +287,8 @@ class Explanation:
 class Service:
     """Which versions predicted a window: the live one, and others in its shadow. 0 is a foreign model.
 
-    ``failed`` says of a version that could not predict, why.
+    ``failed`` says of a version that could not predict, why. ``members`` are those of the versions that are
+    mixtures, by number, with what they weighed.
     """
 
     window: str
@@ -295,6 +296,7 @@ class Service:
     live: int
     shadow: tuple[int, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
+    members: dict[str, tuple[Member, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +471,26 @@ class Refitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A version that serves with others, and what it weighs among them: from 0 to 1, 1 together."""
+
+    version: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the members of a version weigh since the labels of a window came, and their losses on ``windows``."""
+
+    version: int
+    window: str
+    index: int
+    members: tuple[Member, ...]
+    losses: dict[str, float]
+    windows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A model that was kept: where its artifact lies and what made it.
 
@@ -481,7 +503,8 @@ class Version:
     squared deviations of the loss a single row makes up; None where nobody knows.
 
     Of a version that was refitted, ``artifact``, ``through`` and ``snapshot`` are those of the model that
-    serves; ``twin`` is the one that was judged, to which the reference score belongs.
+    serves; ``twin`` is the one that was judged, to which the reference score belongs. A version that is a mixture
+    has ``members``, with the weights that they began with, and no artifact of its own.
     """
 
     number: int
@@ -501,6 +524,7 @@ class Version:
     promise: Promise = ""
     mean_calibration: MeanCalibration | None = None
     heaviest: float | None = None
+    members: tuple[Member, ...] = ()
     twin: Twin | None = None
 
     @property
@@ -642,7 +666,8 @@ class Advice:
 class Situation:
     """All that a policy may look at when it decides about ``window``; oldest first.
 
-    ``labelled_rows`` are new to the live model. ``fresh`` names the windows whose scores are new since the
+    ``labelled_rows`` are new to the live model. ``scores`` are its own since it became live, ``shadow`` those of
+    others on the same windows: the first model's, and those of whom it took over from. ``fresh`` names the windows whose scores are new since the
     last decision; None where all are.
     """
 
@@ -652,6 +677,7 @@ class Situation:
     decisions: tuple[Decision, ...]
     champion: Version | None
     labelled_rows: int
+    shadow: tuple[Score, ...] = ()
     predecessor: Version | None = None
     fresh: tuple[str, ...] | None = None
 

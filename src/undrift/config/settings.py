@@ -55,7 +55,8 @@ SETTINGS: dict[str, Setting] = {
         str,
         '"absolute" or "squared"; "log_loss" or "brier" for two classes; or one of another package',
     ),
-    "policy.use": Setting("performance", str, "when to retrain"),
+    "policy.use": Setting("clock", str, "when to retrain"),
+    "lineup.use": Setting("mixture", str, 'what serves: "mixture" of versions, or a "single" one'),
     "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),
     "model.use": Setting(
         None, str | None, 'what to train: "module:name" of a class, a function that makes a model, or a model'
@@ -83,7 +84,7 @@ SETTINGS: dict[str, Setting] = {
 
 SECTIONS = tuple(dict.fromkeys(name.partition(".")[0] for name in SETTINGS))
 
-PARTS = ("policy", "lake", "registry", "store")
+PARTS = ("policy", "lineup", "lake", "registry", "store")
 """Sections whose keys are the arguments of the part that ``use`` names."""
 
 TUPLES = ("also", "multivariate", "ignore")

@@ -106,6 +106,7 @@ class Config:
             trainer=self._trainer(),
             limits=limits,
             gate=Gate(**self.section("gate")),
+            lineup=build("lineup", self.section("lineup"), "lineup"),
             cut=Cut.of(self.get("windows.size")),
             coverage=self.get("labels.coverage"),
             loss=self.get("score.loss"),
@@ -141,6 +142,7 @@ class Config:
             _require_installed("score.loss", self.get("score.loss"))
             find("losses", self.get("score.loss"))
         build("policies", self.section("policy"), "policy")
+        build("lineup", self.section("lineup"), "lineup")
         dict(_merges(self.get("merge.candidates")))
         self._trainer()
 

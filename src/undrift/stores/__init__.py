@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from undrift.errors import NotFoundError
-from undrift.records import Promotion, Refitted, Score, Twin, Version, encode
+from undrift.records import Member, Promotion, Refitted, Score, Twin, Version, Weights, encode
 
 T = TypeVar("T")
 
@@ -154,6 +154,14 @@ def versions(store: Store) -> list[Version]:
     refits = {one.version: one for one in store.all(Refitted)}
     found = [_as_it_serves(one, refits.get(one.number)) for one in store.all(Version)]
     return sorted(found, key=lambda one: one.number)
+
+
+def members(store: Store, version: Version) -> tuple[Member, ...]:
+    """Who serves as a version, and what each weighs by now: of one that is no mixture, itself."""
+    if not version.members:
+        return (Member(version.number, 1.0),)
+    newest = [one for one in store.all(Weights) if one.version == version.number][-1:]
+    return newest[0].members if newest else version.members
 
 
 def _as_it_serves(version: Version, refit: Refitted | None) -> Version:

@@ -167,7 +167,9 @@ def _short(record: Outcome, trial: Trial) -> str:
         return _constant(record, trial)
     if record.require == "better":
         return "not better"
-    return "surely worse" if trial.worse else "not surely worse"
+    if trial.worse:
+        return "surely worse"
+    return "not surely worse" if trial.admitted else "with no challenger among those that fit best"
 
 
 def _aside(trial: Trial) -> str:
@@ -187,5 +189,6 @@ def _constant(record: Outcome, trial: Trial) -> str:
 
 
 def chosen(record: Outcome) -> Trial:
-    """The promoted challenger, or the one that came nearest."""
-    return min(record.trials, key=lambda t: (t.version != record.promoted, t.difference))
+    """What was promoted, or would have been: a mixture where there is one, else the nearest challenger."""
+    rank = {record.promoted: 0}
+    return min(record.trials, key=lambda t: (rank.get(t.version, 1), t.merge != "mixture", t.difference))

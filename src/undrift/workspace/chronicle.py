@@ -71,6 +71,11 @@ class Chronicle:
         number = reign.predecessor(self.changes(), self.live().number)
         return None if number is None else self.version(number)
 
+    def shadows(self) -> list[int]:
+        """The versions that predict beside the live one: the first, and whom the live one took over from."""
+        before = self.predecessor()
+        return [self.first().number, *([before.number] if before else [])]
+
     # Windows ------------------------------------------------------------------------------------
 
     def reached(self, now: datetime | None) -> datetime | None:
@@ -113,6 +118,12 @@ class Chronicle:
         own = [s for s in scores(self.store) if served.get(s.window) == s.version]
         return sorted(own, key=lambda s: s.index)
 
+    def _scores_beside(self) -> list[Score]:
+        """What others scored on windows that the live model served since it became live, by window."""
+        mine = {s.window for s in self.live_scores()}
+        live = self.live().number
+        return [s for s in scores(self.store) if s.window in mine and s.version != live]
+
     def situation(self, window: Window, now: datetime | None) -> Situation:
         """What a policy may look at."""
         live, split = self.live(), self.split(now)
@@ -123,6 +134,7 @@ class Chronicle:
             scores=tuple(self.live_scores()),
             decisions=tuple(self.store.all(Decision)),
             champion=live,
+            shadow=tuple(self._scores_beside()),
             labelled_rows=split.new_rows(self.archive, live.through),
             predecessor=self.predecessor(),
             fresh=occasions.names(occasions.fresh(self.store)),

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from undrift.errors import DataError
 from undrift.lakes import WINDOW
 from undrift.records import Snapshot, Version, Window
 from undrift.workspace.archive import Labelled
@@ -27,19 +28,36 @@ class Answer:
     seen: set[str]
 
 
-def ask(models: Models, version: Version, data: Labelled, windows: Sequence[Window]) -> Answer:
-    """Ask a version about labelled rows of some windows, and its twin where it was refitted on them."""
+def ask(
+    models: Models, version: Version, data: Labelled, windows: Sequence[Window], *, logged: bool = False
+) -> Answer:
+    """Ask a version about labelled rows of some windows, and its twin where it was refitted on them.
+
+    What was ``logged`` when the rows came need not be asked again.
+    """
     at = data.rows[WINDOW].to_numpy()
     twin = version.twin
     theirs = at <= version.through if twin else np.zeros(len(at), dtype=bool)
     mine = [w for w in windows if not twin or w.index > version.through]
-    if theirs.any():
+    if logged and not theirs.any() and (said := _logged(models, version, data, windows)) is not None:
+        values = said
+    elif theirs.any():
         values = models.ask_unseen(version, data.rows)
     else:
         values = models.predictions(version.number, data, list(windows))
     seen = _seen(models, twin.snapshot if twin else None, data, theirs)
     seen |= _seen(models, version.snapshot, data, ~theirs)
     return Answer(values, tuple(w for w in windows if w not in mine), seen)
+
+
+def _logged(
+    models: Models, version: Version, data: Labelled, windows: Sequence[Window]
+) -> NDArray[np.float64] | None:
+    """What a version said about rows when they came; None unless it is on record for all."""
+    try:
+        return models.logged(version.number, data.ids, windows)
+    except DataError:
+        return None
 
 
 def _seen(models: Models, snapshot: Snapshot | None, data: Labelled, asked: NDArray[np.bool_]) -> set[str]:

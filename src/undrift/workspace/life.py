@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from undrift.comparison.limits import Limits
 from undrift.gate import Gate
 from undrift.lakes import Lake
+from undrift.lineup import LineUp
+from undrift.lineup.mixture import Mixture
 from undrift.merging import Merge
 from undrift.policies import Policy
 from undrift.records import Schema
@@ -26,6 +28,7 @@ from undrift.workspace.remembered import RememberedLake, RememberedStore
 from undrift.workspace.scoring import Scoring
 from undrift.workspace.succession import Succession
 from undrift.workspace.training import Training
+from undrift.workspace.weighing import Weighing
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Life:
     trainer: Trainer | None = None
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=Gate)
+    lineup: LineUp = field(default_factory=Mixture)
     cut: Cut = field(default_factory=Cut)
     label_delay: timedelta = timedelta(0)
     coverage: float = 0.9
@@ -66,7 +70,10 @@ class Life:
         self.watch = Watch(self.archive, records, self.models, self.limits)
         self.scoring = Scoring(self.archive, records, self.models)
         self.chronicle = Chronicle(self.archive, records, self.gate, self.coverage, self.label_delay)
-        self.training = Training(records, self.chronicle, self.models, self.merges, self.gate, self.lease)
+        self.weighing = Weighing(records, self.chronicle, self.models, self.lineup, self.gate)
+        self.training = Training(
+            *(records, self.chronicle, self.models, self.merges, self.weighing, self.gate, self.lease)
+        )
         self.succession = Succession(
             records, self.chronicle, self.models, self.training, self.watch, self.lease
         )

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, losses, skill, stores, tasks
+from undrift import artifacts, lineup, losses, skill, stores, tasks
 from undrift.errors import BusyError, ModelError, NotFoundError
 from undrift.explaining import importance
 from undrift.lakes import ORDER, TIME, WINDOW
@@ -21,6 +21,7 @@ from undrift.profiles.table import TableProfile, of_schema
 from undrift.records import (
     Importance,
     MeanCalibration,
+    Member,
     Outcome,
     Promise,
     Recipe,
@@ -39,12 +40,19 @@ from undrift.windows import blocks, spanning, weights
 from undrift.workspace import adoption, kept
 from undrift.workspace.adoption import Unseen
 from undrift.workspace.archive import FOREIGN, Archive, Labelled
+from undrift.workspace.occasions import Occasion
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROOM = 32 * 2**20
 """Bytes of rows up to which those that a version was refitted on are remembered until it is complete."""
+
+MIXTURE = "mixture"
+"""What a version that is a mixture is trained by, and on."""
+
+HALF = 0.5
+"""Where rounding changes."""
 
 Fitted = tuple[Any, bytes, artifacts.Format]
 """A model that was fitted elsewhere, the bytes of its file, and their format."""
@@ -125,11 +133,24 @@ class Models:
         return stores.version(self.store, number)
 
     def load(self, number: int) -> Any:
-        """The fitted model that serves as a version; None for a foreign one."""
-        if number == FOREIGN:
-            return None
+        """The fitted model that serves as a version; None for a foreign one, or a mixture of several."""
         version = self.version(number)
+        if number == FOREIGN or version.members:
+            return None
         return self._model(version, version.artifact, version.format)
+
+    def check(self, number: int) -> None:
+        """Load whatever serves as a version; raises UntrustedError for what is not what was stored."""
+        for member in self.members(self.version(number)):
+            self.load(member.version)
+
+    def members(self, version: Version) -> tuple[Member, ...]:
+        """Who serves as a version, and what each weighs by now; of one that is no mixture, itself."""
+        return stores.members(self.store, version)
+
+    def newest_of(self, version: Version) -> Version:
+        """The version itself, or of a mixture the member that was trained last."""
+        return self.version(max(m.version for m in self.members(version)))
 
     def load_twin(self, version: Version) -> Any:
         """The fitted model that was judged for a version."""
@@ -166,6 +187,7 @@ class Models:
 
     def forget_all_but(self, numbers: set[int]) -> None:
         """Keep only these versions in memory."""
+        numbers |= {m.version for v in map(self.version, numbers) for m in v.members}
         served = [v for v in stores.versions(self.store) if v.number in numbers]
         kept_on = {v.artifact for v in served} | {v.twin.artifact for v in served if v.twin}
         self._loaded = {artifact: model for artifact, model in self._loaded.items() if artifact in kept_on}
@@ -177,7 +199,8 @@ class Models:
         known = kept.get(self.store, f"v{number}")
         if known is not None:
             return known
-        if self.version(number).snapshot is None:
+        version = self.version(number)
+        if version.snapshot is None and not version.members:
             raise NotFoundError(
                 f"the reference profile of v{number} is missing", "Restore the store from a backup."
             )
@@ -187,9 +210,18 @@ class Models:
 
     def complete(self, version: Version) -> None:
         """Keep what only a version that goes live needs: its reference profile, and what it uses."""
+        if version.members:
+            for member in version.members:
+                self._weighed(self.version(member.version))
+            self.reference(version.number)
+            return
         if version.snapshot is None:
             return
         self.reference(version.number)
+        self._weighed(version)
+
+    def _weighed(self, version: Version) -> None:
+        """Keep what a version uses, measured on the rows that its twin was judged on."""
         if version.importance or self.store.get(Importance, str(version.number)) is not None:
             return
         outcomes = [o for o in self.store.all(Outcome) if version.number in {t.version for t in o.trials}]
@@ -203,8 +235,19 @@ class Models:
 
     def importance_of(self, version: Version) -> dict[str, float]:
         """The permutation importance of every feature in a version; empty where nothing is known of it."""
+        if version.members:
+            return self._importance_of_members(version)
         found = self.store.get(Importance, str(version.number))
         return found.shares if found else version.importance
+
+    def _importance_of_members(self, version: Version) -> dict[str, float]:
+        """The weighted mean of what is known of the members of a mixture."""
+        found: dict[str, float] = {}
+        for member in self.members(version):
+            for name, share in self.importance_of(self.version(member.version)).items():
+                found[name] = found.get(name, 0.0) + member.weight * share
+        total = sum(found.values())
+        return {name: share / total for name, share in found.items()} if total else {}
 
     def train(
         self,
@@ -247,6 +290,41 @@ class Models:
             self._said[number] = (unseen.ids, judged.values)
         return self._keep(version, None, made.model)
 
+    def mix(
+        self,
+        occasion: Occasion,
+        members: tuple[Member, ...],
+        through: int,
+        data: Labelled,
+        values: NDArray[np.float64],
+    ) -> Version:
+        """Keep the record of a mixture, which said ``values`` about labelled rows; members keep their artifacts."""
+        worth = self._worth(data, values, "held out")
+        version = Version(
+            number=max(v.number for v in self.store.all(Version)) + 1,
+            window=occasion.window.key,
+            merge=MIXTURE,
+            trainer=MIXTURE,
+            artifact="",
+            format="",
+            bytes=0,
+            through=through,
+            metric=self.metric,
+            reference_score=worth.score,
+            libraries=artifacts.libraries(),
+            promise=worth.promise,
+            mean_calibration=worth.mean_calibration,
+            heaviest=worth.heaviest,
+            on=occasion.on,
+            members=members,
+        )
+        return self._keep(version, None, None)
+
+    def refitted_together(self, version: Version) -> None:
+        """Put on record up to which window the members of a mixture were trained since it went live."""
+        through = max(self.version(m.version).through for m in version.members)
+        keep(self.store, str(version.number), Refitted(version.number, "", "", 0, through))
+
     def refit(self, version: Version, selection: Selection) -> None:
         """Fit the recipe of a version anew on more rows, and let that model serve in its place."""
         made = self._fitted(selection)
@@ -269,7 +347,8 @@ class Models:
         """A model fitted on the labelled rows of a selection, its artifact already kept."""
         trainer = self._trainer
         data = self.archive.labelled(selection)
-        live = self.store.champion()
+        champion = self.store.champion()
+        live = self.newest_of(champion) if champion else None
         template = self.load(live.number) if live else None
         names = dict.fromkeys([*artifacts.columns(self.schema), *artifacts.columns(self.schema, template)])
         rows = artifacts.frame(data.rows, self.schema, [*names])
@@ -331,10 +410,24 @@ class Models:
 
     def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
         """One prediction per row of a table."""
+        version = self.version(number)
+        if version.members:
+            return self.mixed(version, {m.version: self.ask(m.version, rows) for m in version.members})
         return self._asked(self.load(number), rows)
+
+    def mixed(self, version: Version, said: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """What a mixture says, from what its members say; raises ModelError where none says anything."""
+        weights = {m.version: m.weight for m in self.members(version)}
+        known = {number: values for number, values in said.items() if number in weights}
+        if not known:
+            raise ModelError(f"no member of v{version.number} could predict", "See undrift why.")
+        return lineup.mixed(known, weights)
 
     def ask_unseen(self, version: Version, rows: pa.Table) -> NDArray[np.float64]:
         """One prediction per row of a table; what a version was refitted on, its twin is asked about."""
+        if version.members:
+            told = {m.version: self.ask_unseen(self.version(m.version), rows) for m in version.members}
+            return self.mixed(version, told)
         seen = np.asarray(rows[WINDOW]) <= version.through
         if version.twin is None or not seen.any():
             return self.ask(version.number, rows)
@@ -356,17 +449,47 @@ class Models:
         """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
         if number in self._trained:
             return self._trained[number]
-        snapshot = self.version(number).snapshot
+        version = self.version(number)
+        if version.members:
+            return self._by_weight(version)
+        snapshot = version.snapshot
         if snapshot is not None:
             return self.archive.as_of(snapshot)
         return self.archive.labelled(self._came_with(number))
 
     def trained_rows(self, number: int) -> pa.Table:
         """The rows that a version was trained on; for one from elsewhere, the history it came with."""
-        if self.version(number).snapshot is not None:
+        version = self.version(number)
+        if version.snapshot is not None or version.members:
             return self.trained_on(number).rows
         history = self._came_with(number)
         return self.archive.rows(history.first, history.last)
+
+    def _by_weight(self, version: Version) -> Labelled:
+        """The rows that the members of a mixture were trained on, by weight, evenly thinned.
+
+        A row weighs what the members trained on it weigh, each by the number of its rows: the heaviest rows
+        are all kept, of others the share that they weigh in comparison.
+        """
+        weighed = [
+            (m.weight, one, self._came_with(one.number) if one.snapshot is None else one.snapshot.selection)
+            for m in self.members(version)
+            if m.weight > 0
+            for one in (self.version(m.version),)
+        ]
+        first, last = min(s.first for *_, s in weighed), max(s.last for *_, s in weighed)
+        data = self.archive.labelled(Selection(first, last))
+        at = data.rows[WINDOW].to_numpy()
+        density = np.zeros(len(at))
+        for weight, _, chosen in weighed:
+            inside = ((at >= chosen.first) & (at <= chosen.last)).astype(np.float64)
+            own = weights(chosen, at)
+            inside *= 1.0 if own is None else own
+            density += weight * inside / max(inside.sum(), 1.0)
+        reached = np.floor(np.cumsum(density / density.max()) + HALF)
+        kept_on = np.diff(reached, prepend=0.0) > 0
+        times = None if data.times is None else data.times[kept_on]
+        return Labelled(data.rows.filter(pa.array(kept_on)), data.labels[kept_on], times)
 
     def mean_calibrations(
         self, data: Labelled, predicted: Mapping[int, NDArray[np.float64]]

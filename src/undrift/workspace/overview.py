@@ -251,7 +251,7 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
     if promoted is None and newest is not None:
         promoted = _promoted(store, since.promotion)
     return Overview(
-        *(live, since, first, versions, changes, lines, damage(live, registry), *_refused(store)),
+        *(live, since, first, versions, changes, lines, damage(live, registry, store), *_refused(store)),
         waiting=_waiting(store, lines),
         promoted=promoted,
         entered=entered.window if entered else None,
@@ -285,12 +285,16 @@ def _refused(store: Store) -> tuple[tuple[Refused, ...], Refused | None]:
     return found, found[-1] if refusals.newest(store) else None
 
 
-def damage(version: Version, registry: Registry | None) -> str:
-    """Why a version's artifact is not what was stored; empty where it is, or there is none to look at."""
-    if registry is None or not version.artifact:
-        return ""
+def damage(version: Version, registry: Registry | None, store: Store | None = None) -> str:
+    """Why a version's artifact is not what was stored; empty where it is, or there is none to look at.
+
+    With the store the members of a mixture are looked at.
+    """
+    serving = [version] if store is None else [stores.version(store, m.version) for m in version.members]
     try:
-        registry.get(version.artifact)
+        for one in serving or [version]:
+            if registry is not None and one.artifact:
+                registry.get(one.artifact)
     except UntrustedError as error:
         return error.problem
     return ""

@@ -6,6 +6,7 @@ computed anew under the next revision; earlier revisions stay on record.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,19 +32,28 @@ class Scoring:
     store: Store
     models: Models
 
-    def predict(self, window: Window, live: int, first: int) -> Service:
-        """Log the predictions of the live model, and of the first one in its shadow."""
+    def predict(self, window: Window, live: int, shadows: Sequence[int]) -> Service:
+        """Log the predictions of the live version and of others in its shadow, and of all their members."""
         rows = self.archive.rows(window.index, window.index)
+        serving = {n: self.models.version(n) for n in dict.fromkeys((live, *shadows))}
+        members = {str(n): self.models.members(v) for n, v in serving.items() if v.members}
+        single = [n for n, v in serving.items() if not v.members]
+        asked = {*single, *(m.version for some in members.values() for m in some)} - {FOREIGN}
         values, failed = {}, {}
-        for number in sorted({live, first} - {FOREIGN}):
+        for number in sorted(asked):
             try:
                 values[number] = self.models.ask(number, rows)
             except ModelError as error:
                 failed[str(number)] = str(error)
+        for number in map(int, members):
+            try:
+                values[number] = self.models.mixed(serving[number], values)
+            except ModelError as error:
+                failed[str(number)] = str(error)
         if values:
             self.archive.predicted(window, rows, values)
-        shadow = tuple(n for n in (first,) if n != live)
-        return Service(window.key, window.index, live, shadow, failed)
+        shadow = tuple(n for n in serving if n != live)
+        return Service(window.key, window.index, live, shadow, failed, members)
 
     def score(self, now: datetime | None, coverage: float, delay: timedelta) -> None:
         """Score what has matured by ``now`` and has labels for a share ``coverage`` of its rows."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from undrift import artifacts, inputs, stores, tasks
+from undrift import artifacts, inputs, lineup, stores, tasks
 from undrift import schema as agreed
 from undrift.columns import calendar
 from undrift.columns.kinds import as_text
@@ -23,6 +23,7 @@ from undrift.workspace.archive import FOREIGN
 from undrift.workspace.lines import Line
 from undrift.workspace.models import Models
 from undrift.workspace.overview import Overview, overview
+from undrift.workspace.voting import voting
 
 MANIFEST = "model.json"
 """What an exported model is, and how to load it."""
@@ -97,13 +98,11 @@ def predictions(models: Models, version: Version, rows: Any) -> Predictions:
     no model of.
     """
     require_model(version)
-    model = models.load(version.number)
     source = inputs.label_of(rows)
     table = calendar.with_features(inputs.read(rows), models.schema, source)
-    schema = _wanted(models.schema, model, table)
-    fitting = agreed.conform(table, schema, source)
-    names = [name for name in artifacts.columns(models.schema, model) if name in fitting.column_names]
-    raw = artifacts.predict(model, artifacts.frame(fitting, models.schema, names), models.schema)
+    weights = {m.version: m.weight for m in models.members(version)}
+    said = {n: _asked(models, n, table, source) for n, weight in weights.items() if weight > 0}
+    raw = lineup.mixed(said, weights) if version.members else said[version.number]
     id_ = models.schema.id
     has_ids = id_ is not None and id_ in table.column_names
     ids = tuple(as_text(table[id_]).to_pylist()) if has_ids else None
@@ -112,19 +111,27 @@ def predictions(models: Models, version: Version, rows: Any) -> Predictions:
     return Predictions(version.number, labels, probabilities, classes, ids)
 
 
+def _asked(models: Models, number: int, table: pa.Table, source: str) -> NDArray[np.float64]:
+    """What one model says about the rows of a table, as numbers or probabilities."""
+    model = models.load(number)
+    fitting = agreed.conform(table, _wanted(models.schema, model, table), source)
+    names = [name for name in artifacts.columns(models.schema, model) if name in fitting.column_names]
+    return artifacts.predict(model, artifacts.frame(fitting, models.schema, names), models.schema)
+
+
 def export(models: Models, version: Version, destination: Path, *, force: bool = False) -> Manifest:
     """Write the model of a version, and what it is, into a folder; gives what the manifest says.
 
-    The model is not loaded for it; its hash is checked. Raises ConfigError where it would write over another
-    one, unless that is wanted.
+    Its hash is checked; it is loaded only to make one model of the members of a mixture. Raises ConfigError
+    where it would write over another one, unless that is wanted.
     """
     require_model(version)
-    artifact = models.registry.get(version.artifact)
-    file = "model.skops" if version.format == "skops" else "model.pkl"
+    artifact, form = _artifact(models, version)
+    file = "model.skops" if form == "skops" else "model.pkl"
     taken = [name for name in (file, MANIFEST) if (destination / name).exists()]
     if taken and not force:
         raise ConfigError(f"{destination / taken[0]} exists already", "Give --force to write over it.")
-    said = _manifest(models.schema, version, file, artifact)
+    said = _manifest(models.schema, version, file, artifact) | _members(models, version)
     try:
         destination.mkdir(parents=True, exist_ok=True)
         for name, data in ((file, artifact), (MANIFEST, json.dumps(said, indent=2).encode() + b"\n")):
@@ -134,6 +141,17 @@ def export(models: Models, version: Version, destination: Path, *, force: bool =
     except OSError as error:
         raise unwritable(destination, error) from error
     return said
+
+
+def _artifact(models: Models, version: Version) -> tuple[bytes, str]:
+    """The bytes of the model that serves as a version, and their format."""
+    if not version.members:
+        return models.registry.get(version.artifact), version.format
+    serving = {f"v{m.version}": m for m in models.members(version) if m.weight > 0}
+    fitted = {name: models.load(m.version) for name, m in serving.items()}
+    together = voting(fitted, {name: m.weight for name, m in serving.items()}, models.schema)
+    pickled = any(models.version(m.version).format == "pickle" for m in serving.values())
+    return artifacts.serialise(together, prefer_pickle=pickled)
 
 
 def require_model(version: Version) -> None:
@@ -171,6 +189,18 @@ def _manifest(schema: Schema, version: Version, file: str, artifact: bytes) -> M
         "score": {"metric": version.metric, "value": version.reference_score, "measured": version.promise},
         "libraries": version.libraries,
         "load": _how(file, artifact),
+    }
+
+
+def _members(models: Models, version: Version) -> Manifest:
+    """The members of a mixture with their weights; nothing for any other version."""
+    if not version.members:
+        return {}
+    return {
+        "members": [
+            {"version": m.version, "weight": m.weight, "sha256": models.version(m.version).artifact}
+            for m in models.members(version)
+        ]
     }
 
 

@@ -55,7 +55,7 @@ class Succession:
     def rollback(self, reason: str, to: int | None, *, hold: bool) -> Promotion:
         """Make the previous champion, or version ``to``, live again, after its hash was checked."""
         target = self.earlier(to)
-        self.models.load(target)
+        self.models.check(target)
         return self._by_hand("rollback", target, reason, hold=hold)
 
     def earlier(self, to: int | None) -> int:
@@ -83,7 +83,7 @@ class Succession:
             held = reign.held(self.chronicle.changes()) is not None
             remedy = "To end the hold: undrift release." if held else "See undrift models."
             raise NotFoundError(f"v{version} is live already", remedy)
-        self.models.load(version)
+        self.models.check(version)
         self._prepare(version)
         return self._by_hand("promote", version, reason, manual=True)
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from undrift import stores
 from undrift.errors import ModelError, TooFewError
 from undrift.gate import Gate
@@ -13,14 +16,17 @@ from undrift.merging import Merge
 from undrift.records import Outcome, Refitted, Rule, Selection, Version
 from undrift.stores import Store, tell
 from undrift.windows import spanning
-from undrift.workspace import contest
 from undrift.workspace.adoption import Unseen
 from undrift.workspace.archive import FOREIGN
 from undrift.workspace.chronicle import Chronicle
+from undrift.workspace.contest import Contest, uncontested
 from undrift.workspace.held_out import Split
 from undrift.workspace.lease import Lease
-from undrift.workspace.models import Fitted, Models
+from undrift.workspace.models import MIXTURE, Fitted, Models
 from undrift.workspace.occasions import Occasion
+from undrift.workspace.weighing import Weighing
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Training:
     chronicle: Chronicle
     models: Models
     merges: Mapping[str, Merge]
+    weighing: Weighing
     gate: Gate
     lease: Lease
 
@@ -58,6 +65,10 @@ class Training:
         The model that was judged serves where that was done before, or its recipe does not fit again.
         """
         done = self.store.get(Refitted, str(version.number)) is not None
+        if version.members:
+            for member in version.members:
+                self.give_back(stores.version(self.store, member.version))
+            self.models.refitted_together(version)
         if version.snapshot is None or done:
             return
         try:
@@ -83,11 +94,22 @@ class Training:
         challengers = self.challengers(occasion, split, failed)
         self.lease.renew()
         if not challengers:
-            return contest.uncontested(occasion, live, self.models.metric, failed)
-        outcome = contest.judged(occasion, live, challengers, split.held_out, self.models, self.gate, failed)
-        better = [t.version for t in outcome.trials if t.better]
-        self.models.forget_all_but({live.number, self.chronicle.first().number, *better})
+            return uncontested(occasion, live, self.models.metric, failed)
+        contest = Contest.of(occasion, live, challengers, split.held_out, self.weighing)
+        mixture = self._mixture(contest, split) if self.weighing.lineup.members > 1 else None
+        outcome = contest.judged(self.models, self.gate, failed, mixture)
+        admitted = [t.version for t in outcome.trials if t.admitted]
+        self.models.forget_all_but({live.number, self.chronicle.first().number, *admitted})
         return outcome
+
+    def _mixture(self, contest: Contest, split: Split) -> tuple[Version, Floats]:
+        """The version that would serve with the challengers in it, and what it says about the held-out rows."""
+        found = contest.mixture(self.weighing)
+        known = self._trained_before(contest.occasion).get(MIXTURE)
+        if known is None:
+            through = split.available[-1].index
+            known = self.models.mix(contest.occasion, found.members, through, contest.data, found.values)
+        return known, found.values
 
     def challengers(self, occasion: Occasion, split: Split, failed: dict[str, str]) -> list[Version]:
         """One version for each selection of rows; why one could not be trained is added to ``failed``."""
