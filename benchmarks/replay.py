@@ -2,11 +2,12 @@
 
 Usage: python benchmarks/replay.py --streams DIR --out DIR [--rho 1] [--learner boosting|linear|forest]
 
-Every Parquet file of the folder whose first column is a time (a timestamp, an integer or a row number) and whose
-last one is the target is a stream: strings, booleans or at most 20 distinct integers are classes. Its newest
-47 x n rows make 47 windows, of which the first 7 are history; labels come one window late. Of more than 24,000 rows
-every n-th is taken. OUT receives the predictions of all models, so that a second run is quick, summary.json, the
-tables of docs/replay.md and two pictures. Settings are chosen on the other streams, never in hindsight.
+Every Parquet file of the folder whose first column is a time (a timestamp, an integer or a row number) and
+whose last one is the target is a stream: strings, booleans or at most 20 distinct integers are classes. Its
+newest 47 x n rows make 47 windows, of which the first 7 are history; labels come one window late. Of more
+than 24,000 rows every n-th is taken. OUT receives the predictions of all models, so that a second run is
+quick, summary.json, the tables of docs/replay.md and two pictures. Settings are chosen on the other
+streams, never in hindsight.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +29,21 @@ import numpy as np
 from replaying import families, pictures, rivals
 from replaying.bank import LEARNERS, Bank
 from replaying.prices import Prices, at_rho, at_share
-from replaying.streams import PLAYED, Stream, Unplayable, read
+from replaying.streams import PLAYED, Stream, UnplayableError, read
 from replaying.world import Played, play
 
 CALENDARS = (2, 3, 4, 5, 6, 8, 10, 13, 20)
 RHOS = (0.25, 1.0, 4.0)
 SHARES = (0.001, 0.01, 0.05)
 DRAWS, LEVEL = 2_000, 0.9
+COLUMNS = (
+    "recovered",
+    "minus calendar",
+    "mean loss / never",
+    "worst stream",
+    "trainings",
+    "promoted / wrong",
+)
 
 
 @dataclass
@@ -65,7 +74,7 @@ def played(path: Path, cache: Path, learner: str, rhos: tuple[float, ...]) -> Re
     try:
         stream = read(path)
         return _played(stream, cache, learner, rhos, began)
-    except Unplayable as reason:
+    except UnplayableError as reason:
         return str(reason)
     except Exception as error:  # noqa: BLE001 - a stream that cannot be played must not stop the others
         return f"{type(error).__name__}: {error}".splitlines()[0][:300]
@@ -147,7 +156,8 @@ def _no_more(
     """Of the calendars that train no more often than what is shipped does, the best on the other streams."""
     most = shipped[name][1].retrainings
     fitting = [s for s, run in results[name].runs["calendar"].items() if run.retrainings <= most]
-    others = [r for other, r in results.items() if other != name and r.prices[price].counts] or [results[name]]
+    others = [r for other, r in results.items() if other != name and r.prices[price].counts]
+    others = others or [results[name]]
     best = max(
         fitting or ["every 20"],
         key=lambda s: np.mean([recovered(r, r.runs["calendar"][s], price) for r in others]),
@@ -236,8 +246,8 @@ def tables(
 
 def _main_table(results: Mapping[str, Result], found: Any, said: Mapping[str, Any]) -> str:
     rows = [
-        "| policy | recovered | minus calendar | mean loss / never | worst stream | trainings | promoted / wrong |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        f"| policy | {' | '.join(COLUMNS)} |",
+        "|---|" + "--:|" * len(COLUMNS),
     ]
     for policy, by_stream in found.items():
         ratio = [sum(by_stream[n][1].losses) / sum(found["never"][n][1].losses) for n in results]
@@ -298,7 +308,8 @@ def _price_table(results: Mapping[str, Result], price: str) -> str:
 
 def main() -> None:
     """Play every stream of a folder, and write what came of it."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     options.add_argument("--streams", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--rho", type=float, default=1.0)
@@ -334,7 +345,9 @@ def _all(paths: Mapping[str, Path], given: argparse.Namespace) -> tuple[dict[str
     rhos = tuple(sorted({*RHOS, given.rho}))
     results, skipped = {}, {}
     with ProcessPoolExecutor(given.jobs) as pool:
-        futures = {n: pool.submit(played, p, given.out / "bank", given.learner, rhos) for n, p in paths.items()}
+        futures = {
+            n: pool.submit(played, p, given.out / "bank", given.learner, rhos) for n, p in paths.items()
+        }
         for name, future in futures.items():
             result = future.result()
             if isinstance(result, str):
@@ -344,7 +357,6 @@ def _all(paths: Mapping[str, Path], given: argparse.Namespace) -> tuple[dict[str
                 results[name] = result
                 print(f"{name}: {PLAYED} windows in {result.seconds:.0f} s", file=sys.stderr, flush=True)
     return results, skipped
-
 
 
 if __name__ == "__main__":

@@ -80,8 +80,9 @@ def test_why_shows_every_rule_and_every_challenger(demo_weeks: Path, capsys: Cap
     found = ask_json(capsys, "why", key, "-C", demo_weeks)
     retrained = next(act for act in found["later"] if act["outcome"])
     for decision in (found["decision"], retrained["decision"]):
-        assert [r["name"] for r in decision["rules"]] == ["performance", "cooldown", "labelled rows"]
-    assert len(retrained["outcome"]["trials"]) == 2
+        decision_rules = {"clock": ["clock"], "cost": ["cost"]}[decision["rules"][0]["name"]]
+        assert [r["name"] for r in decision["rules"]] == [*decision_rules, "cooldown", "labelled rows"]
+    assert [t["merge"] for t in retrained["outcome"]["trials"]] == ["mixture", "everything", "recent"]
     _, out, _ = ask(capsys, "why", key, "-C", demo_weeks)
     assert "Decided when the labels of" in out
     for trial in retrained["outcome"]["trials"]:
@@ -158,7 +159,7 @@ def test_rollback_needs_a_yes_and_then_really_changes_the_served_model(
     after = ask_json(capsys, "status", "-C", workspace)
     assert done["previous"] == before["number"]
     assert after["live"]["number"] == done["version"]
-    assert after["live"]["artifact"] != before["artifact"]
+    assert after["live"]["members"] != before["members"]
     assert after["since"]["reason"] == "feed broken"
 
 
@@ -177,8 +178,8 @@ WRONG_SETTINGS = {
     "drift.metrik=psi": "drift.metric",
     "drift.metric=pis": "psi",
     "polcy.use=never": "policy",
-    "policy.drop=x": "policy.drop",
-    "policy.dorp=0.1": "drop",
+    "policy.price=x": "policy.price",
+    "policy.pirce=0.1": "price",
     "gate.alpha=7": "gate.alpha",
     "windows.size=7y": "7y",
     "model.use=sklearn.linear_model:Rigde": "Ridge",

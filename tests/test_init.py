@@ -135,7 +135,10 @@ def test_a_fitted_model_is_adopted_serves_and_is_refitted(tmp_path: Path, capsys
     models = json.loads(ask(capsys, "models", "--json", "-C", root)[1])["models"]
     assert models[0]["trainer"] == "Pipeline"
     assert models[0]["merge"] == "adopted"
-    assert any(m["trainer"] == "refit" and m["status"] == "live" for m in models)
+    live = next(m for m in models if m["status"] == "live")
+    assert live["trainer"] == "mixture"
+    serving = {m["version"] for m in live["members"]}
+    assert any(m["trainer"] == "refit" and m["number"] in serving for m in models)
 
 
 def test_a_pickle_needs_consent(tmp_path: Path, capsys: Capture) -> None:

@@ -20,6 +20,7 @@ from undrift.comparison.limits import Limits
 from undrift.errors import BusyError, DataError, LeakError, ModelError, NotFoundError, TooFewError
 from undrift.gate import Gate
 from undrift.lakes import WINDOW
+from undrift.lineup.single import Single
 from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import (
@@ -44,7 +45,8 @@ from undrift.stores import holder
 from undrift.stores.sql import Sql
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
-from undrift.workspace import contest, lease, reign
+from undrift.workspace import lease, reign
+from undrift.workspace.contest import Contest
 from undrift.workspace.monitor import ENOUGH
 from undrift.workspace.occasions import Occasion
 
@@ -67,6 +69,7 @@ def make_loop(frame: pd.DataFrame, policy: Any = None, **changes: object) -> Loo
         "trainer": Estimator("sklearn.tree:DecisionTreeRegressor", {"max_depth": 6}),
         "limits": Limits(threshold=0.25),
         "gate": Gate(block="1h"),
+        "lineup": Single(),
         "cut": Cut.of("6h"),
         "label_delay": timedelta(hours=6),
     }
@@ -288,7 +291,7 @@ def test_a_leak_is_refused() -> None:
     leaked = replace(challengers[0].snapshot, selection=Selection(0, 10**9))
     challengers[0] = replace(challengers[0], snapshot=leaked)
     with pytest.raises(LeakError, match=f"v{challengers[0].number} was trained on"):
-        contest.judged(occasion, loop.live(), challengers, split.held_out, loop.models, loop.gate, {})
+        Contest.of(occasion, loop.live(), challengers, split.held_out, loop.weighing)
 
 
 def test_a_second_loop_is_kept_out_while_one_is_at_work() -> None:

@@ -95,7 +95,7 @@ def test_the_example_package_works(site: Path, tmp_path: Path) -> None:
     assert [(rule.name, rule.holds) for rule in newest.decision.rules[:1]] == [("monday", True)]
     assert newest.outcome is not None
     assert newest.outcome.loss == "pinball"
-    assert [trial.merge for trial in newest.outcome.trials] == ["last_half"]
+    assert [trial.merge for trial in newest.outcome.trials] == ["mixture", "last_half"]
     result = ud.compare(rows(), rows(seed=1).assign(x=lambda d: -d["x"]), metric="range_shift", columns=["x"])
     assert result.features["x"].metrics["range_shift"] == pytest.approx(0.9, abs=0.5)
     assert any("negative numbers" in fault.text for fault in result.record.faults)

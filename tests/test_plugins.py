@@ -49,7 +49,7 @@ def test_every_part_is_defined_in_the_file_of_its_name(room, name):
 def test_a_misspelt_part_is_guessed():
     with pytest.raises(ConfigError, match=r"no metric is called 'pis'. Did you mean 'psi'"):
         find("metrics", "pis")
-    with pytest.raises(ConfigError, match="Known: any_of, drift"):
+    with pytest.raises(ConfigError, match="Known: any_of, clock, drift"):
         find("policies", "zzz")
 
 

@@ -9,11 +9,12 @@ import pytest
 from undrift import plugins
 from undrift.errors import ConfigError
 from undrift.policies.any_of import AnyOf
+from undrift.policies.clock import Clock
 from undrift.policies.drift import Drift
 from undrift.policies.never import Never
 from undrift.policies.performance import Performance
 from undrift.policies.schedule import Schedule
-from undrift.records import Selection, Situation, Window
+from undrift.records import Score, Selection, Situation, Window
 from undrift.testing import contracts
 from undrift.testing.contracts import situation
 
@@ -331,3 +332,84 @@ def test_any_of_keeps_each_cooldown_apart():
 def test_settings_without_sense_are_refused(wrong):
     with pytest.raises(ConfigError):
         wrong()
+
+
+# Clock ----------------------------------------------------------------------------------------
+
+
+def trained(
+    version: int = 2, after: int = 4, before: float = 1.0, now: float = 1.0, scored: int = 5
+) -> Situation:
+    """A training after a window was promoted, and both who serves and who served before were scored since."""
+    seen = situation(decisions="k" * after + "r" + "k" * scored)
+    live = replace(seen.champion, number=version, window=f"{after:04d}")
+    earlier = replace(seen.champion, number=version - 1, window="start")
+    places = range(after + 1, after + 1 + scored)
+    mine = tuple(Score(f"{i:04d}", i, version, "MAE", now, 100, 1.0) for i in places)
+    theirs = tuple(Score(f"{i:04d}", i, version - 1, "MAE", before, 100, 1.0) for i in places)
+    return replace(seen, champion=live, predecessor=earlier, scores=mine, shadow=theirs)
+
+
+@pytest.mark.parametrize(("decided", "due"), [(0, False), (6, False), (7, True), (30, True)])
+def test_the_clock_trains_when_its_interval_is_over(decided, due):
+    """Eight windows with the present one."""
+    seen = situation(decisions="k" * decided, scores=(1.0,))
+    assert failed(Clock(8), seen) == ([] if due else ["clock"])
+
+
+@pytest.mark.parametrize(
+    ("losses", "cost"), [((1.5, 1.4), 0.9), ((1.5, 1.6), 1.1), ((0.1, 0.1, 2.1), 1.1), ((1.0,) * 6, 0.0)]
+)
+def test_it_is_brought_forward_when_the_loss_above_the_promise_adds_up(losses, cost):
+    """What lies under the promise makes up for nothing."""
+    seen = situation(scores=losses, decisions="kkk")
+    found = Clock(99, price=1.0).decide(seen)
+    assert found.action == ("retrain" if cost >= 1 else "keep")
+    if found.action == "retrain":
+        assert found.rules[0].name == "cost"
+        assert found.rules[0].value == pytest.approx(cost)
+
+
+def test_what_came_before_the_last_training_costs_nothing_any_more():
+    seen = trained(after=4, scored=2)
+    old = tuple(Score(f"{i:04d}", i, 2, "MAE", 9.0, 100, 1.0) for i in range(3))
+    assert Clock(99).decide(replace(seen, scores=(*old, *seen.scores))).action == "keep"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "interval"),
+    [(1.0, 0.97, 4), (1.0, 0.99, 10), (1.0, 1.0, 10), (1.0, 1.2, 10), (1.0, 0.5, 4)],
+)
+def test_it_is_put_off_when_the_last_training_gained_nothing(before, now, interval):
+    """The training came after the fifth window: twice that, not twice the four windows that are usual."""
+    rule = Clock(4, price=99, gain=0.02).decide(trained(before=before, now=now)).rules[0]
+    assert rule.limit == interval
+
+
+def test_while_nobody_knows_what_a_training_gained_the_interval_stays():
+    assert Clock(4, price=99).decide(trained(scored=2)).rules[0].limit == 4
+
+
+def test_a_training_that_was_refused_gained_nothing():
+    seen = situation(decisions="kkkkrkk", scores=(1.0,))
+    rule = Clock(4, price=99).decide(seen).rules[0]
+    assert rule.limit == 10
+    assert "was refused" in rule.text
+
+
+def test_the_interval_never_exceeds_four_times_the_usual_one():
+    seen = situation(decisions="k" * 30 + "r" + "k" * 5, scores=(1.0,))
+    assert Clock(4, price=99).decide(seen).rules[0].limit == 16
+
+
+def test_without_a_new_score_the_clock_stands_still():
+    seen = situation(decisions="k" * 30, scores=(9.0, 9.0))
+    known = Clock().decide(replace(seen, fresh=()))
+    assert known.action == "keep"
+    assert known.why.startswith("no score is new")
+
+
+@pytest.mark.parametrize("settings", [{"every": 0}, {"price": 0.0}, {"gain": -0.1}])
+def test_a_clock_that_cannot_run_is_refused(settings):
+    with pytest.raises(ConfigError, match=f"policy.{next(iter(settings))}"):
+        Clock(**settings)

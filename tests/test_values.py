@@ -240,7 +240,9 @@ def test_law_distances_are_near_those_of_scipy(shape, shift, scale, wild, seed):
     before = NumericProfile.of(ref, 0)
     now = NumericProfile.of(cur, 0, before.grid)
     for ours, theirs in ((wasserstein, stats.wasserstein_distance), (energy, stats.energy_distance)):
-        assert ours(before, now) == pytest.approx(_exact(theirs, ref, cur), rel=0.25, abs=0.1 * ours.threshold)
+        assert ours(before, now) == pytest.approx(
+            _exact(theirs, ref, cur), rel=0.25, abs=0.1 * ours.threshold
+        )
 
 
 # All null, and filled now ---------------------------------------------------------------------

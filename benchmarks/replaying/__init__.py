@@ -1,1 +1,1 @@
-"""What ``benchmarks/replay.py`` plays: streams, a bank of models, and the policies that look models up in it."""
+"""What ``benchmarks/replay.py`` plays: streams, a bank of models, and policies that look them up in it."""

@@ -6,15 +6,14 @@ All policies of a stream share it. Models are fitted and asked by the library's 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from replaying.streams import HISTORY, WINDOWS, Stream
 
+from replaying.streams import HISTORY, WINDOWS, Stream
 from undrift import artifacts, losses, tasks
 from undrift.errors import ModelError
 from undrift.losses import Loss
@@ -68,15 +67,14 @@ class Bank:
         """The rows that a strategy chooses of all windows up to ``last``."""
         return self.merges[merge].select([Window(str(i), i, self.stream.size) for i in range(last + 1)])
 
-    def fill(self) -> float:
-        """Fit whatever is missing; gives the seconds that it took."""
-        began = time.process_time()
+    def fill(self) -> None:
+        """Fit whatever is missing, and keep it."""
+        known = len(self._said)
         for last in range(EARLIEST, WINDOWS - 1):
             for merge in self.merges:
                 self.said(self.selection(merge, last))
-        took = time.process_time() - began
-        self.keep()
-        return took
+        if len(self._said) > known:
+            self.keep()
 
     def keep(self) -> None:
         """Write the cache."""
@@ -86,7 +84,7 @@ class Bank:
         part.replace(self._file)
 
     def said(self, selection: Selection) -> NDArray[np.float64]:
-        """Predictions of every row after a selection, shape (rows,); NaN up to its end, or all where it does not train."""
+        """Predictions of every row after a selection, shape (rows,); NaN before, or where nothing trains."""
         key = repr(selection)
         if key not in self._said:
             self._said[key] = self._ask(selection)

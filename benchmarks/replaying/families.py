@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import product
 
 from replaying.world import Settings
-
 from undrift.config.settings import SETTINGS
 from undrift.gate import Gate
 from undrift.lineup.mixture import Mixture

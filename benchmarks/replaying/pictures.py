@@ -1,4 +1,4 @@
-"""The two pictures of docs/replay.md, as SVG: what each policy recovers, and the loss of every stream over time."""
+"""The two pictures of docs/replay.md, as SVG: what each policy recovers, and every stream over time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from replaying.streams import PLAYED
 
-COLOURS = {"never": "#8a8f98", "calendar": "#c98a1b", "always": "#b9bec7", "shipped": "#1f6f8b", "single": "#7a5ea8"}
+COLOURS = {
+    "never": "#8a8f98",
+    "calendar": "#c98a1b",
+    "always": "#b9bec7",
+    "shipped": "#1f6f8b",
+    "single": "#7a5ea8",
+}
 STYLE = "font-family='system-ui, sans-serif' font-size='12' fill='#2b2f36'"
 GREY = "#d9dce1"
 
@@ -29,7 +36,9 @@ def recovered(said: Mapping[str, Any], path: Path) -> None:
     for tick in np.arange(-0.5, 1.25, 0.25):
         at = x(tick)
         strong = "#9aa0a8" if tick in (0.0, 1.0) else GREY
-        parts.append(f"<line x1='{at:.1f}' x2='{at:.1f}' y1='34' y2='{40 + step * len(order)}' stroke='{strong}'/>")
+        parts.append(
+            f"<line x1='{at:.1f}' x2='{at:.1f}' y1='34' y2='{40 + step * len(order)}' stroke='{strong}'/>"
+        )
         parts.append(f"<text x='{at:.1f}' y='26' text-anchor='middle' {STYLE}>{tick:+.2f}</text>")
     for row, policy in enumerate(order):
         y = 52 + row * step
@@ -38,11 +47,15 @@ def recovered(said: Mapping[str, Any], path: Path) -> None:
         for name in said["counted"]:
             value = said["streams"][name][policy]["recovered"]
             title = f"<title>{escape(name)}: {value:+.2f}</title>"
-            parts.append(f"<circle cx='{x(value):.1f}' cy='{y}' r='3' fill='{colour}' opacity='.35'>{title}</circle>")
+            parts.append(
+                f"<circle cx='{x(value):.1f}' cy='{y}' r='3' fill='{colour}' opacity='.35'>{title}</circle>"
+            )
         interval = said["intervals"][policy]
         if interval:
             a, b = map(x, interval)
-            parts.append(f"<line x1='{a:.1f}' x2='{b:.1f}' y1='{y}' y2='{y}' stroke='{colour}' stroke-width='4'/>")
+            parts.append(
+                f"<line x1='{a:.1f}' x2='{b:.1f}' y1='{y}' y2='{y}' stroke='{colour}' stroke-width='4'/>"
+            )
         parts.append(f"<circle cx='{x(means[policy]):.1f}' cy='{y}' r='6' fill='{colour}'/>")
     title = "Share of what an oracle would save that each policy recovers (mean, 90 % interval, streams)"
     _write(path, left + width + 30, 56 + step * len(order), title, parts)
@@ -71,9 +84,7 @@ def streams(said: Mapping[str, Any], runs: Mapping[str, Any], found: Mapping[str
         for policy, line in lines.items():
             parts.append(_line(line, left, top, wide, tall, floor, ceiling, COLOURS[policy]))
     rows = -(-len(said["streams"]) // columns)
-    legend = "".join(
-        f"<tspan fill='{COLOURS[p]}' font-weight='600'>{p} </tspan>" for p in ("never", *shown)
-    )
+    legend = "".join(f"<tspan fill='{COLOURS[p]}' font-weight='600'>{p} </tspan>" for p in ("never", *shown))
     height = 60 + rows * (tall + 50)
     parts.append(f"<text x='50' y='{height - 20}' {STYLE}>{legend}</text>")
     title = "Loss up to each window, as a share of never's (a model of the whole history)"
@@ -81,7 +92,14 @@ def streams(said: Mapping[str, Any], runs: Mapping[str, Any], found: Mapping[str
 
 
 def _line(
-    values: Sequence[float], left: int, top: int, wide: int, tall: int, floor: float, ceiling: float, colour: str
+    values: Sequence[float],
+    left: int,
+    top: int,
+    wide: int,
+    tall: int,
+    floor: float,
+    ceiling: float,
+    colour: str,
 ) -> str:
     points = " ".join(
         f"{left + i / (PLAYED - 1) * wide:.1f},{top + (ceiling - v) / (ceiling - floor) * tall:.1f}"
@@ -91,7 +109,10 @@ def _line(
 
 
 def _write(path: Path, width: int, height: int, title: str, parts: Sequence[str]) -> None:
-    head = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>"
+    size = f"viewBox='0 0 {width} {height}' width='{width}' height='{height}'"
+    head = f"<svg xmlns='http://www.w3.org/2000/svg' {size}>"
     body = "\n".join(parts)
     text = f"<text x='10' y='14' {STYLE} font-weight='600'>{escape(title)}</text>"
-    path.write_text(f"{head}\n<rect width='100%' height='100%' fill='white'/>\n{text}\n{body}\n</svg>\n", encoding="utf-8")
+    path.write_text(
+        f"{head}\n<rect width='100%' height='100%' fill='white'/>\n{text}\n{body}\n</svg>\n", encoding="utf-8"
+    )

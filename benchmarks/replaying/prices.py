@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from replaying.bank import Bank
 from replaying.streams import HISTORY, PLAYED, WINDOWS
-
 from undrift.records import Selection
 
 SAVES = 0.02

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
+
 from replaying.bank import Bank
 from replaying.streams import HISTORY, PLAYED, WINDOWS, Stream
 from replaying.world import Played
-from scipy import stats
 
 Trigger = Callable[[int, int], bool]
 """Whether to retrain after a window, given the last window that the live model was trained on."""
@@ -109,7 +110,9 @@ def _psi(before: pd.Series, now: pd.Series) -> float:
         coded = [np.where(v.isna(), -1, np.searchsorted(edges, v.astype(float))) for v in (before, now)]
     else:
         labels = {label: i for i, label in enumerate(before.dropna().unique())}
-        coded = [v.map(lambda x: labels.get(x, -1) if not pd.isna(x) else -2).to_numpy() for v in (before, now)]
+        coded = [
+            v.map(lambda x: labels.get(x, -1) if not pd.isna(x) else -2).to_numpy() for v in (before, now)
+        ]
     bins = np.unique(np.concatenate(coded))
     shares = [_shares(values, bins) for values in coded]
     return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from undrift import artifacts
 from undrift import schema as agreed
-from undrift.records import Schema
+from undrift.records import Schema, TaskName
 from undrift.windows import blocks
 
 HISTORY, PLAYED = 7, 40
@@ -28,7 +28,7 @@ MOST_CLASSES = 20
 ID = "row_id"
 
 
-class Unplayable(Exception):
+class UnplayableError(Exception):
     """Why a stream is skipped."""
 
 
@@ -45,9 +45,9 @@ class Stream:
     @cached_property
     def schema(self) -> Schema:
         """What a person would agree on from the history alone."""
-        return agreed.infer(
-            self.table.slice(0, HISTORY * self.size), target=self.target, time=self.time, id=ID
-        )
+        past = self.table.slice(0, HISTORY * self.size)
+        task: TaskName = "regression" if pa.types.is_floating(past[self.target].type) else "binary"
+        return agreed.infer(past, target=self.target, time=self.time, id=ID, task=task)
 
     @cached_property
     def conformed(self) -> pa.Table:
@@ -82,15 +82,15 @@ class Stream:
 
 
 def read(path: Path) -> Stream:
-    """A stream that can be played; raises Unplayable with the reason for any other."""
+    """A stream that can be played; raises UnplayableError with the reason for any other."""
     table = pq.read_table(path)
     if table.num_columns < 3:
-        raise Unplayable(f"{table.num_columns} columns: a time, a feature and a target are needed")
+        raise UnplayableError(f"{table.num_columns} columns: a time, a feature and a target are needed")
     time, target = table.column_names[0], table.column_names[-1]
     table = table.set_column(table.num_columns - 1, target, _target(table[target]))
     table = table.filter(pc.is_valid(table[target]))
     if table.num_rows < LEAST_ROWS:
-        raise Unplayable(f"{table.num_rows:,} labelled rows, {LEAST_ROWS} are needed")
+        raise UnplayableError(f"{table.num_rows:,} labelled rows, {LEAST_ROWS} are needed")
     if table.num_rows > MOST_ROWS:
         table = table.take(np.linspace(0, table.num_rows - 1, MOST_ROWS).astype(np.int64))
     size = table.num_rows // WINDOWS
@@ -104,15 +104,15 @@ def read(path: Path) -> Stream:
     return stream
 
 
-def folder(path: Path) -> Iterator[tuple[str, Stream | Unplayable]]:
+def folder(path: Path) -> Iterator[tuple[str, Stream | UnplayableError]]:
     """Every Parquet file of a folder by name: a stream, or why it is skipped."""
     for file in sorted(path.glob("*.parquet")):
         try:
             yield file.stem, read(file)
-        except Unplayable as reason:
+        except UnplayableError as reason:
             yield file.stem, reason
         except Exception as error:  # noqa: BLE001 - one broken file must not stop the others
-            yield file.stem, Unplayable(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+            yield file.stem, UnplayableError(f"{type(error).__name__}: {error}".splitlines()[0][:200])
 
 
 def _target(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -126,13 +126,13 @@ def _target(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_integer(values.type) and classes > MOST_CLASSES:
         return values.cast(pa.float64())
     if classes != 2:
-        raise Unplayable(f"{classes} classes: undrift knows two classes, or numbers")
+        raise UnplayableError(f"{classes} classes: undrift knows two classes, or numbers")
     return pc.cast(values, pa.string())
 
 
 def _require_classes(stream: Stream) -> None:
     past = pc.unique(stream.table[stream.target].slice(0, HISTORY * stream.size))
     if pa.types.is_string(past.type) and len(past) < 2:
-        raise Unplayable(f"the history holds one class only, {past[0].as_py()!r}")
+        raise UnplayableError(f"the history holds one class only, {past[0].as_py()!r}")
     if stream.schema.task is None:
-        raise Unplayable("the target is neither a number nor one of two classes")
+        raise UnplayableError("the target is neither a number nor one of two classes")

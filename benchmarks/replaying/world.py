@@ -1,7 +1,7 @@
 """undrift's loop on a model bank: its policies, gate, line-ups and merge strategies, with models looked up.
 
-Labels come one window late: what is decided after window t knows labels to t - 1 and serves from t + 1. The order
-of a tick is that of ``undrift.loop``; a test holds the two against each other.
+Labels come one window late: what is decided after window t knows labels to t - 1 and serves from t + 1. The
+order of a tick is that of ``undrift.loop``; a test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from replaying.bank import Bank
 from replaying.streams import HISTORY, PLAYED, WINDOWS
-
 from undrift.gate import Gate, lacking
 from undrift.lineup import LineUp, mixed
 from undrift.lineup.mixture import Mixture
-from undrift.lineup.single import Single
 from undrift.merging import Merge
 from undrift.policies import Policy
 from undrift.records import (
@@ -61,6 +60,8 @@ class Played:
     wrong: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     versions: dict[int, Version] = field(default_factory=dict)
+    trained: list[int] = field(default_factory=list)
+    """How many decisions came before each training."""
 
 
 @dataclass(frozen=True)
@@ -144,20 +145,26 @@ class World:
             losses[t - HISTORY] = self._serve(t)
             if t == WINDOWS - 1:
                 break
-            known = t - 1
-            fresh = self._label(known)
-            decision = self._decide(t, known, fresh)
-            self.decisions.append(decision)
-            if decision.action == "retrain":
-                played.retrainings += 1
-                outcome = self._contest(t, known)
-                if outcome is not None:
-                    self.models.outcomes.append(outcome)
-                if outcome is not None and outcome.promoted is not None and refuse != t:
-                    played.promotions += 1
-                    self._promote(outcome, t, known)
+            self._tick(played, t, t - 2, (), refuse)
+            self._tick(played, t, t - 1, self._label(t - 1), refuse)
         played.outcomes, played.versions = self.models.outcomes, self.models.versions
         return played
+
+    def _tick(self, played: Played, t: int, known: int, fresh: tuple[str, ...], refuse: int | None) -> None:
+        """Decide and act after window t: when it is complete, and again when labels came."""
+        decision = self._decide(t, known, fresh)
+        self.decisions.append(decision)
+        if decision.action == "keep":
+            return
+        played.retrainings += 1
+        played.trained.append(len(self.decisions) - 1)
+        outcome = self._contest(t, known)
+        if outcome is None:
+            return
+        self.models.outcomes.append(outcome)
+        if outcome.promoted is not None and refuse != len(self.models.outcomes):
+            played.promotions += 1
+            self._promote(outcome, t, known)
 
     # One window -----------------------------------------------------------------------------------
 
@@ -179,9 +186,7 @@ class World:
         labels = stream.labels[stream.window(known)]
         for number, said in self._said_at[known].items():
             value = float(self.bank.deciding(labels, said).mean())
-            self.scores.append(
-                Score(window.key, known, number, self.models.metric, value, len(labels), 1.0)
-            )
+            self.scores.append(Score(window.key, known, number, self.models.metric, value, len(labels), 1.0))
         for version in self._serving():
             if version.members and version.through < known:
                 windows = [known - 1, known]
@@ -201,7 +206,9 @@ class World:
 
     def _situation(self, t: int, known: int, fresh: tuple[str, ...]) -> Situation:
         live = self.live.number
-        mine = [s for s in self.scores if s.version == live == self.served[s.index] and s.index > self.live_since]
+        mine = [
+            s for s in self.scores if s.version == live == self.served[s.index] and s.index > self.live_since
+        ]
         windows = {s.window for s in mine}
         return Situation(
             window=self.windows[t],
@@ -218,7 +225,7 @@ class World:
     # Training -------------------------------------------------------------------------------------
 
     def _split(self, known: int) -> tuple[list[Window], list[Window]]:
-        newest = self.windows[known + 1 - self.settings.gate.windows : known + 1]
+        newest = self.windows[max(0, known + 1 - self.settings.gate.windows) : known + 1]
         held_out = [w for w in newest if w.index > self.live.judged_through]
         return self.windows[: known + 1 - len(held_out)], held_out
 
@@ -319,24 +326,21 @@ def play(bank: Bank, settings: Settings, *, wrong: bool = False) -> Played:
     played = World(bank, settings).play()
     if not wrong:
         return played
-    for outcome in played.outcomes:
+    for place, outcome in enumerate(played.outcomes, start=1):
         if outcome.promoted is not None:
-            without = World(bank, replace(settings, policy=Same(played.outcomes))).play(refuse=outcome.index)
+            without = World(bank, replace(settings, policy=Same(played.trained))).play(refuse=place)
             rest = slice(outcome.index + 1 - HISTORY, None)
             played.wrong += bool(without.losses[rest].mean() <= played.losses[rest].mean())
     return played
 
 
 class Same:
-    """Trains whenever another run did."""
+    """Trains whenever another run did: that many decisions into the stream."""
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        self.at = {outcome.index for outcome in outcomes}
+    def __init__(self, at: Sequence[int]) -> None:
+        self.at = set(at)
 
     def decide(self, situation: Situation) -> Decision:
         window = situation.window
-        action = "retrain" if window.index in self.at else "keep"
+        action = "retrain" if len(situation.decisions) in self.at else "keep"
         return Decision(window.key, window.index, action, "")
-
-
-SINGLE = Single()

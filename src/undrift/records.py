@@ -480,7 +480,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the members of a version weigh since the labels of a window came, and their losses on ``windows``."""
+    """What the members of a version weigh since a window was labelled, and their losses on ``windows``."""
 
     version: int
     window: str
@@ -503,8 +503,8 @@ class Version:
     squared deviations of the loss a single row makes up; None where nobody knows.
 
     Of a version that was refitted, ``artifact``, ``through`` and ``snapshot`` are those of the model that
-    serves; ``twin`` is the one that was judged, to which the reference score belongs. A version that is a mixture
-    has ``members``, with the weights that they began with, and no artifact of its own.
+    serves; ``twin`` is the one that was judged, to which the reference score belongs. A version that is a
+    mixture has ``members``, with the weights that they began with, and no artifact of its own.
     """
 
     number: int
@@ -666,9 +666,9 @@ class Advice:
 class Situation:
     """All that a policy may look at when it decides about ``window``; oldest first.
 
-    ``labelled_rows`` are new to the live model. ``scores`` are its own since it became live, ``shadow`` those of
-    others on the same windows: the first model's, and those of whom it took over from. ``fresh`` names the windows whose scores are new since the
-    last decision; None where all are.
+    ``labelled_rows`` are new to the live model. ``scores`` are its own since it became live, ``shadow``
+    those of others on the same windows: the first model's, and those of whom it took over from. ``fresh``
+    names the windows whose scores are new since the last decision; None where all are.
     """
 
     window: Window

@@ -94,12 +94,12 @@ def by_window(scores: Iterable[Score]) -> dict[str, list[Score]]:
     return shares
 
 
-def code(report: Report) -> int:
+def code(report: Report, *, worse: bool) -> int:
     """The detailed exit code of what was done at last; 0 where nothing was."""
     if not report.settled:
         return 0
     last = report.settled[-1]
-    return ended(last.comparison.verdict, last.step.action, last.decision, last.outcome)
+    return ended(last.comparison.verdict, last.step.action, worse=worse)
 
 
 def settled_dict(settled: Settled) -> dict[str, Any]:

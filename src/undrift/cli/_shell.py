@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from undrift.cli._print import WIDEST, clean, say, table
-from undrift.words import moves, phrases, states
+from undrift.words import moves, phrases
 from undrift.words.phrases import TITLES
 
 if TYPE_CHECKING:
     from undrift.comparison.result import Result
     from undrift.config.wiring import Config
     from undrift.loop import Loop
-    from undrift.records import Comparison, Decision, Outcome
+    from undrift.records import Comparison
     from undrift.stores import Store
     from undrift.workspace.settled import Report
 
@@ -220,15 +220,14 @@ def exit_code(result: Result) -> int:
     return {"drift": 3, "insufficient": 5}.get(result.verdict, 0)
 
 
-def ended(verdict: str, action: str, decision: Decision, outcome: Outcome | None) -> int:
+def ended(verdict: str, action: str, *, worse: bool) -> int:
     """The detailed exit code: 4 where a challenger was rejected, 3 for drift, 5 where nothing was judged.
 
-    A loss over its limit counts as drift, unless a model that is surely better was promoted for it.
+    A live model that is worse than promised counts as drift.
     """
     if action == "reject":
         return 4
-    better = outcome is not None and any(t.better for t in outcome.trials if t.version == outcome.promoted)
-    if not better and states.unreliable(decision):
+    if worse:
         return 3
     return {"drift": 3, "insufficient": 5}.get(verdict, 0)
 

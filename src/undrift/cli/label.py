@@ -12,7 +12,9 @@ from undrift.cli._shell import Detailed, Json, advise, config_here, emit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from undrift.loop import Loop
     from undrift.records import Batch
+    from undrift.workspace.settled import Report
 
 
 def label(
@@ -25,7 +27,7 @@ def label(
 
     Labels that contradict those on record are corrections: their windows are scored anew.
     """
-    from undrift.cli._lines import acted, code, happened, known, settled_dict
+    from undrift.cli._lines import acted, happened, known, settled_dict
     from undrift.config.wiring import opened
     from undrift.records import encode
     from undrift.stores import scores
@@ -46,7 +48,7 @@ def label(
         said = {"settled": settled, "happened": happened(report), "action": report.action, "why": report.why}
         kept = {"batch": encode(batch), "counts": _counts(batch)} if batch else {"batch": None}
         emit({**kept, "fresh": [encode(s) for s in fresh], **said})
-        return code(report) if detailed else 0
+        return _code(loop, report) if detailed else 0
     if batch:
         for text in labels(batch, len({s.window for s in fresh if s.revision})):
             say(text)
@@ -59,7 +61,13 @@ def label(
             say(text)
     if report.settled:
         say(ended(report.why))
-    return code(report) if detailed else 0
+    return _code(loop, report) if detailed else 0
+
+
+def _code(loop: Loop, report: Report) -> int:
+    from undrift.cli._lines import code
+
+    return code(report, worse=bool(report.settled) and loop.status().model.state == "worse")
 
 
 def _notes(batch: Batch) -> Iterator[str]:

@@ -13,7 +13,7 @@ def models(context: typer.Context, json: Json = False) -> None:
     from undrift.promise import promise
     from undrift.records import encode
     from undrift.words.caveats import alphas, retrainings
-    from undrift.words.deeds import trained_on
+    from undrift.words.deeds import serving, trained_on
     from undrift.words.numbers import number
     from undrift.workspace.overview import overview
 
@@ -30,7 +30,7 @@ def models(context: typer.Context, json: Json = False) -> None:
             f"v{v.number}",
             found.status_of(v),
             found.made(v),
-            trained_on(v),
+            serving(found.serving) if v.number == found.live.number and v.members else trained_on(v),
             number(v.reference_score),
             promise(v) if v.metric else "–",
             v.trainer.partition(":")[2] or v.trainer,

@@ -59,7 +59,9 @@ def _code(report: Report, found: Overview, *, detailed: bool) -> int:
     from undrift.cli._lines import code
 
     failed = bool(report.settled and report.settled[-1].failed)
-    return 2 if failed or found.broken else code(report) if detailed else 0
+    return (
+        2 if failed or found.broken else code(report, worse=found.model.state == "worse") if detailed else 0
+    )
 
 
 def _tell(report: Report, found: Overview, loop: Loop) -> None:

@@ -40,8 +40,7 @@ def _code(found: Overview) -> int:
     if found.last is None:
         return 0
     act = found.last.newest
-    code = ended(found.last.verdict, act.step.action, act.decision, act.outcome)
-    return 3 if code in (0, 5) and found.model.state == "worse" else code
+    return ended(found.last.verdict, act.step.action, worse=found.model.state == "worse")
 
 
 def _tell(found: Overview, notes: list[str]) -> None:
@@ -68,6 +67,7 @@ def _tell(found: Overview, notes: list[str]) -> None:
 def _model(found: Overview) -> list[tuple[str, str]]:
     """Which version is live, and what is known of its scores and of those before it."""
     from undrift.words import states
+    from undrift.words.deeds import serving
     from undrift.words.numbers import number, ordinal
     from undrift.words.phrases import model
     from undrift.words.spans import during
@@ -77,7 +77,12 @@ def _model(found: Overview) -> list[tuple[str, str]]:
     if found.broken:
         live += f"; it cannot predict: {found.broken}"
     newest, held_to = found.scored, found.model
-    out = [("live", live), ("promise", states.held_up(held_to, [found.windows[k] for k in held_to.windows]))]
+    together = f"a mixture: {serving(found.serving)}" if found.live.members else ""
+    out = [
+        ("live", live),
+        ("serves", together),
+        ("promise", states.held_up(held_to, [found.windows[k] for k in held_to.windows])),
+    ]
     if newest and newest.live:
         said = f"{model(newest.live.version)}: {newest.live.metric} {number(newest.live.value)}"
         other = newest.first if newest.first and newest.first.version != newest.live.version else None
@@ -110,6 +115,7 @@ def _as_dict(found: Overview) -> dict[str, object]:
         "window": encode(last.window) if last else None,
         "drifted": list(drifted(last.comparison)) if last else [],
         "live": encode(found.live),
+        "serving": [encode(member) for member in found.serving],
         "since": {"at": found.since.at.isoformat(), "day": found.day, **encode(found.since.promotion)},
         "pending": encode(found.pending) if found.pending else None,
         "held": encode(found.held) if found.held else None,

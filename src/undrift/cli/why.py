@@ -12,7 +12,7 @@ from undrift.cli._shell import ALL, Json, emit, show_comparison, show_grounds, s
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from undrift.records import Outcome, Version, Window
+    from undrift.records import Outcome, Version, Weights, Window
     from undrift.workspace.lines import Act, Line
     from undrift.workspace.overview import Overview
 
@@ -147,6 +147,8 @@ def _show_version(version: Version, found: Overview) -> None:
     status = found.status_of(version)
     trained = f"Trained after {found.made(version)}: {deeds.trained_on(version)}."
     say(f"{model(version.number)}: {status}. {trained}")
+    if version.number == found.live.number and found.weighed:
+        _show_weights(found.weighed, found.windows)
     outcome = _judged(version, found)
     if outcome:
         say("")
@@ -160,6 +162,18 @@ def _show_version(version: Version, found: Overview) -> None:
     say(
         f"The rules behind the retraining: undrift why {outcome.window}" if outcome else "See undrift models."
     )
+
+
+def _show_weights(weights: Weights, windows: Mapping[str, Window]) -> None:
+    """What each member weighs by now, and by which losses on which windows."""
+    from undrift.words.numbers import number, percent
+    from undrift.words.spans import named
+
+    say("")
+    say(f"Weighed on {named(weights.windows, windows)}, on which none of the members was trained:")
+    ordered = sorted(weights.members, key=lambda m: -m.weight)
+    rows = [(f"v{m.version}", percent(m.weight), number(weights.losses.get(str(m.version)))) for m in ordered]
+    table(("member", "weighs", "loss"), rows, right=(1, 2))
 
 
 def _judged(version: Version, found: Overview) -> Outcome | None:

@@ -1,4 +1,4 @@
-"""A calendar that evidence moves: brought forward by what staying costs, put off by trainings without gain."""
+"""A calendar that evidence moves: earlier where staying costs, later where training gained nothing."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Clock:
     """Retrains every ``every`` windows, earlier where it costs not to, later where it gained nothing.
 
     Earlier: as soon as the loss above the promise adds up, over the windows scored since the last training,
-    to ``price`` windows' worth of the promised loss. Later: where the newest training saved less than ``gain``
-    of the loss of what served before, the next one waits twice as long, at most four times ``every``; the same
-    goes for one whose challengers were refused. Without a new score nothing is decided.
+    to ``price`` windows' worth of the promised loss. Later: where the newest training saved less than
+    ``gain`` of the loss of what served before, the next one waits twice as long, at most four times
+    ``every``; the same goes for one whose challengers were refused. Without a new score nothing is decided.
     """
 
     def __init__(
         self,
-        every: int = 8,
-        price: float = 1.0,
-        gain: float = 0.02,
+        every: int = 12,
+        price: float = 1.5,
+        gain: float = 0.05,
         cooldown: int = 2,
         minimum_rows: int = 100,
     ) -> None:

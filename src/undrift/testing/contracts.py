@@ -14,11 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from undrift.errors import BusyError, DataError, SupersededError, UntrustedError
 from undrift.lakes import WINDOW, Lake
+from undrift.lineup import LineUp
 from undrift.merging import Merge
 from undrift.policies import Policy
 from undrift.records import (
@@ -116,6 +118,23 @@ def check_merge(merge: Merge) -> None:
         assert found.first <= found.last
         assert all(one.window in indices and 0 <= one.weight < float("inf") for one in found.weights)
         assert sum(one.weight == 0 for one in found.weights) < len(indices)
+
+
+def check_lineup(lineup: LineUp) -> None:
+    """Weights from 0, 1 together, for every version, however losses and numbers are shifted."""
+    random = np.random.default_rng(0)
+    block = np.repeat(np.arange(12), 5)
+    base = random.gamma(2, 1, len(block))
+    for shifts in ({1: 0.0}, {1: 0.0, 2: 0.0}, {3: 0.4, 7: 0.0, 5: 9.0}, {1: 0.1, 2: 0.2, 3: 0.0, 4: 0.3}):
+        losses = {n: base + shift + random.normal(0, 0.1, len(block)) for n, shift in shifts.items()}
+        found = lineup.weigh(losses, block)
+        assert set(found) == set(losses), "every version has a weight"
+        assert all(weight >= 0 for weight in found.values())
+        assert abs(sum(found.values()) - 1) < 1e-9
+        assert max(found, key=found.__getitem__) == min(losses, key=lambda n: float(losses[n].mean()))
+        moved = lineup.weigh({n + 10: 3 * values + 5 for n, values in losses.items()}, block)
+        assert all(abs(moved[n + 10] - weight) < 1e-6 for n, weight in found.items())
+    assert lineup.members >= 1
 
 
 def situation(

@@ -60,7 +60,8 @@ def alphas(outcomes: Iterable[Outcome]) -> list[float]:
 
     A gate that requires a model to be no worse bounds the models that it refuses, not those that it promotes.
     """
-    return [(1 - o.confidence) * len(o.trials) for o in outcomes if o.trials and o.require == "better"]
+    judged = [o for o in outcomes if o.trials and o.require == "better"]
+    return [(1 - o.confidence) * (len(o.trials) if o.trials[0].merge != "mixture" else 1) for o in judged]
 
 
 def retrainings(spent: Sequence[float]) -> str:

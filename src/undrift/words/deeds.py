@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from undrift.records import Batch, Decision, Outcome, Promotion, Refusal, Rule, Score, Trial, Version
-from undrift.words.numbers import bounds, number
-from undrift.words.phrases import count, model, times
+from undrift.records import Batch, Decision, Member, Outcome, Promotion, Refusal, Rule, Score, Trial, Version
+from undrift.words.numbers import bounds, number, percent
+from undrift.words.phrases import count, listed, model, times
 
 
 def trained_on(version: Version) -> str:
     """Which rows a version learnt from: "all 16,853 rows", "newest 8 windows, 1,344 rows"."""
+    if version.members:
+        return serving(version.members)
     if version.snapshot is None:
         return version.merge
     rows, chosen_ = version.snapshot.rows, version.snapshot.selection
@@ -20,6 +22,18 @@ def trained_on(version: Version) -> str:
     if version.merge == "recent":
         return f"newest {count(chosen_.last - chosen_.first + 1, 'window')}, {count(rows, 'row')}"
     return f"{version.merge}, {count(rows, 'row')}"
+
+
+def serving(members: Sequence[Member]) -> str:
+    """Who serves together, the heaviest first, and how many only wait.
+
+    >>> serving([Member(2, 0.3), Member(4, 0.7), Member(5, 0.0)])
+    'v4 70 %, v2 30 %; v5 waits'
+    """
+    heavy = sorted((m for m in members if m.weight > 0), key=lambda m: (-m.weight, m.version))
+    idle = [f"v{m.version}" for m in members if not m.weight]
+    said = ", ".join(f"v{m.version} {percent(m.weight)}" for m in heavy)
+    return f"{said}; {listed(idle)} {'waits' if len(idle) == 1 else 'wait'}" if idle else said
 
 
 def score(record: Score) -> str:

@@ -118,7 +118,7 @@ def unreliable(record: Decision) -> Rule | None:
         (
             rule
             for rule in record.rules
-            if rule.name == "performance"
+            if rule.name in ("performance", "cost")
             and rule.value is not None
             and rule.limit is not None
             and rule.value >= rule.limit

@@ -44,7 +44,7 @@ class Contest:
         held_out: list[Window],
         weighing: Weighing,
     ) -> Contest:
-        """Ask everyone, of a mixture the members; raises LeakError if any was trained on one of these rows."""
+        """Ask everyone, of a mixture its members; raises LeakError for one that was trained on these rows."""
         models = weighing.models
         data = models.archive.labelled_in(held_out)
         pool = weighing.pool(champion)
@@ -68,7 +68,7 @@ class Contest:
     def judged(
         self, models: Models, gate: Gate, failed: Mapping[str, str], mixture: tuple[Version, Floats] | None
     ) -> Outcome:
-        """What the gate finds: of the challengers, or of a ``mixture`` with them in the place of the champion."""
+        """What the gate finds of the challengers, or of a ``mixture`` with them in it."""
         said = self.said if mixture is None else self.said | {mixture[0].number: mixture[1]}
         attempt = 1 + sum(bool(o.trials) for o in models.store.all(Outcome))
         trials = self._trials(self.challengers, said, models, gate, attempt)

@@ -298,7 +298,7 @@ class Models:
         data: Labelled,
         values: NDArray[np.float64],
     ) -> Version:
-        """Keep the record of a mixture, which said ``values`` about labelled rows; members keep their artifacts."""
+        """Keep the record of a mixture that said ``values`` about labelled rows; it has no artifact."""
         worth = self._worth(data, values, "held out")
         version = Version(
             number=max(v.number for v in self.store.all(Version)) + 1,

@@ -12,6 +12,7 @@ from undrift import stores
 from undrift.errors import NotFoundError, UntrustedError, suggest
 from undrift.promise import DROP, OVER, standing, trusted
 from undrift.records import (
+    Member,
     Outcome,
     Promotion,
     Refusal,
@@ -21,6 +22,7 @@ from undrift.records import (
     Unscored,
     Verdict,
     Version,
+    Weights,
     Window,
 )
 from undrift.registries import Registry
@@ -62,8 +64,9 @@ class Overview:
     are deliveries that were refused, oldest first; ``unmended`` is the newest one, None where a delivery of
     its kind came since. ``waiting`` are settled windows whose labels have not matured, oldest first;
     ``promoted`` is what the gate found when the live model was promoted, None for the first model, and
-    ``entered`` the window after which it went live. ``pending`` is a step that is half done. Where ``lines``
-    are the newest ones only, ``read`` gives the overview of all.
+    ``entered`` the window after which it went live. ``serving`` says who serves as the live version with
+    which weight, ``weighed`` on what that rests where it was weighed since it went live. ``pending`` is a
+    step that is half done. Where ``lines`` are the newest ones only, ``read`` gives the overview of all.
     """
 
     live: Version
@@ -79,6 +82,8 @@ class Overview:
     promoted: Outcome | None = None
     entered: Window | None = None
     pending: Pending | None = None
+    serving: tuple[Member, ...] = ()
+    weighed: Weights | None = None
     read: Callable[[], Overview] | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -220,11 +225,16 @@ class Overview:
         return spans.after(window) if window else f"window {version.window}"
 
     def status_of(self, version: Version) -> str:
-        """What became of a version: live, was live, rejected, or not judged."""
+        """What became of a version: live, member, was live, was member, rejected, or not judged."""
         if version.number == self.live.number:
             return "live"
-        if any(c.promotion.version == version.number for c in self.changes):
+        if version.number in {m.version for m in self.live.members}:
+            return "member"
+        once = {c.promotion.version for c in self.changes}
+        if version.number in once:
             return "was live"
+        if version.number in {m.version for v in self.versions if v.number in once for m in v.members}:
+            return "was member"
         judged = {trial.version for outcome in self.outcomes for trial in outcome.trials}
         return "rejected" if version.number in judged else "not judged"
 
@@ -256,6 +266,8 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
         promoted=promoted,
         entered=entered.window if entered else None,
         pending=pending.pending(store),
+        serving=stores.members(store, live),
+        weighed=next((w for w in reversed(store.all(Weights)) if w.version == live.number), None),
         read=None if newest is None else partial(overview, store, registry),
     )
 

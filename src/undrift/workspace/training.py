@@ -103,7 +103,7 @@ class Training:
         return outcome
 
     def _mixture(self, contest: Contest, split: Split) -> tuple[Version, Floats]:
-        """The version that would serve with the challengers in it, and what it says about the held-out rows."""
+        """The version that would serve with the challengers, and what it says about held-out rows."""
         found = contest.mixture(self.weighing)
         known = self._trained_before(contest.occasion).get(MIXTURE)
         if known is None:

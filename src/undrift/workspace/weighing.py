@@ -1,4 +1,4 @@
-"""What the members of a mixture weigh: by what they say about the newest labelled rows, none having seen them."""
+"""What the members of a mixture weigh: by what they say about the newest labelled rows, all unseen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from undrift.errors import UndriftError
 from undrift.gate import Gate
 from undrift.lineup import LineUp, mixed
-from undrift.records import Member, Service, Version, Weights, Window
+from undrift.records import Member, Version, Weights, Window
 from undrift.stores import Store, keep
 from undrift.workspace import honest
 from undrift.workspace.archive import FOREIGN, Labelled
@@ -43,7 +43,7 @@ class Weighing:
     gate: Gate
 
     def together(self, said: Mapping[int, Floats], data: Labelled, most: int | None = None) -> Together:
-        """Versions weighed by their losses on labelled rows, of all that are given the ``most`` that fit best."""
+        """Versions weighed by their losses on labelled rows, at ``most`` so many: those that fit best."""
         losses = {number: self.models.per_row(data.labels, values) for number, values in said.items()}
         block = self.models.blocks(data)
         means = {number: float(values.mean()) for number, values in losses.items()}
@@ -55,15 +55,14 @@ class Weighing:
         return Together(members, mixed(said, weights), {n: means[n] for n in weights})
 
     def pool(self, version: Version) -> list[Version]:
-        """Versions that go on serving beside challengers: the members of a mixture, or the champion itself."""
+        """Versions that challengers would serve beside: the members of a mixture, or the champion."""
         numbers = [m.version for m in version.members] or [version.number]
         return [self.models.version(n) for n in numbers if n != FOREIGN]
 
     def renew(self, now: datetime | None) -> None:
-        """Weigh the members of the mixtures that served last on the newest labelled windows, once for each."""
-        newest = self.store.all(Service, 1)
-        served = [self.models.version(n) for one in newest for n in (one.live, *one.shadow) if n != FOREIGN]
-        mixtures = [version for version in served if version.members]
+        """Weigh the members of the mixtures that serve next on the newest labelled windows, once for each."""
+        serving = (self.chronicle.live().number, *self.chronicle.shadows())
+        mixtures = [v for v in map(self.models.version, dict.fromkeys(serving)) if v.members]
         if not mixtures:
             return
         windows = self.chronicle.split(now).every[-self.gate.windows :]
