@@ -446,7 +446,7 @@ def test_a_challenger_that_fails_beside_one_that_succeeds_is_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = make(tmp_path, policy=build("policies", {"use": "schedule", "every": 1, "minimum_rows": 0}))
-    train = loop.models.train
+    train = loop.making.train
 
     def picky(window: str, merge: str, *rest: object, **named: object) -> Version:
         if merge == "recent":

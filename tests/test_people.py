@@ -100,7 +100,7 @@ def test_a_pending_promotion_is_void_while_the_loop_is_held_though_its_champion_
 
 def test_a_decision_to_retrain_that_was_pending_trains_nothing_while_the_loop_is_held() -> None:
     loop, recording = started()
-    killed_at(loop, recording, "models", "train", 2)
+    killed_at(loop, recording, "making", "train", 2)
     before = len(loop.store.all(Version))
     loop.rollback("feed is broken")
     report = loop.step()
@@ -111,7 +111,7 @@ def test_a_decision_to_retrain_that_was_pending_trains_nothing_while_the_loop_is
 
 @pytest.mark.parametrize(
     ("part", "verb", "stage"),
-    [("watch", "compare", "predicted"), ("models", "train", "decided"), ("models", "complete", "judged")],
+    [("watch", "compare", "predicted"), ("making", "train", "decided"), ("making", "complete", "judged")],
 )
 def test_a_step_that_was_interrupted_is_pending_until_the_next_one(part: str, verb: str, stage: str) -> None:
     loop, recording = started()
@@ -313,7 +313,7 @@ def test_drift_is_new_evidence_but_the_same_held_out_windows_are_not_judged_on_t
 
 
 @pytest.mark.parametrize(
-    ("part", "verb"), [("policy", "decide"), ("models", "train"), ("models", "complete"), ("store", "crown")]
+    ("part", "verb"), [("policy", "decide"), ("making", "train"), ("making", "complete"), ("store", "crown")]
 )
 def test_a_label_call_that_was_killed_is_decided_on_at_the_next_tick(part: str, verb: str) -> None:
     ended = []

@@ -29,7 +29,7 @@ from undrift.stores import keep, tell
 from undrift.words.deeds import decision as decision_sentence
 from undrift.workspace import adoption, occasions, refusals
 from undrift.workspace.life import Life
-from undrift.workspace.models import Fitted
+from undrift.workspace.making import Fitted
 from undrift.workspace.occasions import Occasion
 from undrift.workspace.rehearsal import rehearse
 from undrift.workspace.serving import Served
@@ -280,5 +280,5 @@ class Loop(Life, Served):
         """Raise ConfigError for a model or a part that does not fit, before anything is taken in."""
         if not self._rehearsed:
             rehearse(self.policy, self.merges, self.limits, self.models.deciding)
-            self.models.ready()
+            self.making.ready()
             self._rehearsed = True

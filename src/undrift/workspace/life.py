@@ -22,6 +22,7 @@ from undrift.workspace.archive import Archive, utc_now
 from undrift.workspace.chronicle import Chronicle
 from undrift.workspace.intake import Intake
 from undrift.workspace.lease import Lease
+from undrift.workspace.making import Making
 from undrift.workspace.models import Models
 from undrift.workspace.monitor import Watch
 from undrift.workspace.remembered import RememberedLake, RememberedStore
@@ -67,13 +68,23 @@ class Life:
             trust_pickle=self.trust_pickle,
             block=span(self.gate.block),
         )
+        self.making = Making(self.models)
         self.watch = Watch(self.archive, records, self.models, self.limits)
         self.scoring = Scoring(self.archive, records, self.models)
         self.chronicle = Chronicle(self.archive, records, self.gate, self.coverage, self.label_delay)
         self.weighing = Weighing(records, self.chronicle, self.models, self.lineup, self.gate)
         self.training = Training(
-            *(records, self.chronicle, self.models, self.merges, self.weighing, self.gate, self.lease)
+            *(
+                records,
+                self.chronicle,
+                self.models,
+                self.making,
+                self.merges,
+                self.weighing,
+                self.gate,
+                self.lease,
+            )
         )
         self.succession = Succession(
-            records, self.chronicle, self.models, self.training, self.watch, self.lease
+            records, self.chronicle, self.models, self.making, self.training, self.watch, self.lease
         )

@@ -13,6 +13,7 @@ from undrift.workspace import reign
 from undrift.workspace.archive import FOREIGN
 from undrift.workspace.chronicle import Chronicle
 from undrift.workspace.lease import Lease
+from undrift.workspace.making import Making
 from undrift.workspace.models import Models
 from undrift.workspace.monitor import Watch
 from undrift.workspace.training import Training
@@ -25,6 +26,7 @@ class Succession:
     store: Store
     chronicle: Chronicle
     models: Models
+    making: Making
     training: Training
     watch: Watch
     lease: Lease
@@ -32,7 +34,7 @@ class Succession:
     def begin(self, version: Version) -> None:
         """Make the first model champion."""
         reason = {FOREIGN: "predictions come with the rows"}.get(version.number, "the first model")
-        self.models.complete(version)
+        self.making.complete(version)
         self._crown(Promotion("start", version.number, None, version.window, reason))
 
     def promote(self, outcome: Outcome) -> str:
@@ -90,7 +92,7 @@ class Succession:
     def _prepare(self, version: int) -> None:
         """Refit a version that goes live, and keep what only such a one needs."""
         self.training.give_back(self.models.version(version))
-        self.models.complete(self.models.version(version))
+        self.making.complete(self.models.version(version))
 
     def _by_hand(
         self, action: Literal["rollback", "release", "promote"], version: int, reason: str, **how: bool

@@ -22,7 +22,8 @@ from undrift.workspace.chronicle import Chronicle
 from undrift.workspace.contest import Contest, uncontested
 from undrift.workspace.held_out import Split
 from undrift.workspace.lease import Lease
-from undrift.workspace.models import MIXTURE, Fitted, Models
+from undrift.workspace.making import MIXTURE, Fitted, Making
+from undrift.workspace.models import Models
 from undrift.workspace.occasions import Occasion
 from undrift.workspace.weighing import Weighing
 
@@ -36,6 +37,7 @@ class Training:
     store: Store
     chronicle: Chronicle
     models: Models
+    making: Making
     merges: Mapping[str, Merge]
     weighing: Weighing
     gate: Gate
@@ -46,7 +48,7 @@ class Training:
         windows = self.models.archive.windows(history=True)
         kept = self.store.get(Version, "1") or self.store.get(Version, str(FOREIGN))
         if fitted is not None or self.models.schema.prediction is not None:
-            return kept or self.models.adopt(windows, fitted, unseen)
+            return kept or self.making.adopt(windows, fitted, unseen)
         split = self.chronicle.split(None)
         if not split.available or not split.held_out:
             raise TooFewError(
@@ -55,7 +57,7 @@ class Training:
             )
         if kept is None:
             newest_rows = self.models.archive.labelled_in(split.held_out)
-            kept = self.models.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
+            kept = self.making.train(windows[-1].key, "everything", spanning(split.available), newest_rows)
         self.give_back(kept)
         return stores.version(self.store, kept.number)
 
@@ -68,11 +70,11 @@ class Training:
         if version.members:
             for member in version.members:
                 self.give_back(stores.version(self.store, member.version))
-            self.models.refitted_together(version)
+            self.making.refitted_together(version)
         if version.snapshot is None or done:
             return
         try:
-            self.models.refit(version, self._everything_known(version))
+            self.making.refit(version, self._everything_known(version))
         except ModelError as error:
             tell("failure", Rule(version.merge, holds=False, text=str(error)))
 
@@ -108,7 +110,7 @@ class Training:
         known = self._trained_before(contest.occasion).get(MIXTURE)
         if known is None:
             through = split.available[-1].index
-            known = self.models.mix(contest.occasion, found.members, through, contest.data, found.values)
+            known = self.making.mix(contest.occasion, found.members, through, contest.data, found.values)
         return known, found.values
 
     def challengers(self, occasion: Occasion, split: Split, failed: dict[str, str]) -> list[Version]:
@@ -120,7 +122,7 @@ class Training:
             try:
                 again = known.get(name)
                 trained.append(
-                    again or self.models.train(occasion.window.key, name, selection, unseen, on=occasion.on)
+                    again or self.making.train(occasion.window.key, name, selection, unseen, on=occasion.on)
                 )
             except ModelError as error:
                 failed[name] = str(error)

@@ -1,0 +1,286 @@
+"""How versions come about: trained, refitted, mixed or adopted, and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from undrift import artifacts
+from undrift.errors import BusyError, ModelError
+from undrift.lakes import WINDOW
+from undrift.profiles.table import TableProfile
+from undrift.records import (
+    Importance,
+    Member,
+    Outcome,
+    Recipe,
+    Refitted,
+    Selection,
+    Snapshot,
+    Version,
+    Window,
+)
+from undrift.stores import keep
+from undrift.trainers import ByPath, Trainer
+from undrift.windows import spanning, weights
+from undrift.workspace import adoption, kept
+from undrift.workspace.adoption import Unseen
+from undrift.workspace.archive import FOREIGN, Labelled
+from undrift.workspace.models import Judged, Models
+from undrift.workspace.occasions import Occasion
+
+ROOM = 32 * 2**20
+"""Bytes of rows up to which those that a version was refitted on are remembered until it is complete."""
+
+MIXTURE = "mixture"
+"""What a version that is a mixture is trained by, and on."""
+
+Fitted = tuple[Any, bytes, artifacts.Format]
+"""A model that was fitted elsewhere, the bytes of its file, and their format."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A model that was fitted just now, where its artifact is kept, and the rows that it was fitted on."""
+
+    model: Any
+    artifact: str
+    format: str
+    bytes: int
+    snapshot: Snapshot
+    data: Labelled
+
+
+@dataclass(frozen=True)
+class Making:
+    """Makes the versions of one workspace; of each the artifact is kept before the record."""
+
+    models: Models
+
+    def ready(self) -> None:
+        """Import what challengers are trained by; raises ConfigError where it cannot be.
+
+        Where that was once done with the same settings it is not done again: libraries take a while to load.
+        """
+        if not isinstance(self.models.trainer, ByPath):
+            return
+        recipe = self.models.trainer.recipe
+        if not recipe or self.models.store.get(Recipe, recipe) is None:
+            self.models.trainer.ready()
+            if recipe:
+                self.models.store.put(recipe, Recipe(self.models.trainer.recipe))
+
+    def train(
+        self,
+        window: str,
+        merge: str,
+        selection: Selection,
+        unseen: Labelled,
+        on: str = "",
+    ) -> Version:
+        """Train one model, keep its artifact and its record, in this order; it is judged on ``unseen`` rows.
+
+        Only the version that goes live is ``refit`` and ``complete``.
+        """
+        live = self.models.store.champion()
+        made = self._fitted(selection)
+        judged = self.models.judged(
+            made.model, unseen, "held out", None if live else made.data.rows, weigh=not live
+        )
+        number = max((v.number for v in self.models.store.all(Version)), default=FOREIGN) + 1
+        version = Version(
+            number=number,
+            window=window,
+            merge=merge,
+            trainer=self._trainer.name,
+            artifact=made.artifact,
+            format=made.format,
+            bytes=made.bytes,
+            through=selection.last,
+            snapshot=made.snapshot,
+            metric=self.models.metric,
+            reference_score=judged.score,
+            libraries=artifacts.libraries(),
+            importance=judged.importance,
+            promise=judged.promise,
+            mean_calibration=judged.mean_calibration,
+            heaviest=judged.heaviest,
+            on=on,
+        )
+        if judged.values is not None:
+            self.models.said[number] = (unseen.ids, judged.values)
+        return self._keep(version, None, made.model)
+
+    def mix(
+        self,
+        occasion: Occasion,
+        members: tuple[Member, ...],
+        through: int,
+        data: Labelled,
+        values: NDArray[np.float64],
+    ) -> Version:
+        """Keep the record of a mixture that said ``values`` about labelled rows; it has no artifact."""
+        worth = self.models.worth(data, values, "held out")
+        version = Version(
+            number=max(v.number for v in self.models.store.all(Version)) + 1,
+            window=occasion.window.key,
+            merge=MIXTURE,
+            trainer=MIXTURE,
+            artifact="",
+            format="",
+            bytes=0,
+            through=through,
+            metric=self.models.metric,
+            reference_score=worth.score,
+            libraries=artifacts.libraries(),
+            promise=worth.promise,
+            mean_calibration=worth.mean_calibration,
+            heaviest=worth.heaviest,
+            on=occasion.on,
+            members=members,
+        )
+        return self._keep(version, None, None)
+
+    def refit(self, version: Version, selection: Selection) -> None:
+        """Fit the recipe of a version anew on more rows, and let that model serve in its place."""
+        made = self._fitted(selection)
+        record = Refitted(
+            version.number, made.artifact, made.format, made.bytes, selection.last, made.snapshot
+        )
+        keep(self.models.store, str(version.number), record)
+        self.models.loaded[made.artifact] = made.model
+        if made.data.rows.nbytes < ROOM:
+            self.models.trained[version.number] = made.data
+
+    def refitted_together(self, version: Version) -> None:
+        """Put on record up to which window the members of a mixture were trained since it went live."""
+        through = max(self.models.version(m.version).through for m in version.members)
+        keep(self.models.store, str(version.number), Refitted(version.number, "", "", 0, through))
+
+    def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
+        """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none.
+
+        Its reference score is that on ``unseen`` rows; without any it is cross-fitted.
+        """
+        through = unseen.through if unseen else windows[-1].index
+        trained = adoption.trained(windows, through)
+        rows = self.models.archive.rows(trained[0].index, trained[-1].index)
+        if fitted is None:
+            number, name, model, artifact, form = FOREIGN, "prediction column", None, b"", ""
+            judged = self._foreign(windows, unseen)
+        else:
+            model, artifact, form = fitted
+            number, name = FOREIGN + 1, type(model).__name__
+            artifacts.predict(model, self.models.frame(rows.slice(0, 100), model), self.models.schema)
+            judged = self._adopted(model, windows, unseen, rows)
+        version = Version(
+            number=number,
+            window=windows[-1].key,
+            merge="adopted",
+            trainer=name,
+            artifact=self.models.registry.put(artifact) if artifact else "",
+            format=form,
+            bytes=len(artifact),
+            through=through,
+            metric=self.models.metric if self.models.schema.task else None,
+            reference_score=judged.score,
+            libraries=artifacts.libraries(),
+            importance=judged.importance,
+            promise=judged.promise,
+            mean_calibration=judged.mean_calibration,
+            heaviest=judged.heaviest,
+        )
+        return self._keep(version, self.models.profiled(rows), model)
+
+    def complete(self, version: Version) -> None:
+        """Keep what only a version that goes live needs: its reference profile, and what it uses."""
+        if version.members:
+            for member in version.members:
+                self._weighed(self.models.version(member.version))
+            self.models.reference(version.number)
+            return
+        if version.snapshot is None:
+            return
+        self.models.reference(version.number)
+        self._weighed(version)
+
+    def _weighed(self, version: Version) -> None:
+        """Keep what a version uses, measured on the rows that its twin was judged on."""
+        if version.importance or self.models.store.get(Importance, str(version.number)) is not None:
+            return
+        outcomes = [
+            o for o in self.models.store.all(Outcome) if version.number in {t.version for t in o.trials}
+        ]
+        every = [*self.models.archive.windows(history=True), *self.models.archive.windows()]
+        held_out = [w for o in outcomes[-1:] for w in every if w.key in o.held_out]
+        if held_out:
+            data, trained_on = (
+                self.models.archive.labelled_in(held_out),
+                self.models.trained_rows(version.number),
+            )
+            shares = self.models.shares(self.models.load_twin(version), data, trained_on)
+            keep(self.models.store, str(version.number), Importance(version.number, shares))
+        self.models.trained.pop(version.number, None)
+
+    def _fitted(self, selection: Selection) -> Fitting:
+        """A model fitted on the labelled rows of a selection, its artifact already kept."""
+        trainer = self._trainer
+        data = self.models.archive.labelled(selection)
+        champion = self.models.store.champion()
+        live = self.models.newest_of(champion) if champion else None
+        template = self.models.load(live.number) if live else None
+        names = dict.fromkeys(
+            [*artifacts.columns(self.models.schema), *artifacts.columns(self.models.schema, template)]
+        )
+        rows = artifacts.frame(data.rows, self.models.schema, [*names])
+        pa.default_memory_pool().release_unused()  # the fit may need what reading the rows left behind
+        weigh = weights(selection, data.rows[WINDOW].to_numpy())
+        more = () if weigh is None else (weigh,)
+        model = trainer.fit(rows, data.labels, self.models.schema, template, *more)
+        pickled = live is not None and live.format == "pickle" and self.models.trust_pickle
+        artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self.models.makes(trainer.name))
+        snapshot = self.models.archive.snapshot(selection, data)
+        return Fitting(model, self.models.registry.put(artifact), form, len(artifact), snapshot, data)
+
+    @property
+    def _trainer(self) -> Trainer:
+        """What trains; raises ModelError where nothing does."""
+        if self.models.trainer is None:
+            raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
+        return self.models.trainer
+
+    def _adopted(self, model: Any, windows: list[Window], unseen: Unseen | None, rows: pa.Table) -> Judged:
+        """What an adopted model is worth on unseen rows, else by clones of it, if there can be any."""
+        if self.models.schema.task is None:
+            return Judged()
+        if unseen is not None:
+            return self.models.judged(model, unseen.data, "held out", rows)
+        data = self.models.archive.labelled(spanning(windows))
+        weights = self.models.judged(model, data, "in sample").importance
+        try:
+            values = adoption.cross_fitted(model, data, self.models.schema)
+        except ModelError:
+            return Judged("first windows", importance=weights)
+        return replace(self.models.worth(data, values, "cross-fitted"), importance=weights)
+
+    def _foreign(self, windows: list[Window], unseen: Unseen | None) -> Judged:
+        """What the predictions that came with rows are worth, on unseen rows where there are any."""
+        if self.models.schema.task is None:
+            return Judged()
+        data = unseen.data if unseen else self.models.archive.labelled(spanning(windows))
+        return self.models.worth(
+            data, self.models.logged(FOREIGN, data.ids, windows), "held out" if unseen else "logged"
+        )
+
+    def _keep(self, version: Version, reference: TableProfile | None, model: Any) -> Version:
+        if reference is not None:
+            kept.put(self.models.store, f"v{version.number}", reference)
+        if not keep(self.models.store, str(version.number), version):
+            raise BusyError("another process trained at the same time", "Run the step again.")
+        if version.artifact:
+            self.models.loaded[version.artifact] = model
+        return version
