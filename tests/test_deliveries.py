@@ -44,7 +44,7 @@ from undrift.stores import holder, scores
 from undrift.stores.sql import Sql
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
-from undrift.workspace.models import Models
+from undrift.workspace.making import Making
 from undrift.workspace.overview import overview
 
 DAY = 96
@@ -454,10 +454,10 @@ def test_a_challenger_that_fails_beside_one_that_succeeds_is_on_record(
         return train(window, merge, *rest, **named)  # type: ignore[arg-type]
 
     loop.merges["recent"] = build("merging", {"use": "recent", "windows": 2})
-    monkeypatch.setattr(loop.models, "train", picky)
+    monkeypatch.setattr(loop.making, "train", picky)
     loop.step(day(6), now=end(6))
     outcome = loop.store.all(Outcome)[0]
-    assert [t.merge for t in outcome.trials] == ["everything"]
+    assert [t.merge for t in outcome.trials] == ["mixture", "everything"]
     assert outcome.failed == {"recent": "it does not converge. Try another."}
 
 
@@ -555,14 +555,14 @@ def test_a_batch_whose_labels_are_all_of_one_class_is_named(workspace: Path) -> 
 
 
 def test_why_says_what_failed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at, train = ("-C", workspace), Models.train
+    at, train = ("-C", workspace), Making.train
 
-    def picky(self: Models, window: str, merge: str, *rest: object, **named: object) -> Version:
+    def picky(self: Making, window: str, merge: str, *rest: object, **named: object) -> Version:
         if merge == "recent(windows=2)":
             raise ModelError("it does not converge", "")
         return train(self, window, merge, *rest, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Models, "train", picky)
+    monkeypatch.setattr(Making, "train", picky)
     sets = ("policy.use=schedule", "policy.every=1", "policy.minimum_rows=0", "gate.block=1h", CANDIDATES)
     told = ask(*at, "run", workspace / "8.csv", *(part for s in sets for part in ("--set", s)))
     assert told[0] == 0, told

@@ -55,7 +55,7 @@ class Fitting:
     data: Labelled
 
 
-@dataclass(frozen=True)
+@dataclass
 class Making:
     """Makes the versions of one workspace; of each the artifact is kept before the record."""
 

@@ -15,13 +15,10 @@ def voting(models: Mapping[str, Any], weights: Mapping[str, float], schema: Sche
     It predicts the weighted mean of their numbers, or of their probabilities. Raises ModelError where the
     members do not name the two classes alike.
     """
-    from sklearn.utils import Bunch
-
     members = [*models.items()]
     shares = [weights[name] for name in models]
     voter = _classifier(members, shares) if schema.classes else _regressor(members, shares)
     voter.estimators_ = [model for _, model in members]
-    voter.named_estimators_ = Bunch(**dict(members))
     return voter
 
 
