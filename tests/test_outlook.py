@@ -14,6 +14,7 @@ from undrift import inputs
 from undrift.comparison.limits import Limits
 from undrift.config.outlook import advice
 from undrift.gate import Gate
+from undrift.lineup.single import Single
 from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import Outcome
@@ -114,8 +115,9 @@ def test_a_class_that_is_too_rare_is_said_with_the_number_of_windows_that_would_
 def judged() -> Loop:
     """A weighted regression is live; a constant was its challenger, on rows with a dozen frauds."""
     frame = frauds()
-    gate = Gate(windows=12)
-    loop = started(frame[:3_500], "7d", trainer=WEIGHTED, gate=gate)
+    gate = Gate("better", windows=12)
+    policy = build("policies", {"use": "performance"})
+    loop = started(frame[:3_500], "7d", trainer=WEIGHTED, gate=gate, lineup=Single(), policy=policy)
     loop.trainer = loop.models.trainer = CONSTANT
     loop.step(frame[3_500:])
     return loop

@@ -128,7 +128,7 @@ class World:
         self.models = Looked(bank)
         self.windows = [Window(f"{i:04d}", i, bank.stream.size) for i in range(WINDOWS)]
         self.weighing = Weighing(
-            *(None, None, self.models, settings.lineup, settings.gate),  # type: ignore[arg-type]
+            *(None, None, self.models, settings.lineup),  # type: ignore[arg-type]
         )
         self.decisions: list[Decision] = []
         self.scores: list[Score] = []
@@ -189,9 +189,8 @@ class World:
             self.scores.append(Score(window.key, known, number, self.models.metric, value, len(labels), 1.0))
         for version in self._serving():
             if version.members and version.through < known:
-                windows = [known - 1, known]
-                said = {m.version: self.models.said(m.version, windows) for m in version.members}
-                found = self.weighing.together(said, self.models.rows(windows))  # type: ignore[arg-type]
+                said = {m.version: self.models.said(m.version, [known]) for m in version.members}
+                found = self.weighing.together(said, self.models.rows([known]))  # type: ignore[arg-type]
                 self.models.weights[version.number] = found.members
         return (window.key,)
 

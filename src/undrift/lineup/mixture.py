@@ -1,4 +1,4 @@
-"""Several versions serve together, with weights by their losses on the newest labelled rows."""
+"""Several versions serve together, with weights by their losses on the newest labelled window."""
 
 from __future__ import annotations
 

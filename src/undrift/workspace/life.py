@@ -72,7 +72,7 @@ class Life:
         self.watch = Watch(self.archive, records, self.models, self.limits)
         self.scoring = Scoring(self.archive, records, self.models)
         self.chronicle = Chronicle(self.archive, records, self.gate, self.coverage, self.label_delay)
-        self.weighing = Weighing(records, self.chronicle, self.models, self.lineup, self.gate)
+        self.weighing = Weighing(records, self.chronicle, self.models, self.lineup)
         self.training = Training(
             *(
                 records,

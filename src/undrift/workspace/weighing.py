@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.errors import UndriftError
-from undrift.gate import Gate
 from undrift.lineup import LineUp, mixed
 from undrift.records import Member, Version, Weights, Window
 from undrift.stores import Store, keep
@@ -40,7 +39,6 @@ class Weighing:
     chronicle: Chronicle
     models: Models
     lineup: LineUp
-    gate: Gate
 
     def together(self, said: Mapping[int, Floats], data: Labelled, most: int | None = None) -> Together:
         """Versions weighed by their losses on labelled rows, at ``most`` so many: those that fit best."""
@@ -60,12 +58,12 @@ class Weighing:
         return [self.models.version(n) for n in numbers if n != FOREIGN]
 
     def renew(self, now: datetime | None) -> None:
-        """Weigh the members of the mixtures that serve next on the newest labelled windows, once for each."""
+        """Weigh the members of the mixtures that serve next on the newest labelled window, once for each."""
         serving = (self.chronicle.live().number, *self.chronicle.shadows())
         mixtures = [v for v in map(self.models.version, dict.fromkeys(serving)) if v.members]
         if not mixtures:
             return
-        windows = self.chronicle.split(now).every[-self.gate.windows :]
+        windows = self.chronicle.split(now).every[-1:]
         due = [v for v in mixtures if windows and self._is_due(v, windows[-1])]
         if not due:
             return
