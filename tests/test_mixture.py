@@ -276,7 +276,7 @@ def test_two_classes_are_exported_too(tmp_path: Path) -> None:
     at = ("-C", tmp_path / "w")
     options = ("--target", "y", "--time", "at", "--id", "id", "--set", "windows.size=6h")
     options += ("--set", "policy.use=schedule", "--set", "policy.every=2")
-    code, out, err = ask(*at, "init", "--from", tmp_path / "h.csv", *options)
+    code, _, err = ask(*at, "init", "--from", tmp_path / "h.csv", *options)
     assert code == 0, err
     assert ask(*at, "run", tmp_path / "n.csv")[0] == 0
     manifest = json.loads(ask(*at, "export", tmp_path / "model", "--json")[1])

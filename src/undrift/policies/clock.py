@@ -29,7 +29,7 @@ class Clock:
 
     def __init__(
         self,
-        every: int = 12,
+        every: int = 11,
         price: float = 1.5,
         gain: float = 0.05,
         cooldown: int = 2,

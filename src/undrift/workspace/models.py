@@ -39,6 +39,9 @@ from undrift.workspace.archive import FOREIGN, Archive, Labelled
 if TYPE_CHECKING:
     import pandas as pd
 
+ROOM = 32 * 2**20
+"""Bytes of rows up to which a frame of them is remembered for the next model that is asked."""
+
 HALF = 0.5
 """Where rounding changes."""
 
@@ -70,6 +73,7 @@ class Models:
     trust_pickle: bool = False
     block: timedelta = timedelta(days=1)
     loaded: dict[str, Any] = field(default_factory=dict, repr=False)
+    framed: tuple[pa.Table, list[str], pd.DataFrame] | None = field(default=None, repr=False)
     trained: dict[int, Labelled] = field(default_factory=dict, repr=False)
     said: dict[int, tuple[pa.ChunkedArray, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
 
@@ -153,6 +157,7 @@ class Models:
         self.loaded = {artifact: model for artifact, model in self.loaded.items() if artifact in kept_on}
         self.trained = {n: data for n, data in self.trained.items() if n in numbers}
         self.said.clear()
+        self.framed = None
 
     def reference(self, number: int) -> TableProfile:
         """The profile of the rows that a version was trained on."""
@@ -317,8 +322,13 @@ class Models:
         return Judged(promise, float(per_row.mean()), calibration, skill.heaviest(per_row))
 
     def frame(self, rows: pa.Table, model: Any) -> pd.DataFrame:
-        """Rows with all columns that a model may be shown."""
-        return artifacts.frame(rows, self.schema, artifacts.columns(self.schema, model))
+        """Rows with all columns that a model may be shown; made once for models that are asked in turn."""
+        columns = artifacts.columns(self.schema, model)
+        if self.framed is None or self.framed[0] is not rows or self.framed[1] != columns:
+            frame = artifacts.frame(rows, self.schema, columns)
+            self.framed = (rows, columns, frame) if rows.nbytes < ROOM else None
+            return frame
+        return self.framed[2]
 
     def shares(self, model: Any, data: Labelled, trained_on: pa.Table | None) -> dict[str, float]:
         """The permutation importance of every feature on labelled rows; empty for a model that they break.

@@ -269,7 +269,8 @@ class Watch:
         How far windows of its output differ is learnt from those it was trained on as well, their level only
         from those it was not.
         """
-        own = [w for w in known if w.index >= self._begun(live)]
+        begun = self._begun(live)
+        own = [w for w in known if w.index >= begun]
         through = None if live.number == FOREIGN else live.judged_through
         unseen = [w for w in own if through is None or w.index > through]
         if len(unseen) < ENOUGH:
@@ -290,8 +291,10 @@ class Watch:
             return str(error)
 
     def _begun(self, version: Version) -> int:
-        """The first window that a version was trained on; for one from elsewhere, the first there is."""
-        return version.snapshot.selection.first if version.snapshot else -(2**62)
+        """The first window that a version, or every member of it, was trained on; else the first there is."""
+        numbers = [m.version for m in version.members] or [version.number]
+        firsts = [one.snapshot.selection.first for one in map(self.models.version, numbers) if one.snapshot]
+        return max(firsts, default=-(2**62))
 
     def _said(self, windows: Sequence[Window], live: Version, rows: pa.Table | None = None) -> pa.Table:
         """Rows of some windows with what a model says about them; a foreign one has said so with them.

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift.lakes import WINDOW, Lake, TableName
-from undrift.records import Promotion, Version
+from undrift.records import Importance, Promotion, Refitted, Version
 from undrift.stores import LedgerEntry, Store
 
 T = TypeVar("T")
@@ -22,12 +22,15 @@ ROOM, MOST = 32 * 2**20, 256
 CHUNKS = 64
 """Pieces of rows that are copied into one, because each costs a little wherever it is used."""
 
+LASTING = tuple(("get", kind) for kind in (Version, Refitted, Importance))
+"""Records that are asked for in every step, and never change once they are kept."""
+
 Question = tuple[TableName, int | None, int | None, tuple[str, ...] | None]
 """Which rows of a table were read: the first and last window, and the columns."""
 
 
 class RememberedStore:
-    """A store; what was read of it is remembered while it is ``held``, and at no other time."""
+    """A store; what was read of it is remembered while it is ``held``, versions for good."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -42,7 +45,9 @@ class RememberedStore:
             yield
         finally:
             self._held = False
+            lasting = {q: found for q, found in self._known.items() if q[:2] in LASTING and found is not None}
             self._known.clear()
+            self._known.update(lasting)
 
     def put(self, key: str, record: Any) -> bool:
         """Keep a record under its class and key; False, and nothing changed, if there is one."""

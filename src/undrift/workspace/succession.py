@@ -107,5 +107,5 @@ class Succession:
     def _crown(self, promotion: Promotion) -> None:
         self.store.crown(promotion, self.lease.token)
         self.watch.forget()
-        self.models.forget_all_but({promotion.version, self.chronicle.first().number})
+        self.models.forget_all_but({promotion.version, *self.chronicle.shadows()})
         tell("promotion", promotion)

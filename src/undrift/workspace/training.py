@@ -101,7 +101,7 @@ class Training:
         mixture = self._mixture(contest, split) if self.weighing.lineup.members > 1 else None
         outcome = contest.judged(self.models, self.gate, failed, mixture)
         admitted = [t.version for t in outcome.trials if t.admitted]
-        self.models.forget_all_but({live.number, self.chronicle.first().number, *admitted})
+        self.models.forget_all_but({live.number, *self.chronicle.shadows(), *admitted})
         return outcome
 
     def _mixture(self, contest: Contest, split: Split) -> tuple[Version, Floats]:
