@@ -39,7 +39,7 @@ def demo(
     note("undrift demo: two years of hourly bike rentals, a week at a time, labels a week late")
     note("loading scikit-learn and training the first model on the first 16 weeks …")
     from undrift.config.file import parsed
-    from undrift.demo.stage import FOLDER, Stage, summary_of, tally
+    from undrift.demo.stage import FOLDER, Stage, summary_of, tally, twin_of_the_first
 
     root = (context.obj or Path.cwd() / FOLDER).resolve()
     stage = Stage.set(root, dict(parsed(a) for a in assignments or ()), windows)
@@ -47,10 +47,10 @@ def demo(
         note("going on with the demo that was interrupted")
     loop, recording = stage.loop()
     _play(stage, loop, recording, quiet=json)
-    found = summary_of(loop)
+    found, twin = summary_of(loop), twin_of_the_first(loop)
     always = _always(stage, len(recording.production[:windows])) if full else None
     stage.finish()
-    body = _body(found, tally(loop), root, time.monotonic() - began, always)
+    body = _body(found, tally(loop) | {"first_twin": twin}, root, time.monotonic() - began, always)
     emit(body) if json else _tell(body, picks(loop.store))
 
 
@@ -113,6 +113,13 @@ def picks(store: Store) -> list[tuple[str, str]]:
     return [(window, what) for what, window in sorted(found.items())]
 
 
+def _beside(body: dict[str, Any], which: str) -> str:
+    """What the live model lost, as a share of what another one did."""
+    from undrift.words.numbers import percent
+
+    return f"  (live: {percent(body['live'] / body[which])} of it)" if body[which] else ""
+
+
 def _tell(body: dict[str, Any], worth: list[tuple[str, str]]) -> None:
     from undrift.words.numbers import number
 
@@ -121,7 +128,10 @@ def _tell(body: dict[str, Any], worth: list[tuple[str, str]]) -> None:
     say("")
     say(f"{body['metric']} over {body['windows']} windows, on the same rows:")
     say(f"  the model that undrift kept alive   {number(body['live']):>6}")
-    say(f"  the first model, never retrained    {number(body['first']):>6}")
+    say(f"  the first model, never retrained    {number(body['first']):>6}{_beside(body, 'first')}")
+    if body["first_twin"] is not None:
+        twin, share = number(body["first_twin"]), _beside(body, "first_twin")
+        say(f"  its twin, without the newest rows   {twin:>6}{share}")
     if "always" in body:
         say(f"  retrained after every window        {number(body['always']):>6}")
     say(

@@ -121,6 +121,20 @@ def summary_of(loop: Loop) -> Totals:
     return totals(scores(loop.store), loop.store.all(Service), loop.first().number)
 
 
+def twin_of_the_first(loop: Loop) -> float | None:
+    """What the first model's twin, which does not know the newest windows of the history, would have lost.
+
+    On the labelled rows of all windows; None where the first model has no twin.
+    """
+    first = loop.first()
+    windows = [w for w in loop.archive.windows() if loop.archive.coverage()[w.index] >= loop.coverage]
+    if first.twin is None or not windows:
+        return None
+    data = loop.archive.labelled_in(windows)
+    said = loop.models.ask_twin(first, data.rows)
+    return float(loop.models.per_row(data.labels, said).mean())
+
+
 def tally(loop: Loop) -> dict[str, Any]:
     """How often the loop retrained, promoted and rejected, and how many windows had which verdict."""
     outcomes = loop.store.all(Outcome)

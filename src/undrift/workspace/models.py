@@ -225,11 +225,14 @@ class Models:
         if version.twin is None or not seen.any():
             return self.ask(version.number, rows)
         values = np.empty(len(seen))
-        twin = self.load_twin(version)
-        values[seen] = self._asked(twin, rows.filter(pa.array(seen)))
+        values[seen] = self.ask_twin(version, rows.filter(pa.array(seen)))
         if not seen.all():
             values[~seen] = self.ask(version.number, rows.filter(pa.array(~seen)))
         return values
+
+    def ask_twin(self, version: Version, rows: pa.Table) -> NDArray[np.float64]:
+        """One prediction per row of a table, by the model that was judged for a version."""
+        return self._asked(self.load_twin(version), rows)
 
     def _asked(self, model: Any, rows: pa.Table) -> NDArray[np.float64]:
         return artifacts.predict(model, self.frame(rows, model), self.schema)
