@@ -98,7 +98,9 @@ def test_the_loop_from_the_first_model_to_a_rollback(followed: Path) -> None:
     kinds = [entry.promotion.action for entry in loop.store.ledger()]
     assert kinds == ["start", "promote", "promote", "rollback", "release"]
     steps = [line.step for line in loop.history()]
-    assert [step.window.key for step in steps if step.action == "promote"] == ["2024-08-05", "2024-08-19"], "named"
+    assert [step.window.key for step in steps if step.action == "promote"] == ["2024-08-05", "2024-08-19"], (
+        "named"
+    )
     loss = [o.trials[0] for line in loop.history() for act in line.acts if (o := act.outcome)]
     assert [(t.better, t.worse) for t in loss] == [(False, False)] * 2, "the guide says: not surely worse"
     assert (followed / "model").is_dir()

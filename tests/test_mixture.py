@@ -130,7 +130,7 @@ def test_of_a_mixture_the_reference_is_the_rows_of_its_members_by_weight(loop: L
     rows = loop.models.trained_on(live.number)
     at = rows.rows[WINDOW].to_numpy()
     counts = {w: int((at == w).sum()) for w in np.unique(at)}
-    weights = {m.version: m.weight for m in loop.models.members(live)}
+    weights = {m.version: m.weight for m in live.members}
     density = {}
     whole = loop.archive.labelled_rows()
     for window in range(min(counts), max(counts) + 1):

@@ -116,8 +116,7 @@ def judged() -> Loop:
     """A weighted regression is live; a constant was its challenger, on rows with a dozen frauds."""
     frame = frauds()
     gate = Gate("better", windows=12)
-    policy = build("policies", {"use": "performance"})
-    loop = started(frame[:3_500], "7d", trainer=WEIGHTED, gate=gate, lineup=Single(), policy=policy)
+    loop = started(frame[:3_500], "7d", trainer=WEIGHTED, gate=gate, lineup=Single())
     loop.trainer = loop.models.trainer = CONSTANT
     loop.step(frame[3_500:])
     return loop

@@ -37,11 +37,11 @@ def recovered(said: Mapping[str, Any], path: Path) -> None:
         at = x(tick)
         strong = "#9aa0a8" if tick in (0.0, 1.0) else GREY
         parts.append(
-            f"<line x1='{at:.1f}' x2='{at:.1f}' y1='34' y2='{40 + step * len(order)}' stroke='{strong}'/>"
+            f"<line x1='{at:.1f}' x2='{at:.1f}' y1='40' y2='{46 + step * len(order)}' stroke='{strong}'/>"
         )
-        parts.append(f"<text x='{at:.1f}' y='26' text-anchor='middle' {STYLE}>{tick:+.2f}</text>")
+        parts.append(f"<text x='{at:.1f}' y='34' text-anchor='middle' {STYLE}>{tick:+.2f}</text>")
     for row, policy in enumerate(order):
-        y = 52 + row * step
+        y = 58 + row * step
         colour = COLOURS.get(policy, "#4b5563")
         parts.append(f"<text x='{left - 10}' y='{y + 4}' text-anchor='end' {STYLE}>{escape(policy)}</text>")
         for name in said["counted"]:
@@ -58,7 +58,7 @@ def recovered(said: Mapping[str, Any], path: Path) -> None:
             )
         parts.append(f"<circle cx='{x(means[policy]):.1f}' cy='{y}' r='6' fill='{colour}'/>")
     title = "Share of what an oracle would save that each policy recovers (mean, 90 % interval, streams)"
-    _write(path, left + width + 30, 56 + step * len(order), title, parts)
+    _write(path, left + width + 30, 62 + step * len(order), title, parts)
 
 
 def streams(said: Mapping[str, Any], runs: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> None:
@@ -67,7 +67,7 @@ def streams(said: Mapping[str, Any], runs: Mapping[str, Any], found: Mapping[str
     columns, wide, tall = 3, 280, 150
     parts = []
     for place, name in enumerate(said["streams"]):
-        left, top = 50 + place % columns * (wide + 30), 50 + place // columns * (tall + 50)
+        left, top = 50 + place % columns * (wide + 46), 50 + place // columns * (tall + 50)
         never = np.cumsum(runs[name]["never"][""].losses)
         lines = {p: np.cumsum(found[p][name][1].losses) / never for p in shown}
         floor = min(0.9, *(float(line.min()) for line in lines.values()))
@@ -88,7 +88,7 @@ def streams(said: Mapping[str, Any], runs: Mapping[str, Any], found: Mapping[str
     height = 60 + rows * (tall + 50)
     parts.append(f"<text x='50' y='{height - 20}' {STYLE}>{legend}</text>")
     title = "Loss up to each window, as a share of never's (a model of the whole history)"
-    _write(path, 50 + columns * (wide + 30), height, title, parts)
+    _write(path, 50 + columns * (wide + 46), height, title, parts)
 
 
 def _line(

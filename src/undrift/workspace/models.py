@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property, partial
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,7 +187,7 @@ class Models:
         for member in self.members(version):
             for name, share in self.importance_of(self.version(member.version)).items():
                 found[name] = found.get(name, 0.0) + member.weight * share
-        total = sum(found.values())
+        total = fsum(found.values())  # whatever the order in which the store gives them
         return {name: share / total for name, share in found.items()} if total else {}
 
     def predictions(self, number: int, data: Labelled, windows: list[Window]) -> NDArray[np.float64]:
@@ -201,26 +202,35 @@ class Models:
             return said[1]
         return self.ask(number, data.rows)
 
-    def ask(self, number: int, rows: Any) -> NDArray[np.float64]:
-        """One prediction per row of a table."""
+    def ask(self, number: int, rows: Any, members: tuple[Member, ...] | None = None) -> NDArray[np.float64]:
+        """One prediction per row of a table; a mixture's ``members`` weigh what they do by now by default."""
         version = self.version(number)
         if version.members:
-            return self.mixed(version, {m.version: self.ask(m.version, rows) for m in version.members})
+            said = {m.version: self.ask(m.version, rows) for m in version.members}
+            return self.mixed(version, said, members)
         return self._asked(self.load(number), rows)
 
-    def mixed(self, version: Version, said: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    def mixed(
+        self,
+        version: Version,
+        said: Mapping[int, NDArray[np.float64]],
+        members: tuple[Member, ...] | None = None,
+    ) -> NDArray[np.float64]:
         """What a mixture says, from what its members say; raises ModelError where none says anything."""
-        weights = {m.version: m.weight for m in self.members(version)}
+        weights = {m.version: m.weight for m in members or self.members(version)}
         known = {number: values for number, values in said.items() if number in weights}
         if not known:
             raise ModelError(f"no member of v{version.number} could predict", "See undrift why.")
         return lineup.mixed(known, weights)
 
     def ask_unseen(self, version: Version, rows: pa.Table) -> NDArray[np.float64]:
-        """One prediction per row of a table; what a version was refitted on, its twin is asked about."""
+        """One prediction per row of a table; what a version was refitted on, its twin is asked about.
+
+        The members of a mixture weigh what they did when it was made.
+        """
         if version.members:
             told = {m.version: self.ask_unseen(self.version(m.version), rows) for m in version.members}
-            return self.mixed(version, told)
+            return self.mixed(version, told, version.members)
         seen = np.asarray(rows[WINDOW]) <= version.through
         if version.twin is None or not seen.any():
             return self.ask(version.number, rows)
@@ -269,7 +279,7 @@ class Models:
         """
         weighed = [
             (m.weight, one, self._came_with(one.number) if one.snapshot is None else one.snapshot.selection)
-            for m in self.members(version)
+            for m in version.members
             if m.weight > 0
             for one in (self.version(m.version),)
         ]

@@ -304,8 +304,22 @@ class Watch:
         rows = self._rows(windows) if rows is None else rows
         if live.number == FOREIGN:
             values = self.models.logged(FOREIGN, rows[ID], windows)
-        else:
-            values = self.models.ask_unseen(live, rows)
+            return rows.append_column(OUTPUT, pa.array(values))
+        if not live.members:
+            return rows.append_column(OUTPUT, pa.array(self.models.ask_unseen(live, rows)))
+        return self._said_together(windows, live, rows)
+
+    def _said_together(self, windows: Sequence[Window], live: Version, rows: pa.Table) -> pa.Table:
+        """What a mixture said about the windows that it served, and would have said about those before."""
+        served = {s.index for s in self.store.all(Service) if s.live == live.number}
+        served -= {s.index for s in self.store.all(Service) if str(live.number) in s.failed}
+        mine = np.isin(np.asarray(rows[WINDOW]), list(served))
+        values = np.empty(len(mine))
+        if mine.any():
+            logged = [w for w in windows if w.index in served]
+            values[mine] = self.models.logged(live.number, rows[ID].filter(pa.array(mine)), logged)
+        if not mine.all():
+            values[~mine] = self.models.ask_unseen(live, rows.filter(pa.array(~mine)))
         return rows.append_column(OUTPUT, pa.array(values))
 
     def _logged(self, window: Window, live: Version, rows: pa.Table) -> pa.Table:

@@ -126,7 +126,9 @@ class Scoring:
         if number == FOREIGN or not late.num_rows:
             return logged, ""
         try:
-            values = self.models.ask(number, late)
+            service = self.store.get(Service, window.key)
+            members = service.members.get(str(number)) if service else None
+            values = self.models.ask(number, late, members)
         except UndriftError as error:
             return logged, str(error)
         self.archive.predicted(window, late, {number: values}, f"/v{number}/{logged.num_rows}")
