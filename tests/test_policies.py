@@ -413,3 +413,32 @@ def test_without_a_new_score_the_clock_stands_still():
 def test_a_clock_that_cannot_run_is_refused(settings):
     with pytest.raises(ConfigError, match=f"policy.{next(iter(settings))}"):
         Clock(**settings)
+
+
+# Budget ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("decisions", "within"),
+    [
+        ("rkkk", True),
+        ("rkkr", False),
+        ("rr" + "k" * 60, True),
+        ("r" + "k" * 50 + "r", True),
+        ("k" + "rk" * 20, False),
+    ],
+)
+def test_a_budget_is_counted_over_52_windows(decisions, within):
+    """Two retrainings at most; the present window is one of the 52."""
+    seen = situation(drifted=(9, 9), scores=(9.0, 9.0), decisions=decisions)
+    for policy in (
+        Drift(cooldown=0, budget=2),
+        Performance(cooldown=0, budget=2),
+        Clock(1, cooldown=0, budget=2),
+    ):
+        rule = next(rule for rule in policy.decide(seen).rules if rule.name == "budget")
+        assert rule.holds is within, rule.text
+
+
+def test_without_a_budget_no_rule_speaks_of_one():
+    assert "budget" not in [rule.name for rule in Clock().decide(situation(scores=(9.0,))).rules]

@@ -117,6 +117,9 @@ def _sentence(root: Path, found: Overview) -> None:
         st.caption(f"undrift · {inert(root.name)}")
         st.markdown(f"#### {_state(found)}")
         st.markdown(inert(found.sentence))
+        if found.live.members:
+            who = f"v{found.live.number} is a mixture: {deeds.serving(found.serving)}."
+            st.markdown(f"**What serves.** {inert(who)}")
         if last is None:
             st.markdown("Deliver rows with `undrift run`; the first complete window appears here.")
             return

@@ -19,9 +19,21 @@ class Policy(Protocol):
         """Retrain or keep, with every rule and its numbers."""
 
 
-def conclude(situation: Situation, reasons: tuple[Rule, ...], cooldown: int, minimum_rows: int) -> Decision:
-    """Retrain when every reason holds, the cooldown is over and enough new rows are labelled."""
-    return decision(situation, (*reasons, cooled(situation, cooldown), enough(situation, minimum_rows)))
+YEAR = 52
+"""Windows over which a budget of retrainings is counted."""
+
+
+def conclude(
+    situation: Situation,
+    reasons: tuple[Rule, ...],
+    cooldown: int,
+    minimum_rows: int,
+    budget: int | None = None,
+) -> Decision:
+    """Retrain when every reason holds, the cooldown is over, and rows and budget suffice."""
+    shared = (cooled(situation, cooldown), enough(situation, minimum_rows))
+    paid = () if budget is None else (affordable(situation, budget),)
+    return decision(situation, (*reasons, *shared, *paid))
 
 
 def decision(situation: Situation, rules: tuple[Rule, ...]) -> Decision:
@@ -45,6 +57,14 @@ def enough(situation: Situation, minimum_rows: int) -> Rule:
     have = situation.labelled_rows
     text = f"{have:,} labelled rows are new to the live model, {minimum_rows:,} are needed"
     return Rule("labelled rows", have >= minimum_rows, text, have, minimum_rows)
+
+
+def affordable(situation: Situation, budget: int) -> Rule:
+    """Whether fewer than ``budget`` retrainings came after the newest 52 windows, this one included."""
+    windows = sorted(windows_decided(situation))[-YEAR:]
+    spent = sum(d.action == "retrain" and d.index >= windows[0] for d in situation.decisions)
+    text = f"{count(spent, 'retraining')} in the last {count(len(windows), 'window')}, the budget is {budget}"
+    return Rule("budget", spent < budget, text, spent, budget, YEAR)
 
 
 def windows_since_retraining(situation: Situation) -> int | None:

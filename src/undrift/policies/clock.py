@@ -34,6 +34,7 @@ class Clock:
         gain: float = 0.05,
         cooldown: int = 2,
         minimum_rows: int = 100,
+        budget: int | None = None,
     ) -> None:
         if every < 1:
             raise ConfigError(f"policy.every = {every} is out of range", "Count windows from 1.")
@@ -48,6 +49,7 @@ class Clock:
         self.gain = gain
         self.cooldown = cooldown
         self.minimum_rows = minimum_rows
+        self.budget = budget
 
     def decide(self, situation: Situation) -> Decision:
         """Retrain when the interval is over, or what staying has cost reaches the price."""
@@ -58,7 +60,7 @@ class Clock:
             reason = Rule("clock", holds=False, text=text, value=due.value, limit=due.limit)
         if situation.fresh is not None and not situation.fresh:
             reason = replace(reason, holds=False, text=f"no score is new: {reason.text}")
-        return conclude(situation, (reason,), self.cooldown, self.minimum_rows)
+        return conclude(situation, (reason,), self.cooldown, self.minimum_rows, self.budget)
 
     def _cost(self, situation: Situation) -> Rule:
         """What staying has cost since the last training, in windows' worth of the promised loss."""

@@ -22,6 +22,7 @@ class Drift:
         persist: int = 2,
         cooldown: int = 2,
         minimum_rows: int = 100,
+        budget: int | None = None,
     ) -> None:
         if not 0 < share <= 1:
             raise ConfigError(
@@ -34,11 +35,12 @@ class Drift:
         self.persist = persist
         self.cooldown = cooldown
         self.minimum_rows = minimum_rows
+        self.budget = budget
 
     def decide(self, situation: Situation) -> Decision:
         """Retrain when drift has persisted."""
         reason = self._named(situation) if self.features else self._enough(situation)
-        return conclude(situation, (reason,), self.cooldown, self.minimum_rows)
+        return conclude(situation, (reason,), self.cooldown, self.minimum_rows, self.budget)
 
     def _enough(self, situation: Situation) -> Rule:
         shares = [_share(c) for c in situation.comparisons[-self.persist :]]

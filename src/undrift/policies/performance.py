@@ -24,7 +24,12 @@ class Performance:
     """
 
     def __init__(
-        self, drop: float = DROP, over: int = OVER, cooldown: int = 2, minimum_rows: int = 100
+        self,
+        drop: float = DROP,
+        over: int = OVER,
+        cooldown: int = 2,
+        minimum_rows: int = 100,
+        budget: int | None = None,
     ) -> None:
         if drop < 0:
             raise ConfigError(
@@ -37,10 +42,11 @@ class Performance:
         self.over = over
         self.cooldown = cooldown
         self.minimum_rows = minimum_rows
+        self.budget = budget
 
     def decide(self, situation: Situation) -> Decision:
         """Retrain when the loss has risen too far."""
-        return conclude(situation, (self._risen(situation),), self.cooldown, self.minimum_rows)
+        return conclude(situation, (self._risen(situation),), self.cooldown, self.minimum_rows, self.budget)
 
     def _risen(self, situation: Situation) -> Rule:
         live = situation.champion
