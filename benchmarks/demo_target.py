@@ -1,7 +1,7 @@
 """Does a finished demo meet its targets?
 
 The live model's mean error is at most 44 rentals, and 0.6 of the first model's, with at most 15
-retrainings; at most a fifth of the windows are "watch".
+retrainings; at most three windows in ten are "watch".
 
 Usage: undrift demo --json | tee summary.json; python benchmarks/demo_target.py summary.json
 """

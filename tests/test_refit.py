@@ -159,3 +159,25 @@ def test_the_record_of_a_refit_survives_its_json_form(loop: Loop) -> None:
     outcome = next(o for o in loop.store.all(Outcome) if o.stood_in)
     assert decode(Outcome, encode(outcome)) == outcome
     assert np.isfinite(version.reference_score or np.nan)
+
+
+def test_where_a_class_is_rare_more_windows_are_held_out() -> None:
+    """One row in twenty-four is "yes": two windows of 120 hold ten or fewer of them."""
+    frame = moving_stream().assign(y=lambda d: np.where(np.arange(len(d)) % 24 == 0, "yes", "no"))
+    frame.loc[frame.index % 240 == 0, "y"] = "no"
+    loop = make_loop(frame, policy=Every(), trainer=Estimator("sklearn.tree:DecisionTreeClassifier"))
+    recording = recorded(loop, frame)
+    loop.start(recording.past)
+    for _ in play(loop, recording, loop.label_delay):
+        pass
+    outcomes = loop.store.all(Outcome)
+    assert outcomes
+    counts = []
+    for outcome in outcomes:
+        windows = [*loop.archive.windows(history=True), *loop.archive.windows()]
+        held_out = [w for w in windows if w.key in outcome.held_out]
+        counts.append(int(loop.archive.labelled_in(held_out).labels.sum()))
+        champion = loop.models.version(outcome.champion)
+        assert all(w.index > champion.judged_through for w in held_out)
+    assert {len(o.held_out) for o in outcomes} == {3}, "two windows hold nine or so"
+    assert min(counts) >= 10

@@ -42,7 +42,9 @@ from replaying.world import Settings, play  # noqa: E402
 SIZE = 40
 
 
-def stream(folder: Path, name: str, *, classes: bool, timed: bool, rows: int = SIZE * WINDOWS) -> Path:
+def stream(
+    folder: Path, name: str, *, classes: bool, timed: bool, rows: int = SIZE * WINDOWS, rare: float = 0.0
+) -> Path:
     """What is learnt turns round half way, and again at the end."""
     random = np.random.default_rng(5)
     place = np.arange(rows)
@@ -57,7 +59,7 @@ def stream(folder: Path, name: str, *, classes: bool, timed: bool, rows: int = S
     )
     slope = np.where((place // (rows // 3)) % 2 == 0, 2.0, -2.0)
     y = slope * frame["x"] + 0.5 * frame["z"] + random.normal(0, 0.7, rows)
-    frame["target"] = np.where(y > 0, "yes", "no") if classes else y
+    frame["target"] = np.where(y > rare, "yes", "no") if classes else y
     path = folder / f"{name}.parquet"
     frame.to_parquet(path)
     return path
@@ -106,11 +108,15 @@ def looped(path: Path, policy: Policy, lineup: LineUp, gate: Gate) -> Loop:
     ],
     ids=["shipped", "small mixture", "single", "proof"],
 )
-@pytest.mark.parametrize(("classes", "timed"), [(False, True), (True, False)], ids=["numbers", "classes"])
+@pytest.mark.parametrize(
+    ("classes", "timed", "rare"),
+    [(False, True, 0.0), (True, False, 0.0), (True, True, 2.5)],
+    ids=["numbers", "classes", "rare class"],
+)
 def test_bank_and_loop_agree_to_the_last_digit(
-    folder: Path, classes: bool, timed: bool, lineup: LineUp, policy: Policy, gate: Gate
+    folder: Path, classes: bool, timed: bool, rare: float, lineup: LineUp, policy: Policy, gate: Gate
 ) -> None:
-    path = stream(folder, f"{classes}", classes=classes, timed=timed)
+    path = stream(folder, f"{classes}-{rare}", classes=classes, timed=timed, rare=rare)
     bank = Bank(read(path), "linear", folder / "bank")
     bank.fill()
     played = play(bank, Settings(policy, lineup, gate))

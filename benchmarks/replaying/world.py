@@ -35,6 +35,7 @@ from undrift.records import (
     Window,
 )
 from undrift.workspace.contest import Contest
+from undrift.workspace.held_out import Split
 from undrift.workspace.weighing import Weighing
 
 Floats = NDArray[np.float64]
@@ -226,7 +227,11 @@ class World:
     def _split(self, known: int) -> tuple[list[Window], list[Window]]:
         newest = self.windows[max(0, known + 1 - self.settings.gate.windows) : known + 1]
         held_out = [w for w in newest if w.index > self.live.judged_through]
-        return self.windows[: known + 1 - len(held_out)], held_out
+        found = Split(self.windows[: known + 1 - len(held_out)], held_out)
+        if self.bank.stream.schema.classes:
+            archive: Any = SimpleNamespace(labelled_in=lambda some: self.models.rows([w.index for w in some]))
+            found = found.widened(archive, self.settings.gate, self.live.judged_through)
+        return found.available, found.held_out
 
     def _lacking(self, known: int) -> str | None:
         available, held_out = self._split(known)

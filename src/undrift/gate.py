@@ -170,6 +170,11 @@ def without_constants(
     return tuple(found)
 
 
+def few(labels: Losses) -> bool:
+    """Whether there are too few rows of one of two classes to judge by, labels being 0 and 1."""
+    return min(int(np.sum(labels == label)) for label in (0, 1)) < MINIMUM_OF_CLASS
+
+
 def lacking(labels: Losses, blocks: NDArray[np.int64], classes: Sequence[str]) -> str | None:
     """What held-out rows lack to judge a challenger on, and what to change; None where they will do.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from math import ceil
 from statistics import median_low
 
 import numpy as np
@@ -21,6 +22,7 @@ from undrift.words.caveats import dominated, of_model
 from undrift.words.numbers import number
 from undrift.words.phrases import count, listed
 from undrift.workspace.archive import Labelled
+from undrift.workspace.held_out import WIDEST
 
 NAMED = 3
 """Features that are named, at most."""
@@ -57,7 +59,8 @@ def _of_the_gate(loop: Loop, windows: Sequence[Window]) -> Iterator[str]:
     labelled = [w for w in windows if shares[w.index] >= loop.coverage]
     if loop.trainer is None or len(labelled) < loop.gate.windows:
         return
-    found = _lacking(loop, loop.archive.labelled_in(labelled[-loop.gate.windows :]))
+    widest = WIDEST if loop.schema.classes else 1
+    found = _lacking(loop, loop.archive.labelled_in(labelled[-widest * loop.gate.windows :]))
     if found is None:
         return
     data = loop.archive.labelled_in(labelled)
@@ -67,7 +70,7 @@ def _of_the_gate(loop: Loop, windows: Sequence[Window]) -> Iterator[str]:
         return _lacking(loop, data, place >= labelled[-windows].index) is None
 
     best = bisect_left(range(len(labelled)), True, lo=loop.gate.windows, key=lambda n: enough(n + 1)) + 1
-    hint = f"; gate.windows = {best} would do" if best <= len(labelled) else ""
+    hint = f"; gate.windows = {ceil(best / widest)} would do" if best <= len(labelled) else ""
     yield f"no challenger can be promoted on windows like these: {found}{hint}"
 
 

@@ -93,7 +93,10 @@ class Chronicle:
     def split(self, now: datetime | None) -> Split:
         """Labelled windows to train on, and those held out."""
         through = self.live().judged_through if self.store.champion() else None
-        return Split.of(self.archive, self.gate, through, self.coverage, self.delay, now)
+        found = Split.of(self.archive, self.gate, through, self.coverage, self.delay, now)
+        if through is None or not self.archive.schema.classes:
+            return found
+        return found.widened(self.archive, self.gate, through)
 
     def lacking(self, now: datetime | None) -> str | None:
         """Why no challenger can be judged now; None where one can."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from undrift.gate import Gate, lacking
+from undrift.gate import Gate, few, lacking
 from undrift.records import Outcome, Window
 from undrift.windows import blocks, matured, newest, span
 from undrift.workspace.archive import Archive
+
+WIDEST = 4
+"""How many times ``gate.windows`` are held out at most, where a class is rare."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,18 @@ class Split:
         held_out = [w for w in newest(usable, gate.windows) if through is None or w.index > through]
         kept_apart = {w.index for w in held_out}
         return cls([w for w in usable if w.index not in kept_apart], held_out)
+
+    def widened(self, archive: Archive, gate: Gate, through: int) -> Split:
+        """A split that holds out more windows until each class has enough rows, at most four times as many.
+
+        None that the champion may have been trained on is held out, and one is left to train on.
+        """
+        available, held_out = list(self.available), list(self.held_out)
+        while held_out and len(held_out) < WIDEST * gate.windows and len(available) > 1:
+            if available[-1].index <= through or not few(archive.labelled_in(held_out).labels):
+                break
+            held_out.insert(0, available.pop())
+        return Split(available, held_out)
 
     @property
     def every(self) -> list[Window]:
