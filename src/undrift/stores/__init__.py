@@ -156,12 +156,21 @@ def versions(store: Store) -> list[Version]:
     return sorted(found, key=lambda one: one.number)
 
 
+NEWEST = 8
+"""Records of weights that are looked at: two line-ups at most are weighed after each window."""
+
+
 def members(store: Store, version: Version) -> tuple[Member, ...]:
     """Who serves as a version, and what each weighs by now: of one that is no mixture, itself."""
     if not version.members:
         return (Member(version.number, 1.0),)
-    newest = [one for one in store.all(Weights) if one.version == version.number][-1:]
-    return newest[0].members if newest else version.members
+    newest = weights(store, version.number)
+    return newest.members if newest else version.members
+
+
+def weights(store: Store, number: int) -> Weights | None:
+    """What the members of a mixture weighed last; None where they were not weighed lately."""
+    return next((one for one in reversed(store.all(Weights, NEWEST)) if one.version == number), None)
 
 
 def _as_it_serves(version: Version, refit: Refitted | None) -> Version:

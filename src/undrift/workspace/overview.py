@@ -267,7 +267,7 @@ def overview(store: Store, registry: Registry | None = None, newest: int | None 
         entered=entered.window if entered else None,
         pending=pending.pending(store),
         serving=stores.members(store, live),
-        weighed=next((w for w in reversed(store.all(Weights)) if w.version == live.number), None),
+        weighed=stores.weights(store, live.number),
         read=None if newest is None else partial(overview, store, registry),
     )
 
