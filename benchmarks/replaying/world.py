@@ -24,13 +24,13 @@ from undrift.merging import Merge
 from undrift.policies import Policy
 from undrift.records import (
     Decision,
+    Fit,
     Member,
     Outcome,
     Rule,
     Score,
     Selection,
     Situation,
-    Twin,
     Version,
     Window,
 )
@@ -310,7 +310,7 @@ class World:
         return self._served_as(version, refit.last)
 
     def _served_as(self, version: Version, through: int) -> Version:
-        twin = Twin("", "", 0, version.through)
+        twin = Fit("", "", 0, version.through)
         self.models.versions[version.number] = replace(version, twin=twin, through=through)
         return self.models.versions[version.number]
 

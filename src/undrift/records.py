@@ -445,11 +445,8 @@ class MeanCalibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """The model that was judged for a version: the same recipe without the rows that were held out.
-
-    ``through`` is the newest window it may have been trained on.
-    """
+class Fit:
+    """A fitted model: where its artifact lies, and the rows behind it, ``through`` the newest window."""
 
     artifact: str
     format: str
@@ -463,11 +460,7 @@ class Refitted:
     """What serves as a version: its recipe fitted anew on all labelled rows, held-out ones included."""
 
     version: int
-    artifact: str
-    format: str
-    bytes: int
-    through: int
-    snapshot: Snapshot | None = None
+    fit: Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -525,7 +518,7 @@ class Version:
     mean_calibration: MeanCalibration | None = None
     heaviest: float | None = None
     members: tuple[Member, ...] = ()
-    twin: Twin | None = None
+    twin: Fit | None = None
 
     @property
     def judged_through(self) -> int:

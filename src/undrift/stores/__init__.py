@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from undrift.errors import NotFoundError
-from undrift.records import Member, Promotion, Refitted, Score, Twin, Version, Weights, encode
+from undrift.records import Fit, Member, Promotion, Refitted, Score, Version, Weights, encode
 
 T = TypeVar("T")
 
@@ -177,14 +177,15 @@ def _as_it_serves(version: Version, refit: Refitted | None) -> Version:
     """A version with its refit in the place of the model that was judged, which becomes its twin."""
     if refit is None:
         return version
-    twin = Twin(version.artifact, version.format, version.bytes, version.through, version.snapshot)
+    twin = Fit(version.artifact, version.format, version.bytes, version.through, version.snapshot)
+    fit = refit.fit
     return replace(
         version,
-        artifact=refit.artifact,
-        format=refit.format,
-        bytes=refit.bytes,
-        through=refit.through,
-        snapshot=refit.snapshot,
+        artifact=fit.artifact,
+        format=fit.format,
+        bytes=fit.bytes,
+        through=fit.through,
+        snapshot=fit.snapshot,
         twin=twin,
     )
 

@@ -14,13 +14,13 @@ from undrift.errors import BusyError, ModelError
 from undrift.lakes import WINDOW
 from undrift.profiles.table import TableProfile
 from undrift.records import (
+    Fit,
     Importance,
     Member,
     Outcome,
     Recipe,
     Refitted,
     Selection,
-    Snapshot,
     Version,
     Window,
 )
@@ -48,10 +48,7 @@ class Fitting:
     """A model that was fitted just now, where its artifact is kept, and the rows that it was fitted on."""
 
     model: Any
-    artifact: str
-    format: str
-    bytes: int
-    snapshot: Snapshot
+    fit: Fit
     data: Labelled
 
 
@@ -91,28 +88,11 @@ class Making:
         judged = self.models.judged(
             made.model, unseen, "held out", None if live else made.data.rows, weigh=not live
         )
-        number = max((v.number for v in self.models.store.all(Version)), default=FOREIGN) + 1
-        version = Version(
-            number=number,
-            window=window,
-            merge=merge,
-            trainer=self._trainer.name,
-            artifact=made.artifact,
-            format=made.format,
-            bytes=made.bytes,
-            through=selection.last,
-            snapshot=made.snapshot,
-            metric=self.models.metric,
-            reference_score=judged.score,
-            libraries=artifacts.libraries(),
-            importance=judged.importance,
-            promise=judged.promise,
-            mean_calibration=judged.mean_calibration,
-            heaviest=judged.heaviest,
-            on=on,
+        version = self._version(
+            judged, made.fit, window=window, merge=merge, trainer=self._trainer.name, on=on
         )
         if judged.values is not None:
-            self.models.said[number] = (unseen.ids, judged.values)
+            self.models.said[version.number] = (unseen.ids, judged.values)
         return self._keep(version, None, made.model)
 
     def mix(
@@ -125,41 +105,22 @@ class Making:
     ) -> Version:
         """Keep the record of a mixture that said ``values`` about labelled rows; it has no artifact."""
         worth = self.models.worth(data, values, "held out")
-        version = Version(
-            number=max(v.number for v in self.models.store.all(Version)) + 1,
-            window=occasion.window.key,
-            merge=MIXTURE,
-            trainer=MIXTURE,
-            artifact="",
-            format="",
-            bytes=0,
-            through=through,
-            metric=self.models.metric,
-            reference_score=worth.score,
-            libraries=artifacts.libraries(),
-            promise=worth.promise,
-            mean_calibration=worth.mean_calibration,
-            heaviest=worth.heaviest,
-            on=occasion.on,
-            members=members,
-        )
+        made = {"window": occasion.window.key, "merge": MIXTURE, "trainer": MIXTURE, "on": occasion.on}
+        version = self._version(worth, Fit("", "", 0, through), **made, members=members)
         return self._keep(version, None, None)
 
     def refit(self, version: Version, selection: Selection) -> None:
         """Fit the recipe of a version anew on more rows, and let that model serve in its place."""
         made = self._fitted(selection)
-        record = Refitted(
-            version.number, made.artifact, made.format, made.bytes, selection.last, made.snapshot
-        )
-        keep(self.models.store, str(version.number), record)
-        self.models.loaded[made.artifact] = made.model
+        keep(self.models.store, str(version.number), Refitted(version.number, made.fit))
+        self.models.loaded[made.fit.artifact] = made.model
         if made.data.rows.nbytes < ROOM:
             self.models.trained[version.number] = made.data
 
     def refitted_together(self, version: Version) -> None:
         """Put on record up to which window the members of a mixture were trained since it went live."""
         through = max(self.models.version(m.version).through for m in version.members)
-        keep(self.models.store, str(version.number), Refitted(version.number, "", "", 0, through))
+        keep(self.models.store, str(version.number), Refitted(version.number, Fit("", "", 0, through)))
 
     def adopt(self, windows: list[Window], fitted: Fitted | None, unseen: Unseen | None = None) -> Version:
         """Keep a model that was fitted elsewhere, or the stream of its predictions when there is none.
@@ -177,15 +138,23 @@ class Making:
             number, name = FOREIGN + 1, type(model).__name__
             artifacts.predict(model, self.models.frame(rows.slice(0, 100), model), self.models.schema)
             judged = self._adopted(model, windows, unseen, rows)
-        version = Version(
-            number=number,
-            window=windows[-1].key,
-            merge="adopted",
-            trainer=name,
-            artifact=self.models.registry.put(artifact) if artifact else "",
-            format=form,
-            bytes=len(artifact),
-            through=through,
+        kept_as = self.models.registry.put(artifact) if artifact else ""
+        fit = Fit(kept_as, form, len(artifact), through)
+        version = self._version(
+            judged, fit, number=number, window=windows[-1].key, merge="adopted", trainer=name
+        )
+        return self._keep(version, self.models.profiled(rows), model)
+
+    def _version(self, judged: Judged, fit: Fit, **made: Any) -> Version:
+        """The record of a version: its worth, where it is kept, and what ``made`` it."""
+        numbers = (v.number for v in self.models.store.all(Version))
+        return Version(
+            **({"number": max(numbers, default=FOREIGN) + 1} | made),
+            artifact=fit.artifact,
+            format=fit.format,
+            bytes=fit.bytes,
+            through=fit.through,
+            snapshot=fit.snapshot,
             metric=self.models.metric if self.models.schema.task else None,
             reference_score=judged.score,
             libraries=artifacts.libraries(),
@@ -194,7 +163,6 @@ class Making:
             mean_calibration=judged.mean_calibration,
             heaviest=judged.heaviest,
         )
-        return self._keep(version, self.models.profiled(rows), model)
 
     def complete(self, version: Version) -> None:
         """Keep what only a version that goes live needs: its reference profile, and what it uses."""
@@ -244,7 +212,8 @@ class Making:
         pickled = live is not None and live.format == "pickle" and self.models.trust_pickle
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self.models.makes(trainer.name))
         snapshot = self.models.archive.snapshot(selection, data)
-        return Fitting(model, self.models.registry.put(artifact), form, len(artifact), snapshot, data)
+        fit = Fit(self.models.registry.put(artifact), form, len(artifact), selection.last, snapshot)
+        return Fitting(model, fit, data)
 
     @property
     def _trainer(self) -> Trainer:
