@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import skops.io
 
+import test_loop as single_loops
 from conftest import ask, moving_stream
 from test_loop import make_loop, recorded
 from undrift import stores
@@ -20,7 +21,7 @@ from undrift.lineup import mixed
 from undrift.lineup.mixture import Mixture
 from undrift.loop import Loop
 from undrift.records import Outcome, Score, Service, Version, Weights, decode, encode
-from undrift.replay import Recording, play
+from undrift.replay import Recording
 from undrift.stores import scores
 
 
@@ -32,11 +33,8 @@ def started(policy: Any = None, **changes: Any) -> tuple[Loop, Recording]:
     return loop, recording
 
 
-def played(policy: Any = None, **changes: Any) -> Loop:
-    loop, recording = started(policy, **changes)
-    for _ in play(loop, recording, loop.label_delay):
-        pass
-    return loop
+def played(**changes: Any) -> Loop:
+    return single_loops.played({"use": "schedule", "every": 4}, lineup=Mixture(4), **changes)
 
 
 @pytest.fixture(scope="module")
