@@ -39,9 +39,10 @@ from undrift.records import (
     Unscored,
     Version,
 )
-from undrift.schema import OUTPUT, infer
+from undrift.schema import infer
 from undrift.stores import holder, scores
 from undrift.stores.sql import Sql
+from undrift.tasks import OUTPUT
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
 from undrift.workspace.making import Making

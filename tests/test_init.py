@@ -181,11 +181,16 @@ def table(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(base | columns)
 
 
+def many_names() -> pd.DataFrame:
+    """A target that names every row."""
+    return pd.concat([table()] * 10, ignore_index=True).assign(y=[f"n{i}" for i in range(3000)])
+
+
 BAD_HISTORIES = {
     "missing target": (table().drop(columns="y"), ["y"], 2),
     "target without a label": (table(y=np.nan), ["no label"], 2),
     "one class only": (table(y="yes"), ["one value only", "'yes'"], 2),
-    "three classes": (table(y=["a", "b", "c"] * 100), ["3 classes"], 2),
+    "a name for a target": (many_names(), ["3,000 classes"], 2),
     "one row": (table().head(1), ["has 1 rows"], 5),
     "three rows": (table().head(3), ["has 3 rows"], 5),
     "no feature": (table()[["y"]], ["no feature"], 2),

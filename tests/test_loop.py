@@ -40,9 +40,10 @@ from undrift.records import (
     encode,
 )
 from undrift.replay import Recording, play, totals
-from undrift.schema import OUTPUT, infer
+from undrift.schema import infer
 from undrift.stores import holder
 from undrift.stores.sql import Sql
+from undrift.tasks import CONFIDENCE, OUTPUT
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
 from undrift.workspace import lease, reign
@@ -456,7 +457,7 @@ def test_a_training_that_fails_is_recorded_and_the_champion_stays() -> None:
         def fit(self, *_: object) -> None:
             raise ModelError("one class only", "Wait for both.")
 
-    loop.models.trainer = Failing()
+    loop.models.trainers = {"failing": Failing()}
     for window in recording.production[:4]:
         loop.step(recording.rows(window), now=window.end)
     assert len(loop.store.all(Step)) == 4
@@ -628,7 +629,7 @@ def test_a_model_without_any_skill_does_not_silence_its_features() -> None:
     reference = loop.reference()
     assert _relevance({"x": 0.0, "z": 0.0}, reference) is None
     known = _relevance({"x": 1.0, "z": 0.0}, reference)
-    assert known == {"x": 1.0, "z": 0.0, OUTPUT: 1.0}
+    assert known == {"x": 1.0, "z": 0.0, OUTPUT: 1.0, CONFIDENCE: 1.0}
 
 
 # Weights --------------------------------------------------------------------------------------

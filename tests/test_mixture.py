@@ -117,7 +117,7 @@ def test_weights_follow_from_the_losses_that_stand_beside_them(loop: Loop) -> No
     said = {
         m.version: loop.models.ask_unseen(loop.models.version(m.version), data.rows) for m in record.members
     }
-    losses = {n: loop.models.per_row(data.labels, values) for n, values in said.items()}
+    losses = {n: loop.models.by_row(data, values) for n, values in said.items()}
     assert {str(n): float(values.mean()) for n, values in losses.items()} == pytest.approx(record.losses)
     expected = loop.lineup.weigh(losses, loop.models.blocks(data))
     assert {m.version: m.weight for m in record.members} == pytest.approx(expected)

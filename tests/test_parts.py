@@ -19,6 +19,7 @@ from undrift.errors import ConfigError
 from undrift.metrics import Metric, adapted
 from undrift.plugins import ROOMS, _foreign
 from undrift.records import Batch
+from undrift.stores import versions
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "examples" / "parts"
@@ -81,10 +82,13 @@ def test_the_example_package_works(site: Path, tmp_path: Path) -> None:
         "negative": "quality",
         "monday": "policies",
         "last_half": "merging",
-        "pinball": "losses",
+        "poisson": "losses",
+        "count": "tasks",
+        "middle": "trainers",
     }
     settings = ("--set", "policy.use=monday", "--set", 'merge.candidates=["last_half"]')
-    settings += ("--set", "gate.windows=6", "--set", "score.loss=pinball")
+    settings += ("--set", "gate.windows=6", "--set", "data.task=count")
+    settings += ("--set", 'model.also=[{use = "middle"}]')
     code, err = workspace(tmp_path, *settings, "--set", "policy.minimum_rows=20")
     assert code == 0, err
     later = rows()[300:]
@@ -94,8 +98,9 @@ def test_the_example_package_works(site: Path, tmp_path: Path) -> None:
     assert newest.window.key == "2024-02-04", "a Sunday, which ends at midnight"
     assert [(rule.name, rule.holds) for rule in newest.decision.rules[:1]] == [("monday", True)]
     assert newest.outcome is not None
-    assert newest.outcome.loss == "pinball"
-    assert [trial.merge for trial in newest.outcome.trials] == ["mixture", "last_half"]
+    assert newest.outcome.loss == "Poisson deviance"
+    assert [trial.merge for trial in newest.outcome.trials] == ["mixture", "last_half", "last_half"]
+    assert {version.trainer for version in versions(ud.open(tmp_path / "w").store)} >= {"middle"}
     result = ud.compare(rows(), rows(seed=1).assign(x=lambda d: -d["x"]), metric="range_shift", columns=["x"])
     assert result.features["x"].metrics["range_shift"] == pytest.approx(0.9, abs=0.5)
     assert any("negative numbers" in fault.text for fault in result.record.faults)

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from undrift.records import Comparison
-from undrift.schema import OUTPUT
+from undrift.tasks import OUTPUT
 from undrift.testing.quiet import LEARNERS, START, WORLDS, Cell, Tally, alarms, found_changes
 
 QUIET = [

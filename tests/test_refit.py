@@ -57,9 +57,9 @@ def test_a_promise_is_that_of_the_model_that_was_judged(loop: Loop) -> None:
     first = loop.first()
     held_out = loop.archive.labelled_in(loop.archive.windows(history=True)[-HELD_OUT:])
     said = loop.models.ask_unseen(first, held_out.rows)
-    assert first.reference_score == float(loop.models.per_row(held_out.labels, said).mean())
+    assert first.reference_score == loop.models.loss_of(held_out, said)
     served = loop.models.ask(first.number, held_out.rows)
-    assert loop.models.per_row(held_out.labels, served).mean() < first.reference_score
+    assert loop.models.loss_of(held_out, served) < first.reference_score
 
 
 def test_a_winner_serves_as_a_refit_on_the_rows_that_it_was_judged_on(loop: Loop) -> None:
@@ -92,7 +92,7 @@ def test_a_twin_stands_in_where_the_champion_has_seen_the_rows_and_the_record_sa
         windows = [w for w in loop.archive.windows() if w.key in later.held_out]
         answer = honest.ask(loop.models, versions[later.champion], data, windows)
         assert answer.seen == set()
-        assert later.champion_loss == float(loop.models.per_row(data.labels, answer.values).mean())
+        assert later.champion_loss == loop.models.loss_of(data, answer.values)
 
 
 def test_nothing_is_scored_on_rows_that_it_was_fitted_on(loop: Loop) -> None:

@@ -88,7 +88,7 @@ def test_a_text_column_that_names_rows_is_id_like(encoded):
     assert agreed(c=pa.array([7 * i % 151 for i in range(150)]))["c"].role == "feature", "numbers may differ"
 
 
-@pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, {"a": 2}]])
+@pytest.mark.parametrize("values", [[["a"], ["b"]], [{"a": 1}, {"a": 2}]])
 def test_a_nested_column_is_left_out_and_asked_of_nobody(values):
     table = pa.table({"x": [1, 2], "tags": values})
     known = infer(table, source="day.parquet")
@@ -151,7 +151,7 @@ def test_the_task_follows_the_target(values, task, classes):
         (pa.array([None, None, None], pa.float64()), None, "holds no label"),
         ([1, 1, 1], None, "has one value only: '1'"),
         (["a", None, "a"], None, "has one value only: 'a'"),
-        (["a", "b", "c"], None, "has 3 classes"),
+        (["a", "b", "c"], "binary", "has 3 classes"),
         ([1, 2, 3], "binary", "has 3 classes"),
         (["a", "b", "a"], "regression", "is not a number"),
     ],
@@ -159,6 +159,24 @@ def test_the_task_follows_the_target(values, task, classes):
 def test_a_target_that_cannot_be_learnt_is_refused(values, task, message):
     with pytest.raises(DataError, match=f"target 'y' of day.csv {message}"):
         infer(pa.table({"x": [1, 2, 3], "y": values}), target="y", task=task, source="day.csv")
+
+
+def test_three_labels_are_three_classes_in_the_order_of_numbers_or_of_the_alphabet():
+    assert infer(pa.table({"x": [1, 2, 3], "y": ["c", "a", "b"]}), target="y").classes == ("a", "b", "c")
+    numbers = infer(pa.table({"x": [1, 2, 3], "y": [10, 2, 9]}), target="y", task="multiclass")
+    assert (numbers.task, numbers.classes) == ("multiclass", ("2", "9", "10"))
+
+
+def test_a_list_of_numbers_is_kept_but_names_nothing():
+    table = pa.table({"x": [1, 2], "vector": [[1.0, 2.0], [3.0, 4.0]]})
+    known = infer(table, source="day.parquet")
+    assert {c.name: (c.type, c.reason) for c in known.columns}["vector"] == (
+        "list<item: double>",
+        "a list of numbers",
+    )
+    assert conform(table, known)["vector"].to_pylist() == [[1.0, 2.0], [3.0, 4.0]]
+    with pytest.raises(DataError, match=r"column 'vector' of day.parquet is .*, which undrift does not read"):
+        infer(table, id="vector", source="day.parquet")
 
 
 def test_two_numbers_may_be_asked_to_be_a_regression():

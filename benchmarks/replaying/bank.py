@@ -21,15 +21,19 @@ from undrift.merging import Merge
 from undrift.merging.everything import Everything
 from undrift.merging.recent import Recent
 from undrift.records import Selection, Window
+from undrift.tasks import UNSEEN
 from undrift.trainers.estimator import Estimator
 from undrift.windows import weights
 
 LEARNERS = {
     "boosting": {"binary": ("sklearn.ensemble:HistGradientBoostingClassifier", {}),
+                 "multiclass": ("sklearn.ensemble:HistGradientBoostingClassifier", {}),
                  "regression": ("sklearn.ensemble:HistGradientBoostingRegressor", {})},
     "linear": {"binary": ("sklearn.linear_model:LogisticRegression", {"C": 0.1, "max_iter": 300}),
+               "multiclass": ("sklearn.linear_model:LogisticRegression", {"C": 0.1, "max_iter": 300}),
                "regression": ("sklearn.linear_model:Ridge", {})},
     "forest": {"binary": ("sklearn.ensemble:RandomForestClassifier", {"min_samples_leaf": 5}),
+               "multiclass": ("sklearn.ensemble:RandomForestClassifier", {"min_samples_leaf": 5}),
                "regression": ("sklearn.ensemble:RandomForestRegressor", {"min_samples_leaf": 5})},
 }  # fmt: skip
 """Boosting as undrift trains it by default; the others behind its own preprocessing."""
@@ -84,7 +88,7 @@ class Bank:
         part.replace(self._file)
 
     def said(self, selection: Selection) -> NDArray[np.float64]:
-        """Predictions of every row after a selection, shape (rows,); NaN before, or where nothing trains."""
+        """Predictions of every row after a selection; NaN before, or where nothing trains."""
         key = repr(selection)
         if key not in self._said:
             self._said[key] = self._ask(selection)
@@ -92,14 +96,19 @@ class Bank:
 
     def _ask(self, selection: Selection) -> NDArray[np.float64]:
         stream, size = self.stream, self.stream.size
-        found = np.full(len(stream.labels), np.nan)
+        found = np.full(self.task.shape(len(stream.labels), stream.schema.classes), np.nan)
         rows = slice(selection.first * size, (selection.last + 1) * size)
         weigh = weights(selection, np.arange(rows.start, rows.stop) // size)
         path, params = LEARNERS[self.learner][self.task.name]
         extra = () if weigh is None else (weigh,)
         try:
+            known = stream.labels[rows] != UNSEEN if stream.schema.classes else slice(None)
             model = Estimator(path, params).fit(
-                stream.rows[rows], stream.labels[rows], stream.schema, None, *extra
+                stream.rows[rows][known],
+                stream.labels[rows][known],
+                stream.schema,
+                None,
+                *(one[known] for one in extra),
             )
             found[rows.stop :] = artifacts.predict(model, stream.rows[rows.stop :], stream.schema)
         except ModelError:
@@ -114,7 +123,7 @@ class Bank:
         key = (selection, name)
         if key not in self._losses:
             said = self.said(selection)
-            known = ~np.isnan(said)
+            known = ~np.isnan(said if said.ndim == 1 else said[:, 0])
             found = np.full(len(said), np.nan)
             found[known] = self.deciding(self.stream.labels[known], said[known])
             self._losses[key] = found

@@ -46,7 +46,9 @@ class Stream:
     def schema(self) -> Schema:
         """What a person would agree on from the history alone."""
         past = self.table.slice(0, HISTORY * self.size)
-        task: TaskName = "regression" if pa.types.is_floating(past[self.target].type) else "binary"
+        numbers = pa.types.is_floating(past[self.target].type)
+        two = len(pc.unique(past[self.target].drop_null())) == 2
+        task: TaskName = "regression" if numbers else "binary" if two else "multiclass"
         return agreed.infer(past, target=self.target, time=self.time, id=ID, task=task)
 
     @cached_property
@@ -125,8 +127,8 @@ def _target(values: pa.ChunkedArray) -> pa.ChunkedArray:
     classes = len(pc.unique(values.drop_null()))
     if pa.types.is_integer(values.type) and classes > MOST_CLASSES:
         return values.cast(pa.float64())
-    if classes != 2:
-        raise UnplayableError(f"{classes} classes: undrift knows two classes, or numbers")
+    if classes < 2:
+        raise UnplayableError("the target has one value only")
     return pc.cast(values, pa.string())
 
 

@@ -20,6 +20,7 @@ from replaying.streams import HISTORY, PLAYED, WINDOWS
 from undrift.gate import Gate, lacking
 from undrift.lineup import LineUp, mixed
 from undrift.lineup.mixture import Mixture
+from undrift.losses import Loss
 from undrift.merging import Merge
 from undrift.policies import Policy
 from undrift.records import (
@@ -71,6 +72,7 @@ class Rows:
 
     labels: Floats
     block: NDArray[np.int64]
+    weights: None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,8 +93,11 @@ class Looked:
     def version(self, number: int) -> Version:
         return self.versions[number]
 
-    def per_row(self, labels: Floats, values: Floats) -> Floats:
-        return self.deciding(labels, values)
+    def by_row(self, data: Rows, values: Floats, loss: Loss | None = None) -> Floats:
+        return (loss or self.deciding).by_row(data.labels, values, data.block)
+
+    def loss_of(self, data: Rows, values: Floats) -> float:
+        return self.deciding.over(data.labels, values)
 
     def blocks(self, data: Rows) -> NDArray[np.int64]:
         return data.block
@@ -174,7 +179,7 @@ class World:
         self.served[t] = self.live.number
         self._said = {v.number: self.models.serves(v, t) for v in self._serving()}
         self._said_at = getattr(self, "_said_at", {}) | {t: self._said}
-        return float(self.bank.deciding(stream.labels[stream.window(t)], self._said[self.live.number]).mean())
+        return self.bank.deciding.over(stream.labels[stream.window(t)], self._said[self.live.number])
 
     def _serving(self) -> list[Version]:
         return [self.live, *([self.before] if self.before else [])]
@@ -186,7 +191,7 @@ class World:
         stream, window = self.bank.stream, self.windows[known]
         labels = stream.labels[stream.window(known)]
         for number, said in self._said_at[known].items():
-            value = float(self.bank.deciding(labels, said).mean())
+            value = self.bank.deciding.over(labels, said)
             self.scores.append(Score(window.key, known, number, self.models.metric, value, len(labels), 1.0))
         for version in self._serving():
             if version.members and version.through < known:
@@ -229,7 +234,10 @@ class World:
         held_out = [w for w in newest if w.index > self.live.judged_through]
         found = Split(self.windows[: known + 1 - len(held_out)], held_out)
         if self.bank.stream.schema.classes:
-            archive: Any = SimpleNamespace(labelled_in=lambda some: self.models.rows([w.index for w in some]))
+            archive: Any = SimpleNamespace(
+                labelled_in=lambda some: self.models.rows([w.index for w in some]),
+                schema=self.bank.stream.schema,
+            )
             found = found.widened(archive, self.settings.gate, self.live.judged_through)
         return found.available, found.held_out
 
@@ -259,7 +267,7 @@ class World:
         mixture = None
         if self.settings.lineup.members > 1:
             found = contest.mixture(self.weighing)
-            score = float(self.bank.deciding(data.labels, found.values).mean())
+            score = self.bank.deciding.over(data.labels, found.values)
             version = self._version(t, "mixture", None, available[-1].index, score, found.members)
             mixture = (version, found.values)
         return contest.judged(self.models, self.settings.gate, {}, mixture)  # type: ignore[arg-type]
@@ -271,7 +279,7 @@ class World:
         return [
             self._version(t, name, (twin, self.merges[name].select(self.windows[: known + 1])), twin.last)
             for twin, name in found.items()
-            if np.isfinite(self.bank.said(twin)[-1])
+            if np.isfinite(self.bank.said(twin)[-1]).all()
         ]
 
     @cached_property

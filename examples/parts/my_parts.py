@@ -1,11 +1,17 @@
-"""Parts for undrift: a metric, a quality check, a policy, a merge strategy and a loss."""
+"""Parts for undrift: a metric, a quality check, a policy, a merge strategy, a loss, a task and a trainer."""
 
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.compute as pc
+from sklearn.dummy import DummyRegressor
 
+from undrift.errors import DataError
+from undrift.losses import loss
 from undrift.policies import decision, enough
 from undrift.records import Rule, Selection
+from undrift.schema import features
+from undrift.tasks.regression import Regression
 
 
 def range_shift(ref, cur):
@@ -45,7 +51,33 @@ class LastHalf:
         return Selection(windows[len(windows) // 2].index, windows[-1].index)
 
 
-def pinball(labels, predictions):
-    """The loss of which the 90th percentile is the best prediction, in the target's unit."""
-    error = labels - predictions
-    return np.maximum(0.9 * error, -0.1 * error)
+@loss("regression", "count", mean="Poisson deviance")
+def poisson(labels, predictions):
+    """Half the deviance of each row from a Poisson law with the predicted mean."""
+    means = np.maximum(predictions, 1e-9)
+    logs = np.log(np.maximum(labels, 1e-9) / means)
+    return np.where(labels > 0, labels * logs, 0.0) - labels + means
+
+
+class Count(Regression):
+    """Labels are numbers of things: never below 0."""
+
+    name = "count"
+    loss = "poisson"
+    model = "sklearn.linear_model:PoissonRegressor"
+
+    def labels(self, values, name, classes, source):
+        found = super().labels(values, name, classes, source)
+        if (pc.min(found).as_py() or 0) < 0:
+            raise DataError(f"target {name!r} of {source} is below 0", "Correct the label.")
+        return found
+
+
+class Middle:
+    """Trains a model that says the same number of every row: the median of the labels."""
+
+    name = "middle"
+
+    def fit(self, rows, labels, schema, champion, weights=None):
+        names = [column.name for column in features(schema)]
+        return DummyRegressor(strategy="median").fit(rows[names], labels, sample_weight=weights)

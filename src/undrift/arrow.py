@@ -57,16 +57,30 @@ class Unread(pa.ExtensionType):  # type: ignore[misc]
 
 
 def understood(type_: pa.DataType) -> bool:
-    """Whether undrift knows what the values of an Arrow type mean: numbers, truths, text, bytes or times.
+    """Whether undrift knows what values of an Arrow type mean: numbers, lists of them, truths, text, bytes, times.
 
-    >>> understood(pa.date32()), understood(pa.list_(pa.float64()))
-    (True, False)
+    >>> understood(pa.date32()), understood(pa.list_(pa.float32())), understood(pa.list_(pa.string()))
+    (True, True, False)
     """
+    if is_vector(type_):
+        return True
     if pa.types.is_dictionary(type_):
         return understood(type_.value_type)
     if isinstance(type_, pa.BaseExtensionType) or pa.types.is_interval(type_):
         return False
     return not (pa.types.is_nested(type_) or pa.types.is_run_end_encoded(type_))
+
+
+def is_vector(type_: pa.DataType) -> bool:
+    """Whether an Arrow type is a list of numbers, such as an embedding.
+
+    >>> is_vector(pa.list_(pa.float32(), 768)), is_vector(pa.list_(pa.string()))
+    (True, False)
+    """
+    lists = pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
+    return bool(lists) and bool(
+        pa.types.is_floating(type_.value_type) or pa.types.is_integer(type_.value_type)
+    )
 
 
 def kind_of(type_: pa.DataType) -> Kind | None:
@@ -105,6 +119,8 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
         return plain_type(type_.value_type)
     if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
         return pa.string()
+    if is_vector(type_):
+        return pa.list_(pa.float64())
     if pa.types.is_uint64(type_) or pa.types.is_decimal(type_) or pa.types.is_float16(type_):
         return pa.float64()
     if pa.types.is_unsigned_integer(type_):
@@ -130,6 +146,8 @@ def type_named(name: str) -> pa.DataType:
     """
     if name == str(MOMENT):
         return MOMENT
+    if name == str(pa.list_(pa.float64())):
+        return pa.list_(pa.float64())
     return {"double": pa.float64(), "float": pa.float32()}.get(name) or pa.type_for_alias(name)
 
 
@@ -193,3 +211,34 @@ def _valid(values: pa.Array) -> NDArray[Any]:
     end = values.offset + len(values)
     bits = np.unpackbits(np.frombuffer(validity, np.uint8), count=end, bitorder="little")
     return found[bits[values.offset :].view(np.bool_)]
+
+
+def predictions(values: NDArray[np.float64]) -> pa.Array:
+    """Predictions as a column: numbers, or of shape (rows, classes) a list of numbers for each row.
+
+    >>> predictions(np.array([[0.2, 0.8]])).to_pylist()
+    [[0.2, 0.8]]
+    """
+    if values.ndim == 1:
+        return pa.array(values)
+    rows, width = values.shape
+    ends = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
+    return pa.ListArray.from_arrays(ends, pa.array(values.ravel()))
+
+
+def from_predictions(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
+    """Predictions of a column: (rows,) or (rows, classes); NaN in rows that have none.
+
+    >>> from_predictions(pa.array([[0.2, 0.8], None]))
+    array([[0.2, 0.8],
+           [nan, nan]])
+    """
+    if not pa.types.is_list(column.type):
+        return np.asarray(column, np.float64)
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    have = column.is_valid().to_numpy(zero_copy_only=False)
+    width = len(flat) // max(int(have.sum()), 1)
+    values = np.full((len(column), width), np.nan)
+    values[have] = flat.reshape(-1, width) if width else 0.0
+    return values

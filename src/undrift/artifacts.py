@@ -57,6 +57,7 @@ TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "undrift.trainers.recalibrate.Recalibrated",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
@@ -238,16 +239,26 @@ def _weighed_by(model: Any) -> str:
 def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
     """One number per row: the prediction, or for two classes the probability of the second one.
 
-    ``rows`` hold the model's ``columns``. Raises ModelError when the model does not fit the columns or gives
+    Of several classes it is the probability of each, shape (rows, classes). ``rows`` hold the model's ``columns``. Raises ModelError when the model does not fit the columns or gives
     anything but finite numbers.
+    """
+    values = tasks.named(schema.task).read(model, asked(model, rows, schema), len(rows), schema.classes)
+    if not np.isfinite(values).all():
+        raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
+    return values
+
+
+def asked(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
+    """What a model itself says about rows: numbers, or probabilities in the order of its own classes.
+
+    Raises ModelError when it does not fit the columns.
     """
     require_usable(model, schema)
     frames = shown(model, rows, schema)
     task = tasks.named(schema.task)
     try:
         with threads(rows):
-            said = _first(frames, lambda shown_: task.ask(model, shown_))
-        values = task.read(model, said, len(rows), schema.classes)
+            return np.asarray(_first(frames, lambda shown_: task.ask(model, shown_)), dtype=np.float64)
     except ModelError:
         raise
     except Exception as error:
@@ -256,9 +267,6 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
             f"{type(model).__name__} does not predict on the columns {names}: {error}",
             "Adopt a pipeline that takes the raw columns of the data file.",
         ) from error
-    if not np.isfinite(values).all():
-        raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
-    return values
 
 
 def require_usable(model: Any, schema: Schema) -> None:

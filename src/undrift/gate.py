@@ -37,6 +37,9 @@ MINIMUM_OF_CLASS = 10
 HEAVY = 0.1
 """Share of the squared deviations of a mean from which on a single row is said to carry it."""
 
+ROUNDING = 1e-12
+"""Differences smaller than this part of two losses come from the order of additions."""
+
 REQUIRED = ["better", "not_worse"]
 """What a gate may ask for."""
 
@@ -138,12 +141,19 @@ def judge(
     confidence = gate.confidence(len(challengers), attempt)
     found = []
     for place, (version, losses) in enumerate(challengers):
-        trial = _trial(version, losses, losses - champion, blocks, confidence, gate)
+        trial = _trial(version, losses, _differences(losses, champion), blocks, confidence, gate)
         if bounded is not None and (trial.heaviest or 0.0) > HEAVY:
             difference = bounded.challengers[place] - bounded.champion
             trial = _beside(trial, bounded.name, serial_t(difference, blocks, confidence))
         found.append(_passing(trial, gate.require))
     return tuple(found)
+
+
+def _differences(losses: Losses, champion: Losses) -> Losses:
+    """What each row loses more than with the champion; 0 where it is no more than rounding."""
+    difference: Losses = losses - champion
+    difference[np.abs(difference) < ROUNDING * (np.abs(losses) + np.abs(champion))] = 0.0
+    return difference
 
 
 def without_constants(
@@ -170,28 +180,44 @@ def without_constants(
     return tuple(found)
 
 
-def few(labels: Losses) -> bool:
-    """Whether there are too few rows of one of two classes to judge by, labels being 0 and 1."""
-    return min(int(np.sum(labels == label)) for label in (0, 1)) < MINIMUM_OF_CLASS
+def few(labels: Losses, classes: Sequence[str]) -> bool:
+    """Whether there are too few rows of a class to judge by: see ``scarcest``."""
+    return scarcest(labels, classes)[0] < MINIMUM_OF_CLASS
+
+
+def scarcest(labels: Losses, classes: Sequence[str]) -> tuple[int, str]:
+    """The rows of the class that has fewest, of two classes, and that class in words.
+
+    Of more classes it is the rows of all but the commonest: a class of hundreds may well be absent.
+
+    >>> scarcest(np.array([0.0, 0.0, 1.0]), ("no", "yes"))
+    (1, "the class 'yes'")
+    >>> scarcest(np.array([0.0, 0.0, 1.0, 2.0]), ("a", "b", "c"))
+    (2, "classes other than the commonest, 'a'")
+    """
+    rows = [int(np.sum(labels == label)) for label in range(len(classes))]
+    if len(classes) > 2:
+        commonest = int(np.argmax(rows))
+        return sum(rows) - rows[commonest], f"classes other than the commonest, {classes[commonest]!r}"
+    return min((count, f"the class {name!r}") for count, name in zip(rows, classes, strict=True))
 
 
 def lacking(labels: Losses, blocks: NDArray[np.int64], classes: Sequence[str]) -> str | None:
     """What held-out rows lack to judge a challenger on, and what to change; None where they will do.
 
-    ``labels`` and ``blocks`` have shape (rows,); ``classes`` are the names of the labels 0 and 1, empty for
+    ``labels`` and ``blocks`` have shape (rows,); ``classes`` are the names of the labels 0, 1, …, empty for
     numbers.
     """
     found = len(np.unique(blocks))
     if found < FEWEST_BLOCKS:
         return f"{count(len(labels), 'row')} are held out, too few to judge on: raise gate.windows"
-    for label, name in enumerate(classes):
-        rows = int(np.sum(labels == label))
-        if rows < MINIMUM_OF_CLASS:
-            return (
-                f"the held-out rows hold {count(rows, 'row')} of the class {name!r}, {MINIMUM_OF_CLASS} are "
-                "needed: raise gate.windows"
-            )
-    return None
+    if not classes or not few(labels, classes):
+        return None
+    rows, which = scarcest(labels, classes)
+    return (
+        f"the held-out rows hold {count(rows, 'row')} of {which}, {MINIMUM_OF_CLASS} are needed: "
+        "raise gate.windows"
+    )
 
 
 def winner(trials: tuple[Trial, ...]) -> Trial | None:
@@ -228,7 +254,7 @@ def _trial(
         lower=found.lower,
         upper=found.upper,
         better=found.upper < -gate.margin,
-        heaviest=heaviest(difference),
+        heaviest=heaviest(difference) if np.isfinite(difference).all() else None,
         worse=found.lower > 0,
     )
 
@@ -244,4 +270,6 @@ def _beside(trial: Trial, loss: str, found: Interval) -> Trial:
 
 
 def _passing(trial: Trial, require: str) -> Trial:
-    return replace(trial, passes=trial.better if require == "better" else not trial.worse)
+    """The trial with whether it passes; what leaves nothing to tell passes no gate."""
+    told = np.isfinite(trial.difference)
+    return replace(trial, passes=trial.better if require == "better" else bool(told and not trial.worse))

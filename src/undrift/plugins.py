@@ -29,6 +29,7 @@ ROOMS = (
     "quality",
     "registries",
     "stores",
+    "tasks",
     "trainers",
 )
 """Where parts live. Other packages add theirs by the entry-point group "undrift.ROOM"."""
@@ -44,6 +45,7 @@ SINGULAR = {
     "quality": "quality check",
     "registries": "registry",
     "stores": "store",
+    "tasks": "task",
     "trainers": "trainer",
 }
 """What one part of a room is called."""

@@ -18,7 +18,8 @@ from typing import Any, Literal, TypeVar
 
 Kind = Literal["numeric", "categorical", "boolean"]
 Verdict = Literal["drift", "watch", "stable", "insufficient"]
-TaskName = Literal["regression", "binary"]
+TaskName = str
+"""The file name of a part of ``tasks``, or the name under which another package adds one."""
 Role = Literal["feature", "left out"]
 Promise = Literal["held out", "cross-fitted", "logged", "first windows", "in sample", ""]
 State = Literal["as promised", "worse", "unknown"]
@@ -41,8 +42,9 @@ class Column:
 class Schema:
     """What every batch must look like: agreed on once, when the workspace is made.
 
-    ``time`` is the column of event times, written in ``time_format``, of which ``calendar`` says what a model
-    sees; ``order`` is one of numbers that only put rows in order.
+    ``weight`` is the column that says how much a row counts. ``time`` is the column of event times, written
+    in ``time_format``, of which ``calendar`` says what a model sees; ``order`` is one of numbers that
+    only put rows in order.
     """
 
     columns: tuple[Column, ...]
@@ -52,6 +54,7 @@ class Schema:
     time: str | None = None
     id: str | None = None
     prediction: str | None = None
+    weight: str | None = None
     size: str = "batch"
     time_format: str = "iso"
     order: str | None = None
@@ -77,8 +80,8 @@ class Batch:
     ``labels`` are new, ``corrected`` ones differ from those on record, ``same`` is the number that do
     not. ``late`` rows came after their window was judged; ``completing`` ones are new, but fall into
     the window that the history ends in. ``ahead`` rows were ahead of the clock, up to ``furthest``.
-    ``one_class`` is the class that all labels are of, where they are many. ``kept_as`` is what the
-    lake calls the delivery, if not by its id.
+    ``one_class`` is the class that all labels are of, where they are many, ``unseen`` counts the labels of
+    classes that no model knows. ``kept_as`` is what the lake calls the delivery, if not by its id.
     """
 
     id: str
@@ -100,6 +103,7 @@ class Batch:
     furthest: datetime | None = None
     one_class: str = ""
     kept_as: str = ""
+    unseen: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,6 +446,7 @@ class MeanCalibration:
     lower: float
     upper: float
     off: bool
+    of: Literal["positive", "right"] = "positive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,7 +502,8 @@ class Version:
 
     Of a version that was refitted, ``artifact``, ``through`` and ``snapshot`` are those of the model that
     serves; ``twin`` is the one that was judged, to which the reference score belongs. A version that is a
-    mixture has ``members``, with the weights that they began with, and no artifact of its own.
+    mixture has ``members``, with the weights that they began with, and no artifact of its own. One that maps
+    the output of another has that one's number as its ``base``.
     """
 
     number: int
@@ -519,6 +525,7 @@ class Version:
     heaviest: float | None = None
     members: tuple[Member, ...] = ()
     twin: Fit | None = None
+    base: int | None = None
 
     @property
     def judged_through(self) -> int:

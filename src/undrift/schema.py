@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undrift import tasks
-from undrift.arrow import MOMENT, UNREAD, as_numpy, kind_of, plain, plain_type, type_named, understood
+from undrift.arrow import (
+    MOMENT,
+    UNREAD,
+    as_numpy,
+    is_vector,
+    kind_of,
+    plain,
+    plain_type,
+    type_named,
+    understood,
+)
 from undrift.columns.disguise import disguised
 from undrift.columns.kinds import as_kind, as_text, cast
 from undrift.columns.times import tells_time
 from undrift.errors import ConfigError, DataError, TooFewError, suggest
 from undrift.records import Column, Kind, Schema, TaskName
-
-OUTPUT = "(prediction)"
-"""What a model's own output is called among the features that are compared."""
+from undrift.tasks import CONFIDENCE, OUTPUT
 
 ROW_ORDER = "order"
 """The name of a time column that stands for the order of the rows, where no column is called so."""
@@ -34,6 +42,9 @@ MINIMUM_HISTORY = 50
 
 IGNORED, NOT_KEPT = "ignored", "ignored, not kept"
 """Columns that the settings ignore; workspaces of 0.1.0 kept them with the others."""
+
+WEIGHT = "weight"
+"""Why the column that says how much rows count is no feature."""
 
 NO_NAME = "(no name)"
 """What a column without a name is called."""
@@ -59,6 +70,9 @@ TIMES = "times are not compared"
 ID_LIKE = "ID-like: nearly every value is different"
 """Why text that names rows is left out: it does not describe them."""
 
+VECTOR = "a list of numbers"
+"""Why an embedding is no feature: it has no values that could be counted."""
+
 COUNTER = "ID-like: a number that rises from row to row"
 """Why a running number is left out: the next rows always have larger ones."""
 
@@ -80,6 +94,7 @@ def infer(
     time: str | None = None,
     id: str | None = None,  # noqa: A002 - the word that users write
     prediction: str | None = None,
+    weight: str | None = None,
     ignore: Iterable[str] = (),
     task: TaskName | None = None,
     kinds: Mapping[str, str] | None = None,
@@ -95,19 +110,21 @@ def infer(
     differ only in case or begin like the lake's own.
     """
     forced = kinds or {}
-    for name in filter(None, (target, time, id, prediction, *ignore, *forced)):
+    for name in filter(None, (target, time, id, prediction, weight, *ignore, *forced)):
         require(table.column_names, name, source)
-    _apart(target, id, prediction, ignore, source)
+    roles = ((id, "id"), (prediction, "prediction"), (weight, "weight"), *((n, "ignored") for n in ignore))
+    _apart(target, roles, source)
     if time is not None and time == target:
         raise DataError(f"column {time!r} of {source} is both target and time", "Name another one.")
-    _readable(table, [n for n in (target, time, id, prediction) if n], source)
+    single = [n for n in (target, time, id, weight) if n]
+    _readable(table, [*single, *([prediction] if prediction else [])], single, source)
     if stored:
         _storable(table, source)
     apart = {target, prediction}
     out: dict[str | None, str] = {}
     for name in index_of(table.column_names):
         out[name] = INDEX
-    out |= {id: "id", time: "time"} | {name: IGNORED for name in ignore if name != time}
+    out |= {id: "id", time: "time", weight: WEIGHT} | {name: IGNORED for name in ignore if name != time}
     columns = _with_counters(
         tuple(
             _forced(table[name], name, forced[name], source)
@@ -117,11 +134,19 @@ def infer(
             if name not in apart
         )
     )
+    columns = tuple(replace(c, type="double") if c.name == weight else c for c in columns)
     if not any(column.role == "feature" for column in columns):
         raise DataError(f"{source} has no feature column", _without_features(columns))
     found, classes = _task(table[target], target, task, source) if target else (None, ())
     return Schema(
-        columns, target=target, task=found, classes=classes, time=time, id=id, prediction=prediction
+        columns,
+        target=target,
+        task=found,
+        classes=classes,
+        time=time,
+        id=id,
+        prediction=prediction,
+        weight=weight,
     )
 
 
@@ -215,31 +240,25 @@ def extra(table: pa.Table, schema: Schema) -> tuple[str, ...]:
 
 
 def labels(values: pa.ChunkedArray, schema: Schema, source: str = "the table") -> pa.ChunkedArray:
-    """A target column as float64: the value itself, or 0 and 1 for the two classes.
+    """A target column as float64: the value itself, or the place of a class from 0 up.
 
-    Raises DataError for a label that is none of the classes, or a target that is not a number.
+    Raises DataError for a label that is none of two classes, or a target that is not a number.
     """
     return tasks.named(schema.task).labels(values, schema.target or "", schema.classes, source)
 
 
-def _apart(
-    target: str | None,
-    id_: str | None,
-    prediction: str | None,
-    ignore: Iterable[str],
-    source: str,
-) -> None:
+def _apart(target: str | None, roles: Iterable[tuple[str | None, str]], source: str) -> None:
     """Raise DataError when one column is given two roles."""
-    for name, role in ((id_, "id"), (prediction, "prediction"), *((n, "ignored") for n in ignore)):
+    for name, role in roles:
         if name is not None and name == target:
             raise DataError(f"column {name!r} of {source} is both target and {role}", "Name another one.")
 
 
-def _readable(table: pa.Table, names: Iterable[str], source: str) -> None:
+def _readable(table: pa.Table, names: Iterable[str], single: Container[str], source: str) -> None:
     """Raise DataError for a named column whose values are not understood."""
     for name in names:
         type_ = table.schema.field(name).type
-        if not understood(type_):
+        if not understood(type_) or (is_vector(type_) and name in single):
             raise DataError(
                 f"column {name!r} of {source} is {type_}, which undrift does not read",
                 "Turn it into numbers, text or times first.",
@@ -252,8 +271,8 @@ def _storable(table: pa.Table, source: str) -> None:
     for name in table.schema.names:
         if name.startswith(PREFIX):
             raise DataError(f"column {name!r} of {source} begins with {PREFIX!r}", "Rename it.")
-        if name in (OUTPUT, TARGET):
-            kept = "the model's output is" if name == OUTPUT else "the labels are"
+        if name in (OUTPUT, CONFIDENCE, TARGET):
+            kept = "the labels are" if name == TARGET else "the model's output is"
             raise DataError(f"{source} has a column {name!r}: so {kept} called", "Rename it.")
         if seen.setdefault(name.lower(), name) != name:
             raise DataError(
@@ -310,13 +329,19 @@ def _without_features(columns: Sequence[Column]) -> str:
     times = [c.name for c in columns if c.reason == TIMES]
     if times:
         return f"Times are left out; compare and profile take them as numbers with --kind {times[0]}=numeric."
-    named = [f"{c.name}: {c.reason}" for c in columns if c.reason not in ("", "id", "time", "ignored", INDEX)]
+    named = [
+        f"{c.name}: {c.reason}"
+        for c in columns
+        if c.reason not in ("", "id", "time", "ignored", WEIGHT, INDEX)
+    ]
     more = f"; {len(named) - 3} more" if len(named) > 3 else ""
     return f"{'; '.join(named[:3])}{more}." if named else "Add numeric, boolean or text columns."
 
 
 def _why_left_out(values: pa.ChunkedArray, kind: Kind | None) -> str:
     type_ = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if is_vector(type_):
+        return VECTOR
     if pa.types.is_null(type_):
         return UNTYPED
     if pa.types.is_temporal(type_) or (kind == "categorical" and tells_time(values)):
@@ -354,16 +379,9 @@ def _task(
             f"target {name!r} of {source} has one value only: {distinct[0]!r}",
             "Training needs rows of both classes, or a number that varies.",
         )
-    numeric = kind_of(values.type) == "numeric"
-    chosen: TaskName = task or ("regression" if numeric and len(distinct) > 2 else "binary")
-    if chosen == "binary" and len(distinct) > 2:
-        raise DataError(
-            f"target {name!r} of {source} has {len(distinct)} classes",
-            "undrift trains on two classes or on numbers; merge classes or name a numeric target.",
-        )
-    if chosen == "regression" and not numeric:
-        raise DataError(f"target {name!r} of {source} is not a number", "Leave out the task setting.")
-    return chosen, tuple(distinct) if chosen == "binary" else ()
+    several = "regression" if kind_of(values.type) == "numeric" else "multiclass"
+    chosen = task or (several if len(distinct) > 2 else "binary")
+    return chosen, tasks.named(chosen).classes(known, name, source)
 
 
 def perhaps_classes(values: pa.ChunkedArray) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from undrift.records import MeanCalibration, Ranking
 from undrift.statistics.intervals import block_t
+from undrift.statistics.ranks import against_others, area
 
 Floats = NDArray[np.float64]
 Blocks = NDArray[np.int64]
@@ -34,6 +35,26 @@ def told_apart(labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking |
     return _ranking("AUC", 0.5, _auc_by_row(labels, predictions), blocks)
 
 
+def each_told_apart(labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking | None:
+    """How well probabilities tell each class from all others: the mean AUC over the classes that occur.
+
+    ``labels`` and ``blocks`` have shape (rows,), ``predictions`` (rows, classes). None where all labels are
+    the same. Source: Provost and Domingos, 2000, with all classes alike.
+    """
+    found = [_auc_by_row(own, chance) for own, chance in against_others(labels, predictions)]
+    return _ranking("AUC", 0.5, np.mean(found, axis=0), blocks) if found else None
+
+
+def mean_auc(labels: Floats, predictions: Floats) -> float | None:
+    """The mean area under the ROC curves of each class against all others; None with one class only.
+
+    >>> mean_auc(np.array([0.0, 1.0, 2.0]), np.eye(3))
+    1.0
+    """
+    found = [area(own, chance) for own, chance in against_others(labels, predictions)]
+    return float(np.mean(found)) if found else None
+
+
 def correlated(labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking | None:
     """How well predictions order the rows: the rank correlation (Spearman) with the labels, over 0.
 
@@ -50,13 +71,8 @@ def auc(labels: Floats, predictions: Floats) -> float | None:
     >>> auc(np.array([0.0, 1.0]), np.array([0.2, 0.9]))
     1.0
     """
-    positive = labels > 0.5
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    if not ones or not zeros:
-        return None
-    _, inverse, counts = np.unique(predictions, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    known = len(np.unique(labels)) > 1
+    return area(labels, predictions) if known else None
 
 
 def mean_calibration(labels: Floats, predictions: Floats, blocks: Blocks) -> MeanCalibration | None:
@@ -109,9 +125,9 @@ def _auc_by_row(labels: Floats, predictions: Floats) -> Floats:
     placed = np.empty(len(labels))
     placed[positive] = _share_below(ones, zeros)
     placed[~positive] = 1 - _share_below(zeros, ones)
-    area = auc(labels, predictions) or 0.0
+    whole = area(labels, predictions)
     weight = np.where(positive, len(labels) / len(ones), len(labels) / len(zeros))
-    return area + (placed - area) * weight
+    return whole + (placed - whole) * weight
 
 
 def _share_below(values: Floats, others: Floats) -> Floats:

@@ -118,7 +118,9 @@ def line_dict(line: Line) -> dict[str, Any]:
         **window_dict(line.window, line.verdict, line.comparison),
         "served": line.served,
         "model": encode(line.model) if line.model else None,
-        "scores": scores_dict(line.live, line.first, line.earlier, line.unscored, line.one_class),
+        "scores": scores_dict(
+            line.live, line.first, line.earlier, line.unscored, line.one_class, line.unseen
+        ),
         **act_dict(line.decision, line.outcome, line.step),
         "later": [act_dict(act.decision, act.outcome, act.step) for act in line.later],
     }

@@ -72,6 +72,7 @@ def _code(loop: Loop, report: Report) -> int:
 
 def _notes(batch: Batch) -> Iterator[str]:
     """What is to be said of the labels of a delivery."""
+    from undrift.words.deeds import of_no_class
     from undrift.words.phrases import count
 
     if batch.unknown:
@@ -79,6 +80,8 @@ def _notes(batch: Batch) -> Iterator[str]:
         yield f"{count(batch.unknown, 'label')} {verb} left out."
     if batch.one_class:
         yield f"All labels are {batch.one_class!r}."
+    if batch.unseen:
+        yield of_no_class(batch.unseen)
 
 
 def _counts(batch: Batch) -> dict[str, int]:

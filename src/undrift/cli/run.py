@@ -94,7 +94,7 @@ def _as_dict(report: Report, found: Overview, *, again: bool) -> dict[str, objec
 
 def _notes(batch: Batch) -> Iterator[str]:
     """What is to be said of a batch that was taken in."""
-    from undrift.words.deeds import differing
+    from undrift.words.deeds import differing, of_no_class
     from undrift.words.phrases import count
 
     yield f"{batch.rows:,} rows taken in, {sum(batch.labels.values()):,} with labels."
@@ -109,6 +109,8 @@ def _notes(batch: Batch) -> Iterator[str]:
         yield f"{differing(sum(batch.corrected.values()))}."
     if batch.one_class:
         yield f"All labels are {batch.one_class!r}."
+    if batch.unseen:
+        yield of_no_class(batch.unseen)
     if batch.late:
         are = "is" if batch.late == 1 else "are"
         yield f"{count(batch.late, 'row')} {are} late: kept and trained on; the window is not compared again."

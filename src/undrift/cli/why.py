@@ -56,7 +56,7 @@ def _show_line(line: Line, found: Overview, *, every: bool) -> None:
         say("")
         _show_act(act, line, found)
     say("")
-    for text in deeds.scored(line.live, line.earlier, line.unscored, line.one_class):
+    for text in deeds.scored(line.live, line.earlier, line.unscored, line.one_class, line.unseen):
         say(text)
     _show_features(line, every=every)
 

@@ -40,7 +40,7 @@ def layered(
     layers = [
         ("default", {name: setting.default for name, setting in SETTINGS.items()}),
         (PYPROJECT, dict(_flat(_pyproject(root)))),
-        (FILE, dict(_flat(_toml(root / FILE)))),
+        (FILE, dict(_flat(_learners(_toml(root / FILE))))),
         ("environment", dict(_environment(os.environ if environment is None else environment))),
         ("command line", dict(overrides or {})),
     ]
@@ -148,7 +148,7 @@ def _known(key: str) -> None:
 
 def _forget(settings: dict[str, tuple[Any, str]], section: str) -> None:
     """Another part takes other arguments: those of the part it replaces go."""
-    keep = ("model.seed", "model.trust_pickle")
+    keep = ("model.also", "model.seed", "model.trust_pickle")
     for key in [k for k in settings if k.startswith(f"{section}.") and k not in keep]:
         del settings[key]
 
@@ -161,6 +161,14 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
+
+
+def _learners(table: dict[str, Any]) -> dict[str, Any]:
+    """Tables ``[[model]]``: the first one is ``[model]``, the others are in its ``also``."""
+    models = table.get("model")
+    if not isinstance(models, list) or not models or not all(isinstance(one, Mapping) for one in models):
+        return table
+    return table | {"model": {**models[0], "also": [*models[0].get("also", []), *models[1:]]}}
 
 
 def plant(table: dict[str, Any], name: str, value: Any) -> None:

@@ -25,7 +25,10 @@ SETTINGS: dict[str, Setting] = {
     "data.prediction": Setting(
         None, str | None, "a foreign model's predictions, where undrift holds no model"
     ),
-    "data.task": Setting(None, str | None, '"regression" or "binary"; by default what the target looks like'),
+    "data.task": Setting(
+        None, str | None, '"regression", "binary" or "multiclass"; by default what the target looks like'
+    ),
+    "data.weight": Setting(None, str | None, "how much a row counts in training, scores and the gate"),
     "data.ignore": Setting([], list, "columns that are neither kept, compared nor shown to the model"),
     "data.calendar": Setting(
         [], list, 'shown to the model beside the columns: "hour", "weekday", "month" of the time (UTC)'
@@ -53,13 +56,16 @@ SETTINGS: dict[str, Setting] = {
     "score.loss": Setting(
         "auto",
         str,
-        '"absolute" or "squared"; "log_loss" or "brier" for two classes; or one of another package',
+        'what decides: "absolute", "log_loss", "auc", …: see docs/tasks.md; or one of another package',
     ),
     "policy.use": Setting("clock", str, "when to retrain"),
     "lineup.use": Setting("mixture", str, 'what serves: "mixture" of versions, or a "single" one'),
     "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),
     "model.use": Setting(
         None, str | None, 'what to train: "module:name" of a class, a function that makes a model, or a model'
+    ),
+    "model.also": Setting(
+        [], list, "other learners that challengers are trained by: further [[model]] tables"
     ),
     "model.seed": Setting(0, int, "given to the model as random_state"),
     "model.trust_pickle": Setting(False, bool, "consent to load a pickled model, which can run any code"),
@@ -90,5 +96,5 @@ PARTS = ("policy", "lineup", "lake", "registry", "store")
 TUPLES = ("also", "multivariate", "ignore")
 """Lists in ``[drift]``."""
 
-OPEN_TABLES = ("drift.features", "model.params")
-"""Tables whose keys are the user's: feature names, and arguments of a model's constructor."""
+OPEN_TABLES = ("drift.features", "model.params", "score.params")
+"""Tables whose keys are the user's: feature names, and arguments of a model's constructor or of a loss."""

@@ -92,7 +92,7 @@ class Config:
         from undrift.stores import holder
         from undrift.windows import Cut, span
 
-        delay = self.get("labels.delay")
+        delay, learners = self.get("labels.delay"), self._learners()
         limits = Limits(**self._drift())
         limits = replace(limits, ignore=(*limits.ignore, *calendar.names(schema)))
         return Loop(
@@ -103,13 +103,15 @@ class Config:
             policy=build("policies", self.section("policy"), "policy"),
             merges=dict(_merges(self.get("merge.candidates"))),
             holder=holder(),
-            trainer=self._trainer(),
+            learners=learners,
+            trainer=next(iter(learners.values()), None),
             limits=limits,
             gate=Gate(**self.section("gate")),
             lineup=build("lineup", self.section("lineup"), "lineup"),
             cut=Cut.of(self.get("windows.size")),
             coverage=self.get("labels.coverage"),
             loss=self.get("score.loss"),
+            loss_params=self.section("score").get("params") or {},
             trust_pickle=self._trusts_pickles(),
             label_delay=timedelta(0) if delay is None else span(delay, "labels.delay", least=0),
         )
@@ -144,11 +146,11 @@ class Config:
         build("policies", self.section("policy"), "policy")
         build("lineup", self.section("lineup"), "lineup")
         dict(_merges(self.get("merge.candidates")))
-        self._trainer()
+        self._learners()
 
     def check_names(self, schema: Schema) -> None:
         """Raise ConfigError for a feature that ``[drift]`` names and the data does not have."""
-        from undrift.schema import OUTPUT
+        from undrift.tasks import OUTPUT
 
         known = [c.name for c in schema.columns]
         for name in self.get("drift.ignore"):
@@ -167,13 +169,29 @@ class Config:
             _require_installed("drift", str(name))
         return table
 
-    def _trainer(self) -> Any:
+    def _learners(self) -> dict[str, Any]:
+        """What challengers are trained by, by name, the first model's trainer first; empty where nothing is."""
         table = self.section("model")
+        if table["use"] is None:
+            return {}
+        found: dict[str, Any] = {}
+        for one in (table, *table["also"]):
+            if not isinstance(one, Mapping) or not isinstance(one.get("use"), str):
+                raise ConfigError(f"[[model]] {one!r:.60} names no model", 'Write use = "module:name".')
+            for key in one.keys() - {"use", "params", *table}:
+                raise ConfigError(f"unknown key {key} in [[model]]", suggest(key, ["use", "params"]))
+            trainer = self._trainer({"seed": table["seed"], **one})
+            alike = sum(name.partition(" ")[0] == trainer.name for name in found)
+            if alike:
+                trainer.name = f"{trainer.name} {alike + 1}"
+            found[trainer.name] = trainer
+        return found
+
+    def _trainer(self, table: Mapping[str, Any]) -> Any:
+        """The trainer that a ``[model]`` table names."""
         use = table["use"]
-        if use is None:
-            return None
         if ":" not in use:
-            return build("trainers", {"use": use}, "model")
+            return build("trainers", {"use": use, **(table.get("params") or {})}, "model")
         from undrift.trainers.estimator import KNOWN, Estimator
 
         path = ImportPath(use, self.root)
@@ -300,7 +318,7 @@ def _require_task(history: pa.Table, target: str | None, task: str | None, sourc
     if number := perhaps_classes(history[target]):
         raise ConfigError(
             f"target {target!r} of {source} holds {number} different whole numbers: a number or classes?",
-            "For a number: --set data.task=regression. More than two classes are not trained on yet.",
+            "For a number: --set data.task=regression. For classes: --set data.task=multiclass.",
         )
 
 

@@ -132,7 +132,7 @@ def twin_of_the_first(loop: Loop) -> float | None:
         return None
     data = loop.archive.labelled_in(windows)
     said = loop.models.ask_twin(first, data.rows)
-    return float(loop.models.per_row(data.labels, said).mean())
+    return loop.models.loss_of(data, said)
 
 
 def tally(loop: Loop) -> dict[str, Any]:

@@ -60,10 +60,10 @@ def increases(
 ) -> dict[str, float]:
     """The mean increase of the cost of predictions when a feature takes other rows' values, by feature.
 
-    ``predict`` gives one number per row of a frame; ``cost`` makes one number of labels and predictions,
-    both of shape (rows,). The values come from the rows themselves in another order, or from ``pool``:
-    two weeks of rows know one season, the rows of a year know what a model does with the others. The
-    same seed gives the same answer.
+    ``predict`` gives one number per row of a frame, or one for each class; ``cost`` makes one number
+    of labels (rows,) and predictions. The values come from the rows themselves in another order, or from
+    ``pool``: two weeks of rows know one season, the rows of a year know what a model does with the
+    others. The same seed gives the same answer.
     """
     if rows.empty:
         return {}
@@ -103,7 +103,8 @@ def _predictions(predict: Predict, rows: pd.DataFrame, swaps: Sequence[Swap]) ->
     step = max(1, AT_ONCE // len(rows))
     for start in range(0, len(copies), step):
         some = copies[start : start + step]
-        yield from predict(_stacked(rows, some)).reshape(len(some), len(rows))
+        said = predict(_stacked(rows, some))
+        yield from said.reshape(len(some), len(rows), *said.shape[1:])
 
 
 def _stacked(rows: pd.DataFrame, swaps: Sequence[Swap | None]) -> pd.DataFrame:

@@ -32,8 +32,8 @@ class Meaning:
 def meaning(field: pa.Field) -> Meaning:
     """What a column means.
 
-    >>> meaning(pa.field("x", pa.list_(pa.int64()))).type
-    Unread(list<item: int64>)
+    >>> meaning(pa.field("x", pa.list_(pa.string()))).type
+    Unread(list<item: string>)
     """
     if isinstance(field.type, Unread):
         return Meaning(field.type, _same)

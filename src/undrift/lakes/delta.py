@@ -215,9 +215,11 @@ def _check(there: pa.Schema, given: pa.Schema, table: str) -> None:
 
 
 def _settled(field: pa.Field) -> pa.Field:
-    """The field with the string type that the rest of undrift uses."""
+    """The field with the type of text or of lists that the rest of undrift uses."""
     if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type):
         return pa.field(field.name, pa.string())
+    if pa.types.is_list(field.type):
+        return pa.field(field.name, pa.list_(field.type.value_type))
     return pa.field(field.name, field.type)
 
 

@@ -29,7 +29,7 @@ class LineUp(Protocol):
 
 
 def mixed(said: Mapping[int, Floats], weights: Mapping[int, float]) -> Floats:
-    """The weighted mean of what versions say, shape (rows,); those that say nothing are left out.
+    """The weighted mean of what versions say, all of one shape; those that say nothing are left out.
 
     >>> mixed({1: np.array([1.0]), 2: np.array([4.0])}, {1: 2.0, 2: 1.0, 3: 5.0})
     array([2.])
@@ -38,7 +38,7 @@ def mixed(said: Mapping[int, Floats], weights: Mapping[int, float]) -> Floats:
     total = sum(weight for weight, _ in asked)
     if not total:
         asked, total = [(1.0, values) for values in said.values()], float(len(said))
-    found = np.zeros(len(next(iter(said.values()))))
+    found = np.zeros_like(next(iter(said.values())))
     for weight, values in asked:
         found += weight / total * values
     return found

@@ -2,7 +2,7 @@
 
 A part is a class named like its file: how labels become numbers, what a model is asked for and how its
 answer is read, which loss and model are the defaults, what stands beside a mean loss. ``classes`` are the
-names of the two classes, none for numbers.
+names of the classes in the order of their codes, none for numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.plugins import find
-from undrift.records import Kind, MeanCalibration, Ranking, TaskName
+from undrift.records import Column, Kind, MeanCalibration, Ranking, TaskName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +24,22 @@ Floats = NDArray[np.float64]
 Blocks = NDArray[np.int64]
 
 
+OUTPUT = "(prediction)"
+"""What a model's own output is called among the features that are compared."""
+
+CONFIDENCE = "(confidence)"
+"""What the probability of the predicted class is called among them."""
+
+UNSEEN = -1.0
+"""The label of a row whose class none of the agreed classes is."""
+
+
 class Task(Protocol):
-    """One kind of target. Labels and predictions are float64 of shape (rows,)."""
+    """One kind of target.
+
+    Labels are float64 of shape (rows,). So are predictions, but where there are several classes: those are
+    probabilities of shape (rows, classes).
+    """
 
     name: TaskName
     loss: str
@@ -38,8 +52,9 @@ class Task(Protocol):
     """The Arrow type of labels as they are written."""
     kind: Kind
     """The kind of feature that they are compared as."""
-    plausible: str
-    """What every prediction is, in words."""
+
+    def classes(self, values: pa.ChunkedArray, name: str, source: str) -> tuple[str, ...]:
+        """The classes that a target column holds, none for numbers; raises DataError for a wrong one."""
 
     def labels(
         self, values: pa.ChunkedArray, name: str, classes: Sequence[str], source: str
@@ -49,8 +64,8 @@ class Task(Protocol):
     def written(self, labels: Floats, classes: Sequence[str]) -> pa.Array:
         """Labels as the target column has them."""
 
-    def fitted_on(self, labels: Floats) -> NDArray[Any]:
-        """Labels as a new model is fitted on them."""
+    def fitted_on(self, labels: Floats, classes: Sequence[str], model: Any) -> NDArray[Any]:
+        """Labels as a new ``model`` is fitted on them."""
 
     def in_words_of(self, model: Any, labels: Floats, classes: Sequence[str]) -> NDArray[Any]:
         """Labels as a fitted model named them."""
@@ -62,10 +77,19 @@ class Task(Protocol):
         """What the model says about rows."""
 
     def read(self, model: Any, said: Any, rows: int, classes: Sequence[str]) -> Floats:
-        """One number per row of what the model said."""
+        """Predictions (rows,), or probabilities (rows, classes), of what the model said."""
 
-    def are_plausible(self, predictions: Floats) -> bool:
-        """Whether predictions that came with rows can be any."""
+    def shape(self, rows: int, classes: Sequence[str]) -> tuple[int, ...]:
+        """The shape of so many predictions."""
+
+    def logged(self, values: pa.ChunkedArray, name: str, classes: Sequence[str], source: str) -> Floats:
+        """Predictions that came in a column; raises DataError for what cannot be one."""
+
+    def outputs(self) -> tuple[Column, ...]:
+        """The features that predictions are compared as."""
+
+    def compared(self, predictions: Floats, classes: Sequence[str]) -> dict[str, pa.Array]:
+        """Predictions as these features."""
 
     def answer(self, predictions: Floats, classes: Sequence[str]) -> tuple[NDArray[Any], Floats | None]:
         """Predicted labels, and the probabilities (rows, classes) where there are any."""

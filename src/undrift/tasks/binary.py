@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import skill
-from undrift.columns.kinds import as_text
+from undrift.columns.kinds import as_text, cast
 from undrift.errors import DataError, ModelError
-from undrift.records import Kind, MeanCalibration, Ranking, TaskName
-from undrift.tasks import Blocks, Floats, Task
+from undrift.records import Column, Kind, MeanCalibration, Ranking, TaskName
+from undrift.tasks import OUTPUT, Blocks, Floats, Task
+from undrift.tasks._classes import codes, in_order, named_as, native, require_probabilities
 
 HALF = 0.5
 """The probability from which on the second class is predicted."""
@@ -29,28 +30,37 @@ class Binary:
     wrapper = "Classifier"
     type = "string"
     kind: Kind = "categorical"
-    plausible = "a probability from 0 to 1"
+
+    def classes(self, values: pa.ChunkedArray, name: str, source: str) -> tuple[str, ...]:
+        """Its two classes in alphabetical order; raises DataError for more."""
+        found = tuple(sorted(in_order(values)))
+        if len(found) > 2:
+            raise DataError(
+                f"target {name!r} of {source} has {len(found)} classes, not two",
+                "Set data.task to multiclass, merge classes, or name a numeric target.",
+            )
+        return found
 
     def labels(
         self, values: pa.ChunkedArray, name: str, classes: Sequence[str], source: str
     ) -> pa.ChunkedArray:
         """0 for the first class and 1 for the second; raises DataError for any other label."""
         text = as_text(values)
-        codes = pc.index_in(text, pa.array(classes))
-        unknown = pc.and_(pc.is_null(codes), pc.is_valid(text))
+        places = codes(text, classes)
+        unknown = pc.and_(pc.is_null(places), pc.is_valid(text))
         if pc.any(unknown).as_py():
             value = text.filter(unknown)[0].as_py()
             raise DataError(
                 f"column {name!r} of {source} holds the label {value!r}",
                 f"Labels are {classes[0]!r} and {classes[1]!r}.",
             )
-        return codes.cast(pa.float64())
+        return places
 
     def written(self, labels: Floats, classes: Sequence[str]) -> pa.Array:
         """The names of the classes."""
         return pa.array([classes[int(value)] for value in labels], pa.string())
 
-    def fitted_on(self, labels: Floats) -> NDArray[Any]:
+    def fitted_on(self, labels: Floats, classes: Sequence[str], model: Any) -> NDArray[Any]:  # noqa: ARG002
         """0 and 1."""
         return labels.astype(np.int64)
 
@@ -64,12 +74,7 @@ class Binary:
 
     def require(self, model: Any) -> None:
         """Raise ModelError for a model that gives no probabilities."""
-        if not hasattr(model, "predict_proba"):
-            raise ModelError(
-                f"{type(model).__name__} gives no probabilities: it has no predict_proba",
-                "Wrap it in scikit-learn's CalibratedClassifierCV, "
-                "or watch what it predicts with --prediction.",
-            )
+        require_probabilities(model)
 
     def ask(self, model: Any, rows: Any) -> Any:
         """Its probabilities of all classes."""
@@ -79,13 +84,38 @@ class Binary:
         """The probability of the second class: by its name, or by 1 where labels are coded."""
         return np.asarray(said, dtype=np.float64).reshape(rows, -1)[:, _second(model, classes)]
 
-    def are_plausible(self, predictions: Floats) -> bool:
-        """Those from 0 to 1 are."""
-        return bool(((predictions >= 0) & (predictions <= 1)).all())
+    def shape(self, rows: int, classes: Sequence[str]) -> tuple[int, ...]:  # noqa: ARG002
+        """One probability per row."""
+        return (rows,)
+
+    def logged(
+        self,
+        values: pa.ChunkedArray,
+        name: str,
+        classes: Sequence[str],  # noqa: ARG002
+        source: str,
+    ) -> Floats:
+        """Probabilities of the second class; raises DataError for what lies outside 0 and 1."""
+        column = cast(values, pa.float64(), name, source)
+        found = np.asarray(column.to_numpy(), dtype=np.float64)
+        if column.null_count or not ((found >= 0) & (found <= 1)).all():
+            raise DataError(
+                f"prediction column {name!r} of {source} has missing or impossible values",
+                "Every row needs a probability from 0 to 1.",
+            )
+        return found
+
+    def outputs(self) -> tuple[Column, ...]:
+        """The probability."""
+        return (Column(OUTPUT, "double", "numeric"),)
+
+    def compared(self, predictions: Floats, classes: Sequence[str]) -> dict[str, pa.Array]:  # noqa: ARG002
+        """The probability."""
+        return {OUTPUT: pa.array(predictions)}
 
     def answer(self, predictions: Floats, classes: Sequence[str]) -> tuple[NDArray[Any], Floats | None]:
         """The class of which at least one half is said, and the probabilities of both."""
-        labels = _names(classes)[(predictions >= HALF).astype(np.int64)]
+        labels = native(classes)[(predictions >= HALF).astype(np.int64)]
         return labels, np.column_stack([1 - predictions, predictions])
 
     def ranking(self, labels: Floats, predictions: Floats, blocks: Blocks) -> Ranking | None:
@@ -109,20 +139,9 @@ class Binary:
         }
 
 
-def _names(classes: Sequence[str]) -> NDArray[Any]:
-    """Classes as NumPy has them: whole numbers and truths where they are such, else text."""
-    if set(classes) == {"false", "true"}:
-        return np.array([word == "true" for word in classes])
-    try:
-        return np.array([int(word) for word in classes])
-    except ValueError:
-        return np.array(classes)
-
-
 def _second(model: Any, classes: Sequence[str]) -> int:
     """The column of the second class in what a model says."""
-    known = pa.chunked_array([np.asarray(getattr(model, "classes_", (0, 1)))])
-    own: list[str] = as_text(known).to_pylist()
+    own = named_as(getattr(model, "classes_", (0, 1)))
     for second, both in ((classes[1], set(classes)), ("1", {"0", "1"})):
         if set(own) == both:
             return own.index(second)

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from undrift import skill
+from undrift.arrow import kind_of
 from undrift.columns.kinds import cast
 from undrift.errors import DataError
-from undrift.records import Kind, MeanCalibration, Ranking, TaskName
-from undrift.tasks import Blocks, Floats, Task
+from undrift.records import Column, Kind, MeanCalibration, Ranking, TaskName
+from undrift.tasks import OUTPUT, Blocks, Floats, Task
 
 
 class Regression:
@@ -26,7 +27,12 @@ class Regression:
     wrapper = "Regressor"
     type = "double"
     kind: Kind = "numeric"
-    plausible = "a finite number"
+
+    def classes(self, values: pa.ChunkedArray, name: str, source: str) -> tuple[str, ...]:
+        """None; raises DataError for a target that is no number."""
+        if kind_of(values.type) != "numeric":
+            raise DataError(f"target {name!r} of {source} is not a number", "Leave out the task setting.")
+        return ()
 
     def labels(
         self,
@@ -49,7 +55,7 @@ class Regression:
         """The labels themselves."""
         return pa.array(labels, pa.float64())
 
-    def fitted_on(self, labels: Floats) -> NDArray[Any]:
+    def fitted_on(self, labels: Floats, classes: Sequence[str], model: Any) -> NDArray[Any]:  # noqa: ARG002
         """The labels themselves."""
         return labels
 
@@ -68,9 +74,34 @@ class Regression:
         """The predictions, the first column of several."""
         return np.asarray(said, dtype=np.float64).reshape(rows, -1)[:, 0]
 
-    def are_plausible(self, predictions: Floats) -> bool:
-        """Finite ones are."""
-        return bool(np.isfinite(predictions).all())
+    def shape(self, rows: int, classes: Sequence[str]) -> tuple[int, ...]:  # noqa: ARG002
+        """One number per row."""
+        return (rows,)
+
+    def logged(
+        self,
+        values: pa.ChunkedArray,
+        name: str,
+        classes: Sequence[str],  # noqa: ARG002
+        source: str,
+    ) -> Floats:
+        """Predictions that came with rows; raises DataError for what is no finite number."""
+        column = cast(values, pa.float64(), name, source)
+        found = np.asarray(column.to_numpy(), dtype=np.float64)
+        if column.null_count or not np.isfinite(found).all():
+            raise DataError(
+                f"prediction column {name!r} of {source} has missing or impossible values",
+                "Every row needs a finite number.",
+            )
+        return found
+
+    def outputs(self) -> tuple[Column, ...]:
+        """The number itself."""
+        return (Column(OUTPUT, "double", "numeric"),)
+
+    def compared(self, predictions: Floats, classes: Sequence[str]) -> dict[str, pa.Array]:  # noqa: ARG002
+        """The number itself."""
+        return {OUTPUT: pa.array(predictions)}
 
     def answer(
         self,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from undrift import losses
+from undrift.arrow import from_predictions, predictions
+from undrift.errors import DataError
 from undrift.losses import Loss
 from undrift.records import Column, Schema
 from undrift.tasks import Task
@@ -19,8 +22,11 @@ from undrift.trainers.estimator import Estimator
 
 
 def check_loss(loss: Loss) -> None:
-    """One finite number per row, of that row alone, and least for the truth."""
+    """One finite number per row, of that row alone, or one for all of them; and least for the truth."""
     labels = np.array([0.0, 1.0, 1.0, 0.0])
+    if loss.pooled:
+        check_pooled(loss, labels)
+        return
     truth, lie = loss(labels, labels), loss(labels, 1 - labels)
     assert truth.shape == labels.shape
     assert np.isfinite(lie).all()
@@ -30,30 +36,54 @@ def check_loss(loss: Loss) -> None:
     assert loss(labels[:0], labels[:0]).shape == (0,)
 
 
+def check_pooled(loss: Loss, labels: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+    """One number for all rows, the least for the truth, that no order of the rows changes; NaN for none."""
+    truth, lie = loss(labels, labels), loss(labels, 1 - labels)
+    assert 0 <= truth < lie
+    assert loss(labels[::-1], 1 - labels[::-1]) == lie
+    assert np.isnan(loss.over(labels[:0], labels[:0]))
+    vague = np.array([0.1, 0.2, 0.9, 0.6])
+    twice = loss(np.repeat(labels, 2), np.repeat(vague, 2))
+    assert np.isclose(twice, loss(labels, vague, np.full(4, 2.0))), "weights do not count"
+    blocks = np.array([0, 0, 1, 1])
+    assert np.isclose(loss.by_row(labels, labels, blocks).mean(), truth)
+
+
+def _column(values: np.ndarray[Any, np.dtype[np.float64]]) -> pa.ChunkedArray:
+    return pa.chunked_array([predictions(values)])
+
+
 def check_task(task: Task) -> None:
     """Labels come back as they were written, models are asked and read, a constant ranks nothing."""
-    classes = ("no", "yes") if task.kind == "categorical" else ()
-    labels = np.array([0.0, 1.0] * 20)
+    labels = np.array([0.0, 1.0, 2.0, 1.0] * 10) if task.name == "multiclass" else np.array([0.0, 1.0] * 20)
+    names = ("maybe", "no", "yes") if task.name == "multiclass" else ("no", "yes")
+    classes = names if task.kind == "categorical" else ()
     written = pa.chunked_array([task.written(labels, classes)])
+    assert task.classes(written, "y", "the table") == classes
     assert str(written.type) == task.type
     assert np.array_equal(task.labels(written, "y", classes, "the table").to_numpy(), labels)
     rows = np.column_stack([labels, labels])
     model = Estimator("sklearn.dummy:Dummy" + task.wrapper)
     fitted = model.fit(pd.DataFrame(rows, columns=["a", "b"]), labels, _schema(task, classes), None)
     values = task.read(fitted, task.ask(fitted, pd.DataFrame(rows, columns=["a", "b"])), len(rows), classes)
-    assert values.shape == labels.shape
-    assert task.are_plausible(values)
-    assert not task.are_plausible(np.array([np.nan]))
+    assert values.shape == task.shape(len(labels), classes)
+    assert np.array_equal(from_predictions(predictions(values)), values)
+    assert [*task.compared(values, classes)] == [column.name for column in task.outputs()]
+    assert np.array_equal(task.logged(_column(values), "p", classes, "the table"), values)
+    with contextlib.suppress(DataError):
+        task.logged(_column(values * np.nan), "p", classes, "the table")
+        raise AssertionError("predictions that are no numbers are taken in")
     assert len(task.answer(values, classes)[0]) == len(labels)
     assert len(task.in_words_of(fitted, labels, classes)) == len(labels)
     blocks = np.arange(40) // 4
-    constant, known = task.ranking(labels, values, blocks), task.ranking(labels, labels, blocks)
+    truth = labels if values.ndim == 1 else np.eye(len(classes))[labels.astype(int)]
+    constant, known = task.ranking(labels, values, blocks), task.ranking(labels, truth, blocks)
     assert constant is not None
     assert known is not None
     assert (constant.ranks, known.ranks) == (False, True)
     assert task.ranking(labels * 0, values, blocks) is None
-    assert losses.named(task.loss, task.name).task == task.name
-    assert task.others(labels, labels)
+    assert task.name in (losses.named(task.loss, task.name).tasks or ())
+    assert task.others(labels, truth)
 
 
 def _schema(task: Task, classes: tuple[str, ...]) -> Schema:

@@ -17,9 +17,10 @@ from undrift.comparison.limits import Limits
 from undrift.loop import Loop
 from undrift.plugins import build
 from undrift.records import Comparison, FeatureComparison
-from undrift.schema import OUTPUT, infer
+from undrift.schema import infer
 from undrift.stores import holder
 from undrift.stores.sql import Sql
+from undrift.tasks import OUTPUT
 from undrift.trainers.estimator import Estimator
 from undrift.windows import Cut
 

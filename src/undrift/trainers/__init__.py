@@ -40,6 +40,13 @@ class Trainer(Protocol):
 
 
 @runtime_checkable
+class OnUnseen(Protocol):
+    """A trainer that maps the output of the live model, so that it needs rows newer than that one's."""
+
+    unseen: bool
+
+
+@runtime_checkable
 class ByPath(Protocol):
     """A trainer of what an import path names, which may be the user's own code."""
 

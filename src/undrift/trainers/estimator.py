@@ -85,7 +85,7 @@ class Estimator:
         self.ready()
         model = self._model()
         require_usable(model, schema)
-        targets = tasks.named(schema.task).fitted_on(labels)
+        targets = tasks.named(schema.task).fitted_on(labels, schema.classes, model)
         try:
             if not inspect.isclass(self._found):
                 return fit(model, shown(model, rows, schema), targets, weights)

@@ -18,11 +18,13 @@ BOUNDED = {"log loss": ': set score.loss = "brier"', "MSE": ': set score.loss = 
 def of_model(calibration: MeanCalibration | None, heaviest: float | None, loss: str | None) -> Iterator[str]:
     """What to know about a model that was judged: probabilities on the wrong scale, a row that decides."""
     if calibration is not None and calibration.off:
+        wrong = "high" if calibration.ratio > 1 else "low"
+        sure = "the class that it predicts has a probability too" if calibration.of == "right" else ""
         yield (
-            f"its probabilities are too {'high' if calibration.ratio > 1 else 'low'}: "
+            f"{sure or 'its probabilities are too'} {wrong}: "
             f"{percent(calibration.said)} on average, where {percent(calibration.happened)} of the rows are "
-            f"positive; {loss} counts that as error: wrap the model in CalibratedClassifierCV, or drop "
-            "class_weight"
+            f"{calibration.of}; {loss} counts that as error: wrap the model in CalibratedClassifierCV, or "
+            "drop class_weight"
         )
     if heaviest is not None and heaviest > HALF:
         yield f"one row makes up {percent(heaviest)} of the spread of its {loss}{BOUNDED.get(loss or '', '')}"

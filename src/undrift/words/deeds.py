@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from undrift.records import Batch, Decision, Member, Outcome, Promotion, Refusal, Rule, Score, Trial, Version
@@ -41,7 +41,9 @@ def score(record: Score) -> str:
     return f"{record.metric} {number(record.value)} on {count(record.rows, 'row')}"
 
 
-def scored(live: Score | None, earlier: Sequence[Score], unscored: str, one_class: str) -> list[str]:
+def scored(
+    live: Score | None, earlier: Sequence[Score], unscored: str, one_class: str, unseen: Mapping[str, int]
+) -> list[str]:
     """How the live model did on a window, what that score replaced, and what is odd about its labels."""
     out = []
     if live is not None:
@@ -52,7 +54,22 @@ def scored(live: Score | None, earlier: Sequence[Score], unscored: str, one_clas
         out.append(f"Not scored: {unscored}.")
     if one_class:
         out.append(f"All labels of a delivery for this window are {one_class!r}.")
+    if unseen:
+        out.append(of_no_class(unseen))
     return out
+
+
+def of_no_class(unseen: Mapping[str, int]) -> str:
+    """What happens to labels of classes that were not there when the workspace was made.
+
+    >>> of_no_class({"gentoo": 14}).partition(":")[0]
+    "14 labels are of no known class, 'gentoo'"
+    """
+    names = ", ".join(repr(name) for name in [*unseen][:3]) + (" …" if len(unseen) > 3 else "")
+    return (
+        f"{count(sum(unseen.values()), 'label')} are of no known class, {names}: they count as mistakes, and "
+        "no model is trained on them. To learn them, make a new workspace whose history has them."
+    )
 
 
 def labels(record: Batch, rescored: int) -> list[str]:

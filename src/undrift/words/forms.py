@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,12 @@ def act_dict(decision: Decision, outcome: Outcome | None, step: Step) -> dict[st
 
 
 def scores_dict(
-    live: Score | None, first: Score | None, revised: Sequence[Score], unscored: str, one_class: str
+    live: Score | None,
+    first: Score | None,
+    revised: Sequence[Score],
+    unscored: str,
+    one_class: str,
+    unseen: Mapping[str, int],
 ) -> dict[str, Any]:
     """The JSON form of a window's scores: of the model that served it, and of the first one."""
     return {
@@ -47,6 +52,7 @@ def scores_dict(
         "revised": [encode(score) for score in revised],
         "unscored": unscored,
         "one_class": one_class,
+        "unseen": dict(unseen),
     }
 
 

@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from undrift import artifacts, inputs
+from undrift import artifacts, inputs, tasks
 from undrift.errors import ConfigError, DataError, TooFewError
 from undrift.lakes import BATCH, ID, TIME, WINDOW
 from undrift.records import Batch, Schema, Window
+from undrift.tasks import UNSEEN
 from undrift.trainers.refit import Refit
 from undrift.windows import spanning
 from undrift.workspace.archive import Archive, Labelled
@@ -80,10 +81,12 @@ def cross_fitted(model: Any, data: Labelled, schema: Schema) -> NDArray[np.float
     """
     rows = artifacts.frame(data.rows, schema, artifacts.columns(schema, model))
     folds = _folds(data)
-    values = np.empty(len(data))
+    values = np.empty(tasks.named(schema.task).shape(len(data), schema.classes))
     for fold in np.unique(folds):
         out = folds == fold
-        clone = Refit().fit(rows[~out], data.labels[~out], schema, model)
+        known = ~out & ((data.labels != UNSEEN) | (not schema.classes))
+        weights = () if data.weights is None else (data.weights[known],)
+        clone = Refit().fit(rows[known], data.labels[known], schema, model, *weights)
         values[out] = artifacts.predict(clone, rows[out], schema)
     return values
 
@@ -114,6 +117,4 @@ def _unseen(archive: Archive, chosen: pa.ChunkedArray, where: str) -> Unseen:
     mine = np.asarray(pc.is_in(data.ids, rows.filter(chosen)[ID].combine_chunks()))
     if not mine.any():
         raise TooFewError(f"there are no labelled rows {where}", "Name rows that the model has not seen.")
-    times = None if data.times is None else data.times[mine]
-    held_out = Labelled(data.rows.filter(pa.array(mine)), data.labels[mine], times)
-    return Unseen(held_out, max(seen.to_pylist(), default=windows[0].index - 1))
+    return Unseen(data.only(mine), max(seen.to_pylist(), default=windows[0].index - 1))

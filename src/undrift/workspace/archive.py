@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from undrift import tasks
+from undrift.arrow import predictions
 from undrift.errors import DataError, NotFoundError
 from undrift.lakes import BATCH, ID, LABEL, ORDER, PREDICTION, TIME, VERSION, WINDOW, Lake, TableName
 from undrift.records import Batch, Schema, Selection, Service, Snapshot, Window
@@ -40,6 +42,18 @@ class Labelled:
     rows: pa.Table
     labels: NDArray[np.float64]
     times: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None = None
+
+    def only(self, chosen: NDArray[np.bool_]) -> Labelled:
+        """The rows under a mask (rows,)."""
+        if chosen.all():
+            return self
+        return Labelled(
+            self.rows.filter(pa.array(chosen)),
+            self.labels[chosen],
+            None if self.times is None else self.times[chosen],
+            None if self.weights is None else self.weights[chosen],
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,9 +62,6 @@ class Labelled:
     def ids(self) -> pa.ChunkedArray:
         """The id of every row."""
         return self.rows[ID]
-
-
-NO_PREDICTIONS = pa.schema([(ID, pa.string()), (PREDICTION, pa.float64())]).empty_table()
 
 
 @dataclass
@@ -209,7 +220,9 @@ class Archive:
         have = ~np.isnan(values)
         rows = rows if have.all() else rows.filter(pa.array(have))
         times = None if self.schema.time is None else rows[TIME].cast(pa.int64()).to_numpy()
-        return Labelled(rows, values[have], times)
+        weight = self.schema.weight
+        weights = None if weight is None else rows[weight].cast(pa.float64()).to_numpy()
+        return Labelled(rows, values[have], times, weights)
 
     def ids(self, selections: Sequence[Selection], among: pa.ChunkedArray) -> list[set[str]]:
         """Which of some ids belong to rows of each selection; the rows are read in one go."""
@@ -233,8 +246,12 @@ class Archive:
         """Id and prediction of every row of a window for which what a version said was logged."""
         found = self.lake.read("predictions", window, window)
         if found is None:
-            return NO_PREDICTIONS
-        return found.filter(pc.equal(found[VERSION], number)).select(NO_PREDICTIONS.column_names)
+            return pa.table({ID: pa.array([], pa.string()), PREDICTION: predictions(self.unsaid(0))})
+        return found.filter(pc.equal(found[VERSION], number)).select([ID, PREDICTION])
+
+    def unsaid(self, rows: int) -> NDArray[np.float64]:
+        """Room for predictions of so many rows."""
+        return np.full(tasks.named(self.schema.task).shape(rows, self.schema.classes), np.nan)
 
     def said(self, number: int, ids: pa.ChunkedArray, windows: Iterable[int]) -> NDArray[np.float64]:
         """What a version said about each of these rows of some windows, as it was logged.
@@ -264,7 +281,9 @@ class Archive:
     ) -> None:
         """Keep what versions said about rows of some windows, once under the name of a batch."""
         parts = [
-            pa.table({ID: ids, WINDOW: windows, VERSION: np.full(len(ids), number), PREDICTION: found})
+            pa.table(
+                {ID: ids, WINDOW: windows, VERSION: np.full(len(ids), number), PREDICTION: predictions(found)}
+            )
             for number, found in values.items()
         ]
         self.lake.append("predictions", pa.concat_tables(parts), batch)

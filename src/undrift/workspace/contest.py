@@ -86,7 +86,7 @@ class Contest:
             window=self.occasion.window.key,
             index=self.occasion.window.index,
             champion=self.champion.number,
-            champion_loss=float(models.per_row(self.data.labels, said[self.champion.number]).mean()),
+            champion_loss=models.loss_of(self.data, said[self.champion.number]),
             loss=models.metric,
             trials=trials,
             promoted=best.version if best else None,
@@ -117,27 +117,27 @@ class Contest:
         """Some contestants against the champion, each by its losses and by how it ranks rows."""
         labels, block, live = self.data.labels, models.blocks(self.data), self.champion.number
         chosen = {n: said[n] for n in (live, *(v.number for v in rivals))}
-        per_row = {n: models.per_row(labels, values) for n, values in chosen.items()}
+        by_row = {n: models.by_row(self.data, values) for n, values in chosen.items()}
         found = gates.judge(
-            per_row[live],
-            [(v, per_row[v.number]) for v in rivals],
+            by_row[live],
+            [(v, by_row[v.number]) for v in rivals],
             block,
             gate,
             attempt,
-            _bounded(models, labels, chosen, live),
+            _bounded(models, self.data, chosen, live),
         )
         ranking = {n: models.task.ranking(labels, values, block) for n, values in chosen.items()}
         return gates.without_constants(found, ranking, live)
 
 
 def _bounded(
-    models: Models, labels: Floats, predicted: Mapping[int, Floats], champion: int
+    models: Models, data: Labelled, predicted: Mapping[int, Floats], champion: int
 ) -> gates.Bounded | None:
     """What the contestants lose by the loss that stands beside the deciding one; None where none does."""
     if not models.deciding.bounded:
         return None
     beside = losses.named(models.deciding.bounded, models.task.name)
-    found = {n: beside(labels, values) for n, values in predicted.items()}
+    found = {n: models.by_row(data, values, beside) for n, values in predicted.items()}
     own = found.pop(champion)
     return gates.Bounded(beside.mean, own, list(found.values()))
 

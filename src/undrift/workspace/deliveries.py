@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from undrift.arrow import from_predictions
 from undrift.lakes import BATCH, ID, LABEL, TIME, WINDOW, Lake, TableName
 from undrift.records import Batch
 from undrift.stores import Store
@@ -132,11 +133,14 @@ class Deliveries:
 
 
 def on_record(ids: pa.ChunkedArray | pa.Array, found: pa.Table) -> NDArray[np.float64]:
-    """The number of each row (rows,) in a table of ids and numbers, by its id; NaN where there is none."""
+    """The number of each row (rows,) in a table of ids and numbers, by its id; NaN where there is none.
+
+    Of probabilities the shape is (rows, classes).
+    """
     if not found.num_rows:
         return np.full(len(ids), np.nan)
     place = pc.index_in(ids, found[ID].combine_chunks())
-    return np.asarray(found.column(1).combine_chunks().take(place).to_numpy(zero_copy_only=False), np.float64)
+    return from_predictions(found.column(1).combine_chunks().take(place))
 
 
 def names(batch: str) -> Iterator[str]:

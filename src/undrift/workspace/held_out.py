@@ -46,7 +46,9 @@ class Split:
         """
         available, held_out = list(self.available), list(self.held_out)
         while held_out and len(held_out) < WIDEST * gate.windows and len(available) > 1:
-            if available[-1].index <= through or not few(archive.labelled_in(held_out).labels):
+            if available[-1].index <= through or not few(
+                archive.labelled_in(held_out).labels, archive.schema.classes
+            ):
                 break
             held_out.insert(0, available.pop())
         return Split(available, held_out)

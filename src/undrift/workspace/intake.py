@@ -14,10 +14,11 @@ from undrift.arrow import MOMENT
 from undrift.errors import DataError
 from undrift.lakes import ID, LABEL, ORDER, TIME, WINDOW, TableName
 from undrift.records import Batch
+from undrift.tasks import UNSEEN
 from undrift.workspace.archive import FOREIGN, Archive
 from undrift.workspace.deliveries import UNKNOWN, names, on_record, tally
 from undrift.workspace.hashing import content_hash
-from undrift.workspace.reading import Given, ids_of, labels_of, later, newest, read
+from undrift.workspace.reading import Given, ids_of, labels_of, later, newest, read, unseen_of
 
 MANY = 30
 """Labels from which on it is said that all of them are of one class."""
@@ -115,6 +116,7 @@ class Intake:
         record = replace(
             self._record(delivery, batch, history=history),
             extra=agreed.extra(table, archive.schema),
+            unseen=unseen_of(table, archive.schema),
             kept_as="" if name == batch else name,
         )
         archive.deliveries.record(record, kept)
@@ -153,6 +155,7 @@ class Intake:
             corrected=news.corrected,
             same=news.same,
             one_class=self._one_class(labels),
+            unseen=unseen_of(table, archive.schema),
         )
         if news or not known:
             name = archive.deliveries.append(record.id, {"labels": self._labels(news)})
@@ -242,9 +245,9 @@ class Intake:
         classes = self.archive.schema.classes
         if not classes or labels is None:
             return ""
-        codes = pc.unique(labels.drop_null())
+        found = [*pc.unique(labels.drop_null()).to_pylist()]
         few = len(labels) - labels.null_count < MANY
-        return "" if few or len(codes) > 1 else classes[int(codes[0].as_py())]
+        return "" if few or len(found) > 1 or found == [UNSEEN] else classes[int(found[0])]
 
     def _completing(self, own: Given, cut: NDArray[np.int64]) -> int:
         """How many rows are newer than the history, but fall into the window that it ends in."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from undrift.comparison.limits import Limits
 from undrift.gate import Gate
@@ -44,6 +45,7 @@ class Life:
     merges: dict[str, Merge]
     holder: str
     trainer: Trainer | None = None
+    learners: dict[str, Trainer] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=Gate)
     lineup: LineUp = field(default_factory=Mixture)
@@ -51,6 +53,7 @@ class Life:
     label_delay: timedelta = timedelta(0)
     coverage: float = 0.9
     loss: str = "auto"
+    loss_params: Mapping[str, Any] = field(default_factory=dict)
     trust_pickle: bool = False
     clock: Callable[[], datetime] = utc_now
 
@@ -63,8 +66,10 @@ class Life:
         self.intake = Intake(self.archive)
         rows.is_new = self.archive.is_new
         self.models = Models(
-            *(self.archive, records, self.registry, self.trainer),
+            *(self.archive, records, self.registry),
+            trainers=self.learners or ({self.trainer.name: self.trainer} if self.trainer else {}),
             loss=self.loss,
+            loss_params=self.loss_params,
             trust_pickle=self.trust_pickle,
             block=span(self.gate.block),
         )

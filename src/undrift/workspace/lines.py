@@ -51,7 +51,8 @@ class Line:
     ``failed`` says why the live model could not predict it; ``later`` holds what was decided on scores that
     came before the next window was settled.
     ``earlier`` are scores that a later revision replaced, ``unscored`` says why labels were not enough,
-    ``one_class`` is the class that all labels of a delivery for this window were of. ``served`` is the
+    ``one_class`` is the class that all labels of a delivery for this window were of, ``unseen`` counts those
+    of classes that nobody agreed on. ``served`` is the
     version that predicted it (None where nothing did), ``model`` how that one did up to here.
     """
 
@@ -68,6 +69,7 @@ class Line:
     earlier: tuple[Score, ...] = ()
     unscored: str = ""
     one_class: str = ""
+    unseen: Mapping[str, int] = field(default_factory=dict)
     later: tuple[Act, ...] = ()
     served: int | None = None
     model: Standing | None = None
@@ -106,6 +108,7 @@ def lines_of(store: Store, first: int, newest: int | None) -> tuple[Line, ...]:
     targets = {t.window: t for t in some(TargetComparison, 2)}
     batches = some(Batch, SCORES)
     one_class = {int(i): b.one_class for b in batches if b.one_class for i in b.labels | b.corrected}
+    unseen = {int(i): b.unseen for b in batches if b.unseen for i in b.labels | b.corrected}
     times = store.times(Step, None if newest is None else 2 * newest)
     return tuple(
         Line(
@@ -122,6 +125,7 @@ def lines_of(store: Store, first: int, newest: int | None) -> tuple[Line, ...]:
             earlier=tuple(revised.get(key, ())),
             unscored="" if served_by in best else refused.get(served_by, ""),
             one_class=one_class.get(step.window.index, ""),
+            unseen=unseen.get(step.window.index, {}),
             later=tuple(later),
             served=served.get(key),
         )

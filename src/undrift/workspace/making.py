@@ -25,7 +25,7 @@ from undrift.records import (
     Window,
 )
 from undrift.stores import keep
-from undrift.trainers import ByPath, Trainer
+from undrift.trainers import ByPath, OnUnseen, Trainer
 from undrift.windows import spanning, weights
 from undrift.workspace import adoption, kept
 from undrift.workspace.adoption import Unseen
@@ -63,13 +63,14 @@ class Making:
 
         Where that was once done with the same settings it is not done again: libraries take a while to load.
         """
-        if not isinstance(self.models.trainer, ByPath):
-            return
-        recipe = self.models.trainer.recipe
-        if not recipe or self.models.store.get(Recipe, recipe) is None:
-            self.models.trainer.ready()
-            if recipe:
-                self.models.store.put(recipe, Recipe(self.models.trainer.recipe))
+        for trainer in self.models.trainers.values():
+            if not isinstance(trainer, ByPath):
+                continue
+            recipe = trainer.recipe
+            if not recipe or self.models.store.get(Recipe, recipe) is None:
+                trainer.ready()
+                if recipe:
+                    self.models.store.put(recipe, Recipe(recipe))
 
     def train(
         self,
@@ -78,18 +79,24 @@ class Making:
         selection: Selection,
         unseen: Labelled,
         on: str = "",
+        trainer: Trainer | None = None,
     ) -> Version:
         """Train one model, keep its artifact and its record, in this order; it is judged on ``unseen`` rows.
 
-        Only the version that goes live is ``refit`` and ``complete``.
+        The first of the trainers does it if none is given. Only the version that goes live is ``refit`` and
+        ``complete``.
         """
         live = self.models.store.champion()
-        made = self._fitted(selection)
+        trainer = trainer or self._trainer
+        template = self.models.newest_of(live) if live else None
+        made = self._fitted(selection, trainer, template)
+        maps = template is not None and isinstance(trainer, OnUnseen)
+        base = self.models.grounded(template).number if maps and template else None
         judged = self.models.judged(
             made.model, unseen, "held out", None if live else made.data.rows, weigh=not live
         )
         version = self._version(
-            judged, made.fit, window=window, merge=merge, trainer=self._trainer.name, on=on
+            judged, made.fit, window=window, merge=merge, trainer=trainer.name, on=on, base=base
         )
         if judged.values is not None:
             self.models.said[version.number] = (unseen.ids, judged.values)
@@ -111,7 +118,8 @@ class Making:
 
     def refit(self, version: Version, selection: Selection) -> None:
         """Fit the recipe of a version anew on more rows, and let that model serve in its place."""
-        made = self._fitted(selection)
+        trainer = self.models.trainers.get(version.trainer, self._trainer)
+        made = self._fitted(selection, trainer, self.models.version(version.number))
         keep(self.models.store, str(version.number), Refitted(version.number, made.fit))
         self.models.loaded[made.fit.artifact] = made.model
         if made.data.rows.nbytes < ROOM:
@@ -194,21 +202,24 @@ class Making:
             keep(self.models.store, str(version.number), Importance(version.number, shares))
         self.models.trained.pop(version.number, None)
 
-    def _fitted(self, selection: Selection) -> Fitting:
-        """A model fitted on the labelled rows of a selection, its artifact already kept."""
-        trainer = self._trainer
+    def _fitted(self, selection: Selection, trainer: Trainer, live: Version | None) -> Fitting:
+        """A model fitted on the labelled rows of a selection, its artifact already kept.
+
+        The trainer is shown the model of the ``live`` version, if there is one.
+        """
         data = self.models.archive.labelled(selection)
-        champion = self.models.store.champion()
-        live = self.models.newest_of(champion) if champion else None
         template = self.models.load(live.number) if live else None
         names = dict.fromkeys(
             [*artifacts.columns(self.models.schema), *artifacts.columns(self.models.schema, template)]
         )
-        rows = artifacts.frame(data.rows, self.models.schema, [*names])
+        known = self.models.learnable(data)
+        rows = artifacts.frame(known.rows, self.models.schema, [*names])
         pa.default_memory_pool().release_unused()  # the fit may need what reading the rows left behind
-        weigh = weights(selection, data.rows[WINDOW].to_numpy())
+        weigh = weights(selection, known.rows[WINDOW].to_numpy())
+        if known.weights is not None:
+            weigh = known.weights if weigh is None else weigh * known.weights
         more = () if weigh is None else (weigh,)
-        model = trainer.fit(rows, data.labels, self.models.schema, template, *more)
+        model = trainer.fit(rows, known.labels, self.models.schema, template, *more)
         pickled = live is not None and live.format == "pickle" and self.models.trust_pickle
         artifact, form = artifacts.serialise(model, prefer_pickle=pickled or self.models.makes(trainer.name))
         snapshot = self.models.archive.snapshot(selection, data)
@@ -217,10 +228,11 @@ class Making:
 
     @property
     def _trainer(self) -> Trainer:
-        """What trains; raises ModelError where nothing does."""
-        if self.models.trainer is None:
+        """What trains the first model; raises ModelError where nothing does."""
+        trainer = next(iter(self.models.trainers.values()), None)
+        if trainer is None:
             raise ModelError("there is no model to train", "Set model.use, or name a prediction column.")
-        return self.models.trainer
+        return trainer
 
     def _adopted(self, model: Any, windows: list[Window], unseen: Unseen | None, rows: pa.Table) -> Judged:
         """What an adopted model is worth on unseen rows, else by clones of it, if there can be any."""

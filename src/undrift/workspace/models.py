@@ -31,7 +31,7 @@ from undrift.records import (
 )
 from undrift.registries import Registry
 from undrift.stores import Store
-from undrift.tasks import Task
+from undrift.tasks import UNSEEN, Task
 from undrift.trainers import ByPath, Trainer
 from undrift.windows import blocks, spanning, weights
 from undrift.workspace import adoption, kept
@@ -69,8 +69,9 @@ class Models:
     archive: Archive
     store: Store
     registry: Registry
-    trainer: Trainer | None
+    trainers: Mapping[str, Trainer] = field(default_factory=dict)
     loss: str = "auto"
+    loss_params: Mapping[str, Any] = field(default_factory=dict)
     trust_pickle: bool = False
     block: timedelta = timedelta(days=1)
     loaded: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -85,22 +86,36 @@ class Models:
 
     @property
     def task(self) -> Task:
-        """What is predicted: a number, or one of two classes."""
+        """What is predicted: a number, or a class."""
         return tasks.named(self.schema.task)
 
     @cached_property
     def deciding(self) -> Loss:
         """The loss by which models are judged."""
-        return losses.named(self.task.loss if self.loss == "auto" else self.loss, self.task.name)
+        if self.loss == "auto":
+            named = self.schema.prediction is not None and self.task.name == "multiclass"
+            return losses.named("zero_one" if named else self.task.loss, self.task.name)
+        return losses.named(self.loss, self.task.name, self.loss_params)
+
+    @property
+    def plain(self) -> Loss:
+        """The loss that the task decides by when none is named: one number for every row."""
+        return losses.named(self.task.loss, self.task.name)
 
     @property
     def metric(self) -> str:
         """What the mean of the deciding loss is called."""
         return self.deciding.mean
 
-    def per_row(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The deciding loss of every row."""
-        return self.deciding(labels, values)
+    def by_row(
+        self, data: Labelled, values: NDArray[np.float64], loss: Loss | None = None
+    ) -> NDArray[np.float64]:
+        """Values of every row (rows,) whose mean is the deciding loss, or another one, of all of them."""
+        return (loss or self.deciding).by_row(data.labels, values, self.blocks(data), data.weights)
+
+    def loss_of(self, data: Labelled, values: NDArray[np.float64]) -> float:
+        """The deciding loss of labelled rows together; NaN where these have none."""
+        return self.deciding.over(data.labels, values, data.weights)
 
     def blocks(self, data: Labelled) -> NDArray[np.int64]:
         """The block of every row, over which intervals are taken."""
@@ -145,10 +160,10 @@ class Models:
 
     def makes(self, name: str) -> bool:
         """Whether the settings name own code that makes versions of such a name, and so may load them."""
-        if not (isinstance(self.trainer, ByPath) and self.trainer.made(name)):
-            return False
-        self.trainer.ready()
-        return True
+        own = [t for t in self.trainers.values() if isinstance(t, ByPath) and t.made(name)]
+        for trainer in own:
+            trainer.ready()
+        return bool(own)
 
     def forget_all_but(self, numbers: set[int]) -> None:
         """Keep only these versions in memory."""
@@ -166,7 +181,7 @@ class Models:
         if known is not None:
             return known
         version = self.version(number)
-        if version.snapshot is None and not version.members:
+        if self.grounded(version).snapshot is None and not version.members:
             raise NotFoundError(
                 f"the reference profile of v{number} is missing", "Restore the store from a backup."
             )
@@ -203,7 +218,7 @@ class Models:
         return self.ask(number, data.rows)
 
     def ask(self, number: int, rows: Any, members: tuple[Member, ...] | None = None) -> NDArray[np.float64]:
-        """One prediction per row of a table; a mixture's ``members`` weigh what they do by now by default."""
+        """A prediction for each row; a mixture's ``members`` weigh what they do by now by default."""
         version = self.version(number)
         if version.members:
             said = {m.version: self.ask(m.version, rows) for m in version.members}
@@ -234,7 +249,7 @@ class Models:
         seen = np.asarray(rows[WINDOW]) <= version.through
         if version.twin is None or not seen.any():
             return self.ask(version.number, rows)
-        values = np.empty(len(seen))
+        values = self.archive.unsaid(len(seen))
         values[seen] = self.ask_twin(version, rows.filter(pa.array(seen)))
         if not seen.all():
             values[~seen] = self.ask(version.number, rows.filter(pa.array(~seen)))
@@ -255,20 +270,24 @@ class Models:
         """The labelled rows that a version was trained on; for one from elsewhere, those of the history."""
         if number in self.trained:
             return self.trained[number]
-        version = self.version(number)
+        version = self.grounded(self.version(number))
         if version.members:
             return self._by_weight(version)
         snapshot = version.snapshot
         if snapshot is not None:
             return self.archive.as_of(snapshot)
-        return self.archive.labelled(self._came_with(number))
+        return self.archive.labelled(self._came_with(version.number))
+
+    def grounded(self, version: Version) -> Version:
+        """The version itself, or of a recalibrated one the version whose output it maps."""
+        return version if version.base is None else self.grounded(self.version(version.base))
 
     def trained_rows(self, number: int) -> pa.Table:
         """The rows that a version was trained on; for one from elsewhere, the history it came with."""
-        version = self.version(number)
+        version = self.grounded(self.version(number))
         if version.snapshot is not None or version.members:
             return self.trained_on(number).rows
-        history = self._came_with(number)
+        history = self._came_with(version.number)
         return self.archive.rows(history.first, history.last)
 
     def _by_weight(self, version: Version) -> Labelled:
@@ -281,7 +300,7 @@ class Models:
             (m.weight, one, self._came_with(one.number) if one.snapshot is None else one.snapshot.selection)
             for m in version.members
             if m.weight > 0
-            for one in (self.version(m.version),)
+            for one in (self.grounded(self.version(m.version)),)
         ]
         first, last = min(s.first for *_, s in weighed), max(s.last for *_, s in weighed)
         data = self.archive.labelled(Selection(first, last))
@@ -294,8 +313,7 @@ class Models:
             density += weight * inside / max(inside.sum(), 1.0)
         reached = np.floor(np.cumsum(density / density.max()) + HALF)
         kept_on = np.diff(reached, prepend=0.0) > 0
-        times = None if data.times is None else data.times[kept_on]
-        return Labelled(data.rows.filter(pa.array(kept_on)), data.labels[kept_on], times)
+        return data.only(kept_on)
 
     def mean_calibrations(
         self, data: Labelled, predicted: Mapping[int, NDArray[np.float64]]
@@ -330,9 +348,14 @@ class Models:
         """What predictions of labelled rows are worth, all of shape (rows,)."""
         if not len(data):
             return Judged(promise)
-        per_row = self.per_row(data.labels, values)
         calibration = self.mean_calibrations(data, {FOREIGN: values}).get(str(FOREIGN))
-        return Judged(promise, float(per_row.mean()), calibration, skill.heaviest(per_row))
+        score = self.loss_of(data, values)
+        heaviest = None if self.deciding.pooled else skill.heaviest(self.by_row(data, values))
+        return Judged(promise, None if np.isnan(score) else score, calibration, heaviest)
+
+    def learnable(self, data: Labelled) -> Labelled:
+        """Labelled rows without those whose class none of the agreed ones is: no model could say it."""
+        return data.only(data.labels != UNSEEN) if self.schema.classes else data
 
     def frame(self, rows: pa.Table, model: Any) -> pd.DataFrame:
         """Rows with all columns that a model may be shown; made once for models that are asked in turn."""
@@ -357,7 +380,7 @@ class Models:
             return {}
 
     def _cost(self, labels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-        return float(self.per_row(labels, values).mean())
+        return self.deciding.over(labels, values)
 
     def profiled(self, rows: pa.Table) -> TableProfile:
         """The reference profile of some rows, with short blocks of them in the order of time or of rows."""

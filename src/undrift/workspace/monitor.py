@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from undrift import inputs, stores, tasks
 from undrift import schema as agreed
@@ -33,8 +34,9 @@ from undrift.records import (
     Version,
     Window,
 )
-from undrift.schema import OUTPUT, TARGET
+from undrift.schema import TARGET
 from undrift.stores import Store, keep
+from undrift.tasks import CONFIDENCE, OUTPUT
 from undrift.windows import MONDAY
 from undrift.words.phrases import count
 from undrift.workspace import kept
@@ -97,9 +99,11 @@ class Watch:
             if live.number != FOREIGN:
                 unseen = live.judged_through + 1
                 reading = replace(reading, era=max(unseen, reading.era or unseen))
-            ordinary.append(Ordinary(said.profile, now, reading=reading, names=frozenset((OUTPUT,))))
-            reference = _with(reference, said.unseen, OUTPUT)
-            current = _with(current, now, OUTPUT)
+            ordinary.append(
+                Ordinary(said.profile, now, reading=reading, names=frozenset(said.profile.features))
+            )
+            reference = _with(reference, said.unseen)
+            current = _with(current, now)
             kept.put(self.store, f"window/{window.key}/output", replace(said.unseen, history=None), said.key)
         kept.put(self.store, f"window/{window.key}", current, f"v{live.number}")
         question = Question(
@@ -108,7 +112,7 @@ class Watch:
             self.limits,
             tuple(ordinary),
             relevance=_relevance(self.models.importance_of(live), reference),
-            known=frozenset((OUTPUT,)),
+            known=frozenset((OUTPUT, CONFIDENCE)),
         )
         found = judge(question)
         left_out = found.left_out | ({OUTPUT: output} if isinstance(output, str) else {})
@@ -277,11 +281,11 @@ class Watch:
             return f"{count(len(unseen), 'window')} unseen in training so far, {ENOUGH} are needed"
         name = f"output/v{live.number}"
         if name not in self._pasts:
-            column = _only(Column(OUTPUT, "double", "numeric"))
+            outputs = Schema(columns=self.models.task.outputs())
             least = len(own) - len(unseen) + ENOUGH
             length = self.archive.cut.length
             said = partial(self._said, live=live)
-            self._pasts[name] = Past(self.store, name, column, said, length, least, through)
+            self._pasts[name] = Past(self.store, name, outputs, said, length, least, through)
         try:
             before = self._pasts[name].before(own, aside=aside)
             if before is None:
@@ -293,7 +297,8 @@ class Watch:
     def _begun(self, version: Version) -> int:
         """The first window that a version, or every member of it, was trained on; else the first there is."""
         numbers = [m.version for m in version.members] or [version.number]
-        firsts = [one.snapshot.selection.first for one in map(self.models.version, numbers) if one.snapshot]
+        grounded = [self.models.grounded(self.models.version(number)) for number in numbers]
+        firsts = [one.snapshot.selection.first for one in grounded if one.snapshot]
         return max(firsts, default=-(2**62))
 
     def _said(self, windows: Sequence[Window], live: Version, rows: pa.Table | None = None) -> pa.Table:
@@ -304,9 +309,9 @@ class Watch:
         rows = self._rows(windows) if rows is None else rows
         if live.number == FOREIGN:
             values = self.models.logged(FOREIGN, rows[ID], windows)
-            return rows.append_column(OUTPUT, pa.array(values))
+            return self._with_output(rows, values)
         if not live.members:
-            return rows.append_column(OUTPUT, pa.array(self.models.ask_unseen(live, rows)))
+            return self._with_output(rows, self.models.ask_unseen(live, rows))
         return self._said_together(windows, live, rows)
 
     def _said_together(self, windows: Sequence[Window], live: Version, rows: pa.Table) -> pa.Table:
@@ -314,13 +319,13 @@ class Watch:
         served = {s.index for s in self.store.all(Service) if s.live == live.number}
         served -= {s.index for s in self.store.all(Service) if str(live.number) in s.failed}
         mine = np.isin(np.asarray(rows[WINDOW]), list(served))
-        values = np.empty(len(mine))
+        values = self.archive.unsaid(len(mine))
         if mine.any():
             logged = [w for w in windows if w.index in served]
             values[mine] = self.models.logged(live.number, rows[ID].filter(pa.array(mine)), logged)
         if not mine.all():
             values[~mine] = self.models.ask_unseen(live, rows.filter(pa.array(~mine)))
-        return rows.append_column(OUTPUT, pa.array(values))
+        return self._with_output(rows, values)
 
     def _logged(self, window: Window, live: Version, rows: pa.Table) -> pa.Table:
         """Rows of a window with what the live model said about them; raises ModelError where it could not."""
@@ -330,7 +335,13 @@ class Watch:
         if str(live.number) in service.failed:
             raise ModelError(service.failed[str(live.number)])
         values = self.models.logged(live.number, rows[ID], [window])
-        return rows.append_column(OUTPUT, pa.array(values))
+        return self._with_output(rows, values)
+
+    def _with_output(self, rows: pa.Table, values: NDArray[np.float64]) -> pa.Table:
+        """Rows with predictions of them as the columns that these are compared as."""
+        for name, column in self.models.task.compared(values, self.schema.classes).items():
+            rows = rows.append_column(name, column)
+        return rows
 
     def _labelled(self, windows: Sequence[Window]) -> pa.Table:
         """Rows that have a label, with it as a column."""
@@ -374,9 +385,9 @@ def _only(column: Column) -> Schema:
     return Schema(columns=(column,))
 
 
-def _with(table: TableProfile, other: TableProfile, name: str) -> TableProfile:
-    """A profile with a feature of another one."""
-    return replace(table, features=table.features | {name: other.features[name]})
+def _with(table: TableProfile, other: TableProfile) -> TableProfile:
+    """A profile with the features of another one."""
+    return replace(table, features=table.features | other.features)
 
 
 def _relevance(weights: Mapping[str, float], reference: TableProfile) -> Relevance | None:
@@ -386,6 +397,6 @@ def _relevance(weights: Mapping[str, float], reference: TableProfile) -> Relevan
     """
     if not any(weights.values()):
         return None
-    found: dict[str, float | None] = {**weights, OUTPUT: 1.0}
+    found: dict[str, float | None] = {**weights, OUTPUT: 1.0, CONFIDENCE: 1.0}
     dull = (name for name, f in reference.features.items() if constant(f) is not None or f.missing == f.rows)
     return found | dict.fromkeys((name for name in dull if not found.get(name)), None)

@@ -27,6 +27,9 @@ from undrift.words.phrases import count
 AHEAD = timedelta(days=1)
 """How far in the future an event time may lie: time zones and clocks differ, calendars do not."""
 
+MOST_UNSEEN = 20
+"""Classes that nobody agreed on, of which a delivery's record counts the labels."""
+
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 """Event times before this are what empty fields were turned into, such as 0001-01-01."""
 
@@ -70,6 +73,7 @@ def read(table: pa.Table, schema: Schema, batch: str, source: str, now: datetime
     """Read a delivery; raises DataError, with the row, for whatever does not fit."""
     table = _with_moments(table, schema, source)
     rows = agreed.conform(calendar.with_features(table, schema, source), schema, source)
+    _require_weights(rows, schema, source)
     return Given(
         rows=rows,
         ids=_numbered(batch, rows.num_rows) if schema.id is None else ids_of(rows, schema, source),
@@ -163,6 +167,30 @@ def _times(rows: pa.Table, schema: Schema, source: str, now: datetime) -> NDArra
     return times
 
 
+def unseen_of(table: pa.Table, schema: Schema) -> dict[str, int]:
+    """How many labels are of each class that none of the agreed ones is, those with most rows first."""
+    if schema.target is None or schema.target not in table.column_names or not schema.classes:
+        return {}
+    text = as_text(table[schema.target]).drop_null()
+    other = text.filter(pc.invert(pc.is_in(text, pa.array(list(schema.classes)))))
+    counts = sorted(other.value_counts().to_pylist(), key=lambda one: (-one["counts"], one["values"]))
+    return {one["values"]: one["counts"] for one in counts[:MOST_UNSEEN]}
+
+
+def _require_weights(rows: pa.Table, schema: Schema, source: str) -> None:
+    """Raise DataError for a row whose weight is no number above 0."""
+    if schema.weight is None:
+        return
+    values = cast(rows[schema.weight], pa.float64(), schema.weight, source)
+    fits = pc.fill_null(pc.and_(pc.is_finite(values), pc.greater(values, 0)), False)
+    if not pc.all(fits).as_py():
+        row = pc.index(fits, False).as_py()
+        raise DataError(
+            f"weight {schema.weight!r} of {source} is {values[row].as_py()} in row {row + 1:,}",
+            "Every row needs a finite number above 0.",
+        )
+
+
 def _predictions(table: pa.Table, schema: Schema, source: str) -> NDArray[np.float64] | None:
     """The prediction that came with every row."""
     name = schema.prediction
@@ -170,15 +198,7 @@ def _predictions(table: pa.Table, schema: Schema, source: str) -> NDArray[np.flo
         return None
     if name not in table.column_names:
         raise DataError(f"{source} has no column {name!r}", "It should hold the model's predictions.")
-    column = cast(table[name], pa.float64(), name, source)
-    values = column.to_numpy()
-    task = tasks.named(schema.task)
-    if column.null_count or not task.are_plausible(values):
-        raise DataError(
-            f"prediction column {name!r} of {source} has missing or impossible values",
-            f"Every row needs {task.plausible}.",
-        )
-    return np.asarray(values, dtype=np.float64)
+    return tasks.named(schema.task).logged(table[name], name, schema.classes, source)
 
 
 def _micros(moment: datetime) -> int:

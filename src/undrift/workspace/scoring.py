@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from undrift.arrow import predictions
 from undrift.errors import ModelError, UndriftError
 from undrift.lakes import ID, PREDICTION
 from undrift.records import Batch, Score, Selection, Service, Unscored, Window
@@ -92,20 +93,24 @@ class Scoring:
         logged, trouble = self._predictions(window, number)
         data = self.archive.labelled(Selection(window.index, window.index))
         said = on_record(data.ids, logged)
-        have = ~np.isnan(said)
-        labels, values = data.labels[have], said[have]
-        if len(labels) < coverage * window.rows:
-            self._refuse(window, number, len(labels), trouble)
+        have = np.isfinite(said.reshape(len(said), -1).sum(axis=1))
+        data, values = data.only(have), said[have]
+        if len(data) < coverage * window.rows:
+            self._refuse(window, number, len(data), trouble)
+            return
+        loss = self.models.loss_of(data, values)
+        if np.isnan(loss):
+            self._refuse(window, number, len(data), f"{self.models.metric} needs rows of each class")
             return
         score = Score(
             window=window.key,
             index=window.index,
             version=number,
             metric=self.models.metric,
-            value=float(self.models.per_row(labels, values).mean()),
-            rows=len(labels),
-            coverage=len(labels) / window.rows,
-            others=self.models.task.others(labels, values),
+            value=loss,
+            rows=len(data),
+            coverage=len(data) / window.rows,
+            others=self.models.task.others(data.labels, values),
             revision=before.revision + 1 if before else 0,
             seen=len(self.archive.batches()),
         )
@@ -132,7 +137,7 @@ class Scoring:
         except UndriftError as error:
             return logged, str(error)
         self.archive.predicted(window, late, {number: values}, f"/v{number}/{logged.num_rows}")
-        new = pa.table({ID: late[ID], PREDICTION: pa.array(values)})
+        new = pa.table({ID: late[ID], PREDICTION: predictions(values)})
         return pa.concat_tables([logged, new]), ""
 
 

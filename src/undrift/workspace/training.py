@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from undrift.gate import Gate
 from undrift.merging import Merge
 from undrift.records import Outcome, Refitted, Rule, Selection, Version
 from undrift.stores import Store, tell
+from undrift.trainers import OnUnseen, Trainer
 from undrift.windows import spanning
 from undrift.workspace.adoption import Unseen
 from undrift.workspace.archive import FOREIGN
@@ -28,6 +29,9 @@ from undrift.workspace.occasions import Occasion
 from undrift.workspace.weighing import Weighing
 
 Floats = NDArray[np.float64]
+
+UNSEEN = "unseen"
+"""How the rows were chosen that are newer than those of the model whose output is mapped."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ class Training:
         known = split.every
         newest = max((w.index for w in known if w.key in last), default=known[-1].index)
         merge = self.merges.get(version.merge)
-        usable = [w for w in known if w.index <= newest]
+        first = version.snapshot.selection.first if version.base is not None and version.snapshot else None
+        usable = [w for w in known if w.index <= newest and (first is None or w.index >= first)]
         return merge.select(usable) if merge else spanning(usable)
 
     def contest(self, occasion: Occasion, now: datetime | None) -> Outcome:
@@ -107,7 +112,7 @@ class Training:
     def _mixture(self, contest: Contest, split: Split) -> tuple[Version, Floats]:
         """The version that would serve with the challengers, and what it says about held-out rows."""
         found = contest.mixture(self.weighing)
-        known = self._trained_before(contest.occasion).get(MIXTURE)
+        known = self._trained_before(contest.occasion).get((MIXTURE, MIXTURE))
         if known is None:
             through = split.available[-1].index
             known = self.making.mix(contest.occasion, found.members, through, contest.data, found.values)
@@ -117,17 +122,36 @@ class Training:
         """One version for each selection of rows; why one could not be trained is added to ``failed``."""
         known, trained = self._trained_before(occasion), []
         unseen = self.models.archive.labelled_in(split.held_out)
-        for name, selection in self._selections(split).items():
+        for name, selection, trainer in self._recipes(split, failed):
             self.lease.renew()
             try:
-                again = known.get(name)
+                again = known.get((name, trainer.name))
                 trained.append(
-                    again or self.making.train(occasion.window.key, name, selection, unseen, on=occasion.on)
+                    again
+                    or self.making.train(
+                        occasion.window.key, name, selection, unseen, on=occasion.on, trainer=trainer
+                    )
                 )
             except ModelError as error:
-                failed[name] = str(error)
-                tell("failure", Rule(name, holds=False, text=str(error)))
+                what = name if len(self.models.trainers) == 1 else f"{name}, {trainer.name}"
+                failed[what] = str(error)
+                tell("failure", Rule(what, holds=False, text=str(error)))
         return trained
+
+    def _recipes(self, split: Split, failed: dict[str, str]) -> Iterator[tuple[str, Selection, Trainer]]:
+        """Which rows each trainer is given, by the name of how they were chosen."""
+        selections = self._selections(split)
+        through = self.models.newest_of(self.chronicle.live()).through
+        for trainer in self.models.trainers.values():
+            if not isinstance(trainer, OnUnseen):
+                for name, selection in selections.items():
+                    yield name, selection, trainer
+                continue
+            newer = [w for w in split.available if w.index > through]
+            if newer:
+                yield UNSEEN, spanning(newer), trainer
+            else:
+                failed[trainer.name] = "no labelled window but those held out is newer than the live model"
 
     def _selections(self, split: Split) -> dict[str, Selection]:
         """The rows that each strategy chooses; of those that choose the same the first one."""
@@ -136,9 +160,9 @@ class Training:
             found.setdefault(merge.select(split.available), name)
         return {name: selection for selection, name in found.items()}
 
-    def _trained_before(self, occasion: Occasion) -> dict[str, Version]:
-        """Challengers of this occasion that a process trained before it died, by strategy."""
+    def _trained_before(self, occasion: Occasion) -> dict[tuple[str, str], Version]:
+        """Challengers of this occasion that a process trained before it died, by strategy and trainer."""
         first = self.chronicle.first().number
         mine = (occasion.window.key, occasion.on)
         kept = [v for v in self.store.all(Version) if (v.window, v.on) == mine and v.number != first]
-        return {v.merge: v for v in kept}
+        return {(v.merge, v.trainer): v for v in kept}

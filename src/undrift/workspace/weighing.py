@@ -42,7 +42,10 @@ class Weighing:
 
     def together(self, said: Mapping[int, Floats], data: Labelled, most: int | None = None) -> Together:
         """Versions weighed by their losses on labelled rows, at ``most`` so many: those that fit best."""
-        losses = {number: self.models.per_row(data.labels, values) for number, values in said.items()}
+        losses = {number: self.models.by_row(data, values) for number, values in said.items()}
+        if any(np.isnan(values).any() for values in losses.values()):
+            plain = self.models.plain
+            losses = {number: self.models.by_row(data, values, plain) for number, values in said.items()}
         block = self.models.blocks(data)
         means = {number: float(values.mean()) for number, values in losses.items()}
         weights = self.lineup.weigh(losses, block)
