@@ -78,6 +78,6 @@ class Middle:
 
     name = "middle"
 
-    def fit(self, rows, labels, schema, champion, weights=None):
+    def fit(self, rows, labels, schema, champion, weights=None):  # noqa: ARG002
         names = [column.name for column in features(schema)]
         return DummyRegressor(strategy="median").fit(rows[names], labels, sample_weight=weights)

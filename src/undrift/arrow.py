@@ -57,7 +57,7 @@ class Unread(pa.ExtensionType):  # type: ignore[misc]
 
 
 def understood(type_: pa.DataType) -> bool:
-    """Whether undrift knows what values of an Arrow type mean: numbers, lists of them, truths, text, bytes, times.
+    """Whether undrift knows what values of a type mean: numbers, lists of them, truths, text, bytes, times.
 
     >>> understood(pa.date32()), understood(pa.list_(pa.float32())), understood(pa.list_(pa.string()))
     (True, True, False)

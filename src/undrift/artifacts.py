@@ -239,8 +239,8 @@ def _weighed_by(model: Any) -> str:
 def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
     """One number per row: the prediction, or for two classes the probability of the second one.
 
-    Of several classes it is the probability of each, shape (rows, classes). ``rows`` hold the model's ``columns``. Raises ModelError when the model does not fit the columns or gives
-    anything but finite numbers.
+    Of several classes it is the probability of each, shape (rows, classes). ``rows`` hold the model's
+    ``columns``. Raises ModelError when the model does not fit the columns or gives no finite numbers.
     """
     values = tasks.named(schema.task).read(model, asked(model, rows, schema), len(rows), schema.classes)
     if not np.isfinite(values).all():

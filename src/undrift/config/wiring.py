@@ -170,7 +170,7 @@ class Config:
         return table
 
     def _learners(self) -> dict[str, Any]:
-        """What challengers are trained by, by name, the first model's trainer first; empty where nothing is."""
+        """What challengers are trained by, by name, the first model's trainer first."""
         table = self.section("model")
         if table["use"] is None:
             return {}
