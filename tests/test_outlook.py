@@ -118,7 +118,7 @@ def judged() -> Loop:
     frame = frauds()
     gate = Gate("better", windows=12)
     loop = started(frame[:3_500], "7d", trainer=WEIGHTED, gate=gate, lineup=Single())
-    loop.trainer = loop.models.trainer = CONSTANT
+    loop.trainer, loop.models.trainers = CONSTANT, {CONSTANT.name: CONSTANT}
     loop.step(frame[3_500:])
     return loop
 

@@ -242,7 +242,11 @@ def predict(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float6
     Of several classes it is the probability of each, shape (rows, classes). ``rows`` hold the model's
     ``columns``. Raises ModelError when the model does not fit the columns or gives no finite numbers.
     """
-    values = tasks.named(schema.task).read(model, asked(model, rows, schema), len(rows), schema.classes)
+    said = asked(model, rows, schema)
+    try:
+        values = tasks.named(schema.task).read(model, said, len(rows), schema.classes)
+    except (TypeError, ValueError, IndexError) as error:
+        raise _unasked(model, rows, error) from error
     if not np.isfinite(values).all():
         raise ModelError(f"{type(model).__name__} predicted NaN or infinity", "Check the model's inputs.")
     return values
@@ -262,11 +266,16 @@ def asked(model: Any, rows: pd.DataFrame, schema: Schema) -> NDArray[np.float64]
     except ModelError:
         raise
     except Exception as error:
-        names = ", ".join(map(str, frames[0]))
-        raise ModelError(
-            f"{type(model).__name__} does not predict on the columns {names}: {error}",
-            "Adopt a pipeline that takes the raw columns of the data file.",
-        ) from error
+        raise _unasked(model, frames[0], error) from error
+
+
+def _unasked(model: Any, rows: pd.DataFrame, error: Exception) -> ModelError:
+    """What to say of a model that does not predict."""
+    names = ", ".join(map(str, rows))
+    return ModelError(
+        f"{type(model).__name__} does not predict on the columns {names}: {error}",
+        "Adopt a pipeline that takes the raw columns of the data file.",
+    )
 
 
 def require_usable(model: Any, schema: Schema) -> None:

@@ -15,6 +15,7 @@ from undrift.records import (
     Batch,
     Comparison,
     Decision,
+    Estimate,
     Explanation,
     Outcome,
     Promotion,
@@ -69,6 +70,7 @@ class Loop(Life, Served):
             due = self.chronicle.due(reached)
             for window in due:
                 self._compare(window)
+                self._estimate(window, reached)
             self._score(reached)
             decided = self._settle(due, reached) or self._reconsider(occasions.of_scores(self.store), reached)
             return Report(kept, (*resumed, *decided), self.watch.result)
@@ -91,6 +93,14 @@ class Loop(Life, Served):
         self._once(Service, window.key, lambda: self.scoring.predict(window, live.number, shadows))
         self.lease.renew()
         return self._once(Comparison, window.key, lambda: self.watch.compare(window, live))
+
+    def _estimate(self, window: Window, now: datetime | None) -> None:
+        """Estimate the live model's loss on a window whose labels are late, where that is wanted."""
+        if self.estimate is None or self.store.get(Estimate, window.key) is not None:
+            return
+        found = self.estimating.estimate(window, self.live(), now)
+        if found is not None:
+            keep(self.store, window.key, found)
 
     def _score(self, now: datetime | None) -> None:
         """Score every version that served a window whose labels have matured, or were corrected, since."""
@@ -134,7 +144,13 @@ class Loop(Life, Served):
         situation = self.chronicle.situation(occasion.window, now)
         decision = self.policy.decide(situation)
         seen = len(self.store.all(Score))
-        decision = replace(decision, on=occasion.on, seen=seen, scored=situation.fresh or ())
+        decision = replace(
+            decision,
+            on=occasion.on,
+            seen=seen,
+            scored=situation.fresh or (),
+            diagnosis=self.chronicle.diagnosis(situation),
+        )
         obstacle = self._obstacle(decision, now)
         if obstacle is None:
             return decision

@@ -19,6 +19,7 @@ from undrift.importing import ImportPath
 
 ROOMS = (
     "calibration",
+    "estimates",
     "lakes",
     "lineup",
     "losses",
@@ -35,6 +36,7 @@ ROOMS = (
 """Where parts live. Other packages add theirs by the entry-point group "undrift.ROOM"."""
 
 SINGULAR = {
+    "estimates": "estimate",
     "lakes": "lake",
     "lineup": "line-up",
     "losses": "loss",

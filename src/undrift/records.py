@@ -324,6 +324,26 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a version's loss on a window without labels probably is, by a ``method``; it decides nothing.
+
+    The realised loss lies between ``lower`` and ``upper`` nine times in ten, unless what rows mean changed.
+    ``known`` is the number of labelled rows that it was learnt from.
+    """
+
+    window: str
+    index: int
+    version: int
+    method: str
+    metric: str
+    value: float
+    lower: float
+    upper: float
+    rows: int
+    known: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Unscored:
     """Why a version has no score on a window with enough labels: ``rows`` of ``total`` have both."""
 
@@ -375,6 +395,7 @@ class Decision:
 
     ``on`` is empty where the window's completion called for it, else it names the scores that came after
     it. ``seen`` counts the scores that were known, ``scored`` names the windows of those that were new.
+    ``diagnosis`` says what kinds of change the records show.
     """
 
     window: str
@@ -385,6 +406,7 @@ class Decision:
     on: str = ""
     seen: int | None = None
     scored: tuple[str, ...] = ()
+    diagnosis: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ def line_dict(line: Line) -> dict[str, Any]:
         **window_dict(line.window, line.verdict, line.comparison),
         "served": line.served,
         "model": encode(line.model) if line.model else None,
+        "estimate": encode(line.estimate) if line.estimate else None,
         "scores": scores_dict(
             line.live, line.first, line.earlier, line.unscored, line.one_class, line.unseen
         ),

@@ -67,7 +67,7 @@ def _tell(found: Overview, notes: list[str]) -> None:
 def _model(found: Overview) -> list[tuple[str, str]]:
     """Which version is live, and what is known of its scores and of those before it."""
     from undrift.words import states
-    from undrift.words.deeds import serving
+    from undrift.words.deeds import estimate, serving
     from undrift.words.numbers import number, ordinal
     from undrift.words.phrases import model
     from undrift.words.spans import during
@@ -88,6 +88,9 @@ def _model(found: Overview) -> list[tuple[str, str]]:
         other = newest.first if newest.first and newest.first.version != newest.live.version else None
         beside = f"; first model {number(other.value)}" if other else ""
         out.append(("score", f"{said} {during(newest.window)}{beside}"))
+    last = found.last
+    if last is not None and last.estimate is not None and last.live is None:
+        out.append(("estimate", estimate(last.estimate)))
     return out
 
 
@@ -120,6 +123,7 @@ def _as_dict(found: Overview) -> dict[str, object]:
         "pending": encode(found.pending) if found.pending else None,
         "held": encode(found.held) if found.held else None,
         "score": encode(scored.live) if scored and scored.live else None,
+        "estimate": encode(last.estimate) if last and last.estimate else None,
         "waiting": len(found.waiting),
         "refused": refusal_dict(found.unmended.refusal, found.unmended.at) if found.unmended else None,
         "unscored": {line.window.key: line.unscored for line in found.lines if line.unscored},

@@ -58,6 +58,8 @@ def _show_line(line: Line, found: Overview, *, every: bool) -> None:
     say("")
     for text in deeds.scored(line.live, line.earlier, line.unscored, line.one_class, line.unseen):
         say(text)
+    if line.estimate is not None:
+        say(deeds.estimate(line.estimate))
     _show_features(line, every=every)
 
 
@@ -73,6 +75,8 @@ def _show_act(act: Act, line: Line, found: Overview) -> None:
         say(f"Decided on {spans.after(line.window)}, before the labels of this window came.")
     for rule in act.decision.rules:
         say(f"  {deeds.rule(rule)}")
+    if act.decision.diagnosis:
+        say(f"Diagnosis: {', '.join(act.decision.diagnosis)}.")
     if act.outcome:
         say("")
         _show_outcome(act.outcome, found.windows)

@@ -58,6 +58,11 @@ SETTINGS: dict[str, Setting] = {
         str,
         'what decides: "absolute", "log_loss", "auc", …: see docs/tasks.md; or one of another package',
     ),
+    "estimate.use": Setting(
+        None,
+        str | None,
+        'the loss of windows whose labels are late, by "cbpe", "pape" or "dle"; by default none',
+    ),
     "policy.use": Setting("clock", str, "when to retrain"),
     "lineup.use": Setting("mixture", str, 'what serves: "mixture" of versions, or a "single" one'),
     "merge.candidates": Setting(["everything", "recent"], list, "rows to train on: one challenger each"),

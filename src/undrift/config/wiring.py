@@ -111,6 +111,7 @@ class Config:
             cut=Cut.of(self.get("windows.size")),
             coverage=self.get("labels.coverage"),
             loss=self.get("score.loss"),
+            estimate=self.get("estimate.use"),
             loss_params=self.section("score").get("params") or {},
             trust_pickle=self._trusts_pickles(),
             label_delay=timedelta(0) if delay is None else span(delay, "labels.delay", least=0),
@@ -143,6 +144,9 @@ class Config:
         if self.get("score.loss") != "auto":
             _require_installed("score.loss", self.get("score.loss"))
             find("losses", self.get("score.loss"))
+        if self.get("estimate.use") is not None:
+            _require_installed("estimate.use", self.get("estimate.use"))
+            find("estimates", self.get("estimate.use"))
         build("policies", self.section("policy"), "policy")
         build("lineup", self.section("lineup"), "lineup")
         dict(_merges(self.get("merge.candidates")))

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from undrift.records import Batch, Decision, Member, Outcome, Promotion, Refusal, Rule, Score, Trial, Version
+from undrift.records import (
+    Batch,
+    Decision,
+    Estimate,
+    Member,
+    Outcome,
+    Promotion,
+    Refusal,
+    Rule,
+    Score,
+    Trial,
+    Version,
+)
 from undrift.words.numbers import bounds, number, percent
 from undrift.words.phrases import count, listed, model, times
 
@@ -39,6 +51,17 @@ def serving(members: Sequence[Member]) -> str:
 def score(record: Score) -> str:
     """A realised score: "MAE 61.2 on 168 rows"."""
     return f"{record.metric} {number(record.value)} on {count(record.rows, 'row')}"
+
+
+def estimate(record: Estimate) -> str:
+    """What was expected of a window without labels, never to be taken for a score.
+
+    >>> estimate(Estimate("0012", 12, 3, "dle", "MAE", 31.0, 27.0, 35.0, 500))
+    'Estimated while its labels were missing: v3 MAE about 31, from 27 to 35 (dle; blind to concept drift).'
+    """
+    band = f"from {number(record.lower)} to {number(record.upper)}"
+    said = f"{model(record.version)} {record.metric} about {number(record.value)}, {band}"
+    return f"Estimated while its labels were missing: {said} ({record.method}; blind to concept drift)."
 
 
 def scored(

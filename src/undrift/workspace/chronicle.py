@@ -7,15 +7,18 @@ from datetime import datetime, timedelta
 
 from undrift import stores
 from undrift.gate import Gate
+from undrift.promise import DROP, held_to
 from undrift.records import (
     Comparison,
     Decision,
+    Estimate,
     Outcome,
     Promotion,
     Score,
     Service,
     Situation,
     Step,
+    TargetComparison,
     Version,
     Window,
 )
@@ -23,6 +26,7 @@ from undrift.stores import Store, scores
 from undrift.words.deeds import held as held_sentence
 from undrift.workspace import occasions, reign
 from undrift.workspace.archive import Archive
+from undrift.workspace.diagnosis import diagnosis
 from undrift.workspace.held_out import Split
 from undrift.workspace.occasions import Occasion
 
@@ -97,6 +101,21 @@ class Chronicle:
         if through is None or not self.archive.schema.classes:
             return found
         return found.widened(self.archive, self.gate, through)
+
+    def diagnosis(self, situation: Situation) -> tuple[str, ...]:
+        """What kinds of change the records of the newest window, and of the newest scored one, show."""
+        score = situation.scores[-1] if situation.scores else None
+        promised = held_to(self.live(), self.predecessor(), situation.scores)[0]
+        newest = situation.comparisons[-1] if situation.comparisons else None
+        if score is not None and (
+            newest is None or newest.window is None or newest.window.key != score.window
+        ):
+            newest = self.store.get(Comparison, score.window) or newest
+        if newest is None or newest.window is None:
+            return ()
+        target = self.store.get(TargetComparison, newest.window.key)
+        estimate = self.store.get(Estimate, newest.window.key)
+        return diagnosis(newest, target, score, promised, estimate, DROP)
 
     def lacking(self, now: datetime | None) -> str | None:
         """Why no challenger can be judged now; None where one can."""

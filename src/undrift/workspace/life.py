@@ -21,6 +21,7 @@ from undrift.trainers import Trainer
 from undrift.windows import Cut, span
 from undrift.workspace.archive import Archive, utc_now
 from undrift.workspace.chronicle import Chronicle
+from undrift.workspace.estimating import Estimating
 from undrift.workspace.intake import Intake
 from undrift.workspace.lease import Lease
 from undrift.workspace.making import Making
@@ -54,6 +55,7 @@ class Life:
     coverage: float = 0.9
     loss: str = "auto"
     loss_params: Mapping[str, Any] = field(default_factory=dict)
+    estimate: str | None = None
     trust_pickle: bool = False
     clock: Callable[[], datetime] = utc_now
 
@@ -78,6 +80,7 @@ class Life:
         self.scoring = Scoring(self.archive, records, self.models)
         self.chronicle = Chronicle(self.archive, records, self.gate, self.coverage, self.label_delay)
         self.weighing = Weighing(records, self.chronicle, self.models, self.lineup)
+        self.estimating = Estimating(self.chronicle, self.models, self.estimate)
         self.training = Training(
             *(
                 records,

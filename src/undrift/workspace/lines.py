@@ -13,6 +13,7 @@ from undrift.records import (
     Batch,
     Comparison,
     Decision,
+    Estimate,
     Outcome,
     Score,
     Service,
@@ -49,11 +50,11 @@ class Line:
 
     ``decision``, ``step`` and ``outcome`` are those of its completion, ``at`` is when it was settled (UTC).
     ``failed`` says why the live model could not predict it; ``later`` holds what was decided on scores that
-    came before the next window was settled.
-    ``earlier`` are scores that a later revision replaced, ``unscored`` says why labels were not enough,
-    ``one_class`` is the class that all labels of a delivery for this window were of, ``unseen`` counts those
-    of classes that nobody agreed on. ``served`` is the
-    version that predicted it (None where nothing did), ``model`` how that one did up to here.
+    came before the next window was settled. ``earlier`` are scores that a later revision replaced,
+    ``unscored`` says why labels were not enough, ``one_class`` is the class that all labels of a delivery
+    for this window were of, ``unseen`` counts those of classes that nobody agreed on. ``estimate`` is the
+    loss that was expected while labels were missing. ``served`` is the version that predicted it (None
+    where nothing did), ``model`` how that one did up to here.
     """
 
     window: Window
@@ -68,6 +69,7 @@ class Line:
     failed: str = ""
     earlier: tuple[Score, ...] = ()
     unscored: str = ""
+    estimate: Estimate | None = None
     one_class: str = ""
     unseen: Mapping[str, int] = field(default_factory=dict)
     later: tuple[Act, ...] = ()
@@ -109,6 +111,7 @@ def lines_of(store: Store, first: int, newest: int | None) -> tuple[Line, ...]:
     batches = some(Batch, SCORES)
     one_class = {int(i): b.one_class for b in batches if b.one_class for i in b.labels | b.corrected}
     unseen = {int(i): b.unseen for b in batches if b.unseen for i in b.labels | b.corrected}
+    estimates = {e.window: e for e in some(Estimate, 1)}
     times = store.times(Step, None if newest is None else 2 * newest)
     return tuple(
         Line(
@@ -124,6 +127,7 @@ def lines_of(store: Store, first: int, newest: int | None) -> tuple[Line, ...]:
             failed=services[key].failed.get(str(served[key]), "") if key in services else "",
             earlier=tuple(revised.get(key, ())),
             unscored="" if served_by in best else refused.get(served_by, ""),
+            estimate=estimates.get(key),
             one_class=one_class.get(step.window.index, ""),
             unseen=unseen.get(step.window.index, {}),
             later=tuple(later),

@@ -1,0 +1,117 @@
+"""Estimates: what a model's loss on a window probably is, before there are labels.
+
+A part is a class named like its file, with the ``tasks`` that it is for and ``expected``, which gives the
+loss of a window from its rows and predictions and from labelled rows of the same model. No estimate sees a
+change of what rows mean (concept drift): it is drawn and named apart from scores, and no decision is made
+from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift.losses import Loss
+from undrift.records import TaskName
+from undrift.statistics.intervals import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+CHUNKS, FEWEST_CHUNKS = 12, 4
+"""Parts of the labelled rows on which the error of an estimate is learnt, at most and at least."""
+
+FEWEST = 200
+"""Labelled rows under which nothing is estimated."""
+
+CONFIDENCE = 0.9
+"""How often the realised loss should lie within the band."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Rows (rows, features), what a model said about them, and the labels (rows,) where they are known."""
+
+    rows: pd.DataFrame
+    predictions: Floats
+    labels: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Side:
+        """The rows under a mask (rows,)."""
+        labels = None if self.labels is None else self.labels[chosen]
+        return Side(self.rows[chosen], self.predictions[chosen], labels)
+
+
+class Estimator(Protocol):
+    """Estimates the loss of rows without labels."""
+
+    tasks: tuple[TaskName, ...]
+
+    def expected(self, known: Side, window: Side, loss: Loss) -> float:
+        """The loss of the window's rows, learnt from ``known`` rows, which have labels."""
+
+
+def estimated(part: Estimator, quick: Estimator, known: Side, window: Side, loss: Loss) -> Interval | None:
+    """The expected loss of a window with a band for the realised one; None where too little is known.
+
+    How far estimates are off is learnt from the known rows: each of at most 12 parts of them, as long as the
+    window if there are enough, is estimated from the others by the ``quick`` part, and the band is that of a
+    Student t with as many degrees of freedom. Where the model itself expects losses of the window to vary
+    more from row to row than those of the known rows, the band is wider by as much.
+    """
+    if known.labels is None or len(known) < FEWEST or not len(window):
+        return None
+    parts = min(CHUNKS, max(FEWEST_CHUNKS, len(known) // len(window)))
+    place = np.arange(len(known)) * parts // len(known)
+    found = [_error(quick, known, place == one, loss) for one in range(parts)]
+    errors = np.array([error for error in found if np.isfinite(error)])
+    value = part.expected(known, window, loss)
+    if len(errors) < FEWEST_CHUNKS or not np.isfinite(value):
+        return None
+    from scipy.special import stdtrit
+
+    longer = len(known) / parts / len(window)
+    spread = float(np.sqrt(np.mean(errors**2) * max(longer, 1.0) * _vary(known, window, loss)))
+    reach = float(stdtrit(len(errors), (1 + CONFIDENCE) / 2)) * spread * np.sqrt(1 + 1 / len(errors))
+    return Interval(value, value - reach, value + reach, len(errors))
+
+
+def _error(part: Estimator, known: Side, out: NDArray[np.bool_], loss: Loss) -> float:
+    """How far the estimate of some known rows is off, made from the others."""
+    some = known.only(out)
+    if some.labels is None:
+        return float("nan")
+    return loss.over(some.labels, some.predictions) - part.expected(known.only(~out), some, loss)
+
+
+def _vary(known: Side, window: Side, loss: Loss) -> float:
+    """How much more the losses of a window's rows vary than those of known rows, as the model sees it."""
+    if loss.pooled or (
+        known.predictions.ndim == 1 and (known.predictions.min() < 0 or known.predictions.max() > 1)
+    ):
+        return 1.0
+    before, now = (float(np.mean(spread(side.predictions, loss))) for side in (known, window))
+    return max(1.0, now / before) if before > 0 else 1.0
+
+
+def spread(chances: Floats, loss: Loss) -> Floats:
+    """The variance (rows,) of each row's loss, were its probabilities right."""
+    every = by_class(chances, loss)
+    chance = np.column_stack([1 - chances, chances]) if chances.ndim == 1 else chances
+    mean = np.sum(chance * every, axis=1)
+    found: Floats = np.sum(chance * every**2, axis=1) - mean**2
+    return found
+
+
+def by_class(predictions: Floats, loss: Loss) -> Floats:
+    """What each row would lose with each label there is, shape (rows, classes)."""
+    classes = 2 if predictions.ndim == 1 else predictions.shape[1]
+    return np.column_stack([loss(np.full(len(predictions), float(c)), predictions) for c in range(classes)])
