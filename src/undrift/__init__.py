@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from undrift.config.wiring import open  # noqa: A004 - as in gzip.open
     from undrift.loop import Loop
     from undrift.profiles.table import TableProfile, profile
+    from undrift.serving.champion import Live, live
 
 __version__ = "0.1.0"
 
@@ -30,12 +31,14 @@ _HOMES = {
     "Loop": "undrift.loop",
     "Result": "undrift.comparison.result",
     "TableProfile": "undrift.profiles.table",
+    "Live": "undrift.serving.champion",
     "compare": "undrift.comparison.tables",
+    "live": "undrift.serving.champion",
     "open": "undrift.config.wiring",
     "profile": "undrift.profiles.table",
 }
 
-__all__ = ["Limits", "Loop", "Result", "TableProfile", "compare", "open", "profile"]
+__all__ = ["Limits", "Live", "Loop", "Result", "TableProfile", "compare", "live", "open", "profile"]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,7 @@ from undrift.records import (
 from undrift.stores import keep, tell
 from undrift.words.deeds import decision as decision_sentence
 from undrift.workspace import adoption, occasions, refusals
+from undrift.workspace.announcing import announce
 from undrift.workspace.life import Life
 from undrift.workspace.making import Fitted
 from undrift.workspace.occasions import Occasion
@@ -64,6 +65,7 @@ class Loop(Life, Served):
             raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
         self._ready()
         with self.lease.held():
+            announce(self.store, self.registry, self.schema)
             resumed = self._reconsider(self.chronicle.unfinished(), self.chronicle.reached(now))
             kept = self._take_in(rows, batch)
             reached = self.chronicle.reached(now)
@@ -73,6 +75,7 @@ class Loop(Life, Served):
                 self._estimate(window, reached)
             self._score(reached)
             decided = self._settle(due, reached) or self._reconsider(occasions.of_scores(self.store), reached)
+            announce(self.store, self.registry, self.schema)
             return Report(kept, (*resumed, *decided), self.watch.result)
 
     def _take_in(self, rows: Any, batch: str | None) -> Batch | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def run(
     context: typer.Context,
     file: Annotated[
-        str | None, typer.Argument(help="The rows; without one, only what is due is done.")
+        str | None, typer.Argument(help="The rows; without one, what services have predicted meanwhile.")
     ] = None,
     assignments: Set = None,
     detailed: Detailed = False,
@@ -38,7 +39,7 @@ def run(
     settings = config_here(context, assignments)
     loop = opened(settings)
     known_ids = {b.id for b in loop.archive.batches()}
-    report = loop.step(file)
+    report = _spooled(loop, settings.root) if file is None else loop.step(file)
     advise(loop, settings, report)
     found = overview(loop.store, loop.registry, newest=SHOWN)
     batch = report.batch
@@ -52,6 +53,21 @@ def run(
             note(text)
         _tell(report, found, loop)
     return _code(report, found, detailed=detailed)
+
+
+def _spooled(loop: Loop, root: Path) -> Report:
+    """Take in what services have predicted meanwhile, then do what is due."""
+    import shutil
+
+    from undrift.config.beginning import DATA
+    from undrift.serving.spool import takings
+
+    report = None
+    for folder in takings(root / DATA / "spool"):
+        if any(folder.glob("*.parquet")):
+            report = loop.step(folder, batch=folder.name)
+        shutil.rmtree(folder)
+    return report or loop.step()
 
 
 def _code(report: Report, found: Overview, *, detailed: bool) -> int:

@@ -15,6 +15,9 @@ class Registry(Protocol):
     def get(self, sha256: str) -> bytes:
         """The artifact with this hash; raises UntrustedError if it is missing or was altered."""
 
+    def announce(self, champion: bytes) -> None:
+        """Replace what stands there about the model that serves, whole or not at all; it is not read."""
+
 
 def fingerprint(artifact: bytes) -> str:
     """The sha256 of an artifact in hexadecimal."""

@@ -50,6 +50,16 @@ class Folder:
             )
         return artifact
 
+    def announce(self, champion: bytes) -> None:
+        """Replace ``champion.json`` whole, unless it says the same."""
+        final = self.path / "champion.json"
+        if final.exists() and final.read_bytes() == champion:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        partial = final.with_name(f".{final.name}.{os.getpid()}")
+        partial.write_bytes(champion)
+        partial.replace(final)
+
     def _file(self, sha256: str) -> Path:
         return self.path / sha256[:2] / sha256
 

@@ -11,6 +11,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._artifacts: dict[str, bytes] = {}
+        self.champion = b""
 
     def put(self, artifact: bytes) -> str:
         """Keep an artifact and return its sha256."""
@@ -24,6 +25,10 @@ class Memory:
         if artifact is None or fingerprint(artifact) != sha256:
             raise UntrustedError(f"artifact {sha256[:12]} is missing or was altered", "Train again.")
         return artifact
+
+    def announce(self, champion: bytes) -> None:
+        """Keep what is said of the model that serves."""
+        self.champion = champion
 
 
 _: type[Registry] = Memory

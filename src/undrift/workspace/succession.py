@@ -10,6 +10,7 @@ from undrift.records import Outcome, Promotion, Version
 from undrift.stores import Store, tell
 from undrift.words.deeds import void as void_sentence
 from undrift.workspace import reign
+from undrift.workspace.announcing import announce
 from undrift.workspace.archive import FOREIGN
 from undrift.workspace.chronicle import Chronicle
 from undrift.workspace.lease import Lease
@@ -106,6 +107,7 @@ class Succession:
 
     def _crown(self, promotion: Promotion) -> None:
         self.store.crown(promotion, self.lease.token)
+        announce(self.store, self.models.registry, self.models.schema)
         self.watch.forget()
         self.models.forget_all_but({promotion.version, *self.chronicle.shadows()})
         tell("promotion", promotion)
