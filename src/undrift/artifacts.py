@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from undrift import tasks
 from undrift.arrow import kind_of, type_named
-from undrift.errors import DataError, ModelError, UntrustedError, suggest
+from undrift.errors import DataError, ModelError, UndriftError, UntrustedError, suggest
 from undrift.importing import neighbours
 from undrift.records import Schema
 from undrift.schema import NOT_KEPT, UNTYPED, features
@@ -30,7 +30,10 @@ from undrift.schema import NOT_KEPT, UNTYPED, features
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["skops", "pickle"]
+Format = Literal["skops", "pickle", "onnx"]
+
+FORMATS: dict[str, Format] = {".skops": "skops", ".onnx": "onnx"}
+"""How files end that can run no code; all others are pickles."""
 
 TRUSTED = (
     "collections.OrderedDict",
@@ -120,7 +123,7 @@ def serialise(model: Any, *, prefer_pickle: bool) -> tuple[bytes, Format]:
 
 
 def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:  # noqa: A002
-    """The model in these bytes.
+    """The model in these bytes; an ONNX file can run no code.
 
     Raises UntrustedError for types nobody vouched for, and for a pickle without consent.
     """
@@ -133,6 +136,10 @@ def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:
         import joblib
 
         return joblib.load(io.BytesIO(artifact))
+    if format == "onnx":
+        from undrift.onnx import loaded
+
+        return loaded(artifact)
     import skops.io
 
     _refuse_unknown(artifact)
@@ -140,17 +147,17 @@ def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:
 
 
 def read_file(path: str | Path, *, trust_pickle: bool = False) -> tuple[Any, bytes, Format]:
-    """A fitted model from a file (.skops, or .pkl, .pickle and .joblib with consent), and its bytes."""
+    """A fitted model from a file (.skops, .onnx, else a pickle, with consent), and its bytes."""
     file = Path(path)
     if not file.is_file():
         raise DataError(f"model file {file} does not exist", "Check the path.")
-    format_: Format = "skops" if file.suffix == ".skops" else "pickle"
+    format_ = FORMATS.get(file.suffix, "pickle")
     artifact = file.read_bytes()
     if trust_pickle:
         neighbours(Path.cwd(), file.parent)
     try:
         return load(artifact, format_, trust_pickle=trust_pickle), artifact, format_
-    except UntrustedError:
+    except UndriftError:
         raise
     except Exception as error:
         if isinstance(error, ImportError | AttributeError) and format_ == "pickle":

@@ -17,7 +17,8 @@ NAMED = 8
 """Features that are named; the rest are counted."""
 
 Model = Annotated[
-    Path | None, typer.Option(help="A fitted model to adopt: .skops, or .pkl and .joblib with --trust.")
+    Path | None,
+    typer.Option(help="A fitted model to adopt: .skops, .onnx, or .pkl and .joblib with --trust."),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")]
 TrainedUntil = Annotated[
@@ -77,8 +78,16 @@ def init(
     fitted = read_file(model, trust_pickle=trust) if model else None
     given = {f"data.{key}": value for key, value in named.items() if value}
     given |= dict(parsed(assignment) for assignment in assignments or ())
-    pickled = trust and fitted is not None
-    own = _settings(root, given, table, source, prepared, adopted=fitted is not None, pickled=pickled)
+    pickled = trust and fitted is not None and fitted[2] == "pickle"
+    own = _settings(
+        root,
+        given,
+        table,
+        source,
+        prepared,
+        adopted=fitted is not None and fitted[2] != "onnx",
+        pickled=pickled,
+    )
     settings = load(root, own)
     settings.check()
     root.mkdir(parents=True, exist_ok=True)

@@ -153,7 +153,9 @@ class Models:
     def _model(self, version: Version, artifact: str, kept_as: str) -> Any:
         """One of a version's models, loaded once; its hash is checked."""
         if artifact not in self.loaded:
-            form: artifacts.Format = "pickle" if kept_as == "pickle" else "skops"
+            form: artifacts.Format = (
+                "pickle" if kept_as == "pickle" else "onnx" if kept_as == "onnx" else "skops"
+            )
             trusted = self.trust_pickle or (form == "pickle" and self.makes(version.trainer))
             self.loaded[artifact] = artifacts.load(self.registry.get(artifact), form, trust_pickle=trusted)
         return self.loaded[artifact]

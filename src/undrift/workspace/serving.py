@@ -127,7 +127,7 @@ def export(models: Models, version: Version, destination: Path, *, force: bool =
     """
     require_model(version)
     artifact, form = _artifact(models, version)
-    file = "model.skops" if form == "skops" else "model.pkl"
+    file = f"model.{'pkl' if form == 'pickle' else form}"
     taken = [name for name in (file, MANIFEST) if (destination / name).exists()]
     if taken and not force:
         raise ConfigError(f"{destination / taken[0]} exists already", "Give --force to write over it.")
@@ -216,6 +216,8 @@ def _how(file: str, artifact: bytes) -> dict[str, Any]:
             "note": "A pickle runs code when it is loaded, and needs the modules that it was made with.",
             "rows": rows,
         }
+    if file.endswith(".onnx"):
+        return {"code": f"import onnxruntime; model = onnxruntime.InferenceSession({file!r})", "rows": rows}
     code = f"import json, skops.io; trusted = json.load(open({MANIFEST!r}))['load']['trusted']; "
     return {
         "code": f"{code}model = skops.io.load({file!r}, trusted=trusted)",

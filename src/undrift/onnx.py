@@ -1,0 +1,88 @@
+"""Models as ONNX files, which hold a graph of known operations and no code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undrift.errors import ConfigError, ModelError
+
+Floats = NDArray[np.float64]
+
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
+
+
+class OnnxModel:
+    """A graph that is asked like a fitted scikit-learn model, on the CPU.
+
+    It takes one tensor of all features (rows, features) in the order of the columns, or one input per column,
+    named like it. One output is numbers; two are classes and their probabilities (rows, classes), or a map
+    from class to probability for each row.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ConfigError(
+                "a model is an ONNX file, and onnxruntime is not installed", 'Install "undrift[onnx]".'
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(f"this is no ONNX model that runs: {error}", "Export it again.") from error
+        self._inputs = self._session.get_inputs()
+        if len(self._inputs) > 1:
+            self.feature_names_in_ = np.array([one.name for one in self._inputs], dtype=object)
+
+    def outputs(self, rows: Any) -> list[Any]:
+        """What the graph gives for a frame of rows."""
+        if len(self._inputs) == 1:
+            (one,) = self._inputs
+            return list(self._session.run(None, {one.name: _tensor(rows.to_numpy(), one.type)}))
+        feed = {one.name: _tensor(rows[one.name].to_numpy()[:, None], one.type) for one in self._inputs}
+        return list(self._session.run(None, feed))
+
+    def predict(self, rows: Any) -> Any:
+        """The first output: numbers, or classes (rows,)."""
+        found = np.asarray(self.outputs(rows)[0])
+        return found.reshape(len(rows), -1)[:, 0]
+
+
+class OnnxClassifier(OnnxModel):
+    """A graph whose second output are probabilities."""
+
+    def predict_proba(self, rows: Any) -> Floats:
+        """The probability of each class (rows, classes); ``classes_`` are known where the graph names them."""
+        said = self.outputs(rows)[1]
+        if isinstance(said, list):
+            self.classes_ = np.array(list(said[0])) if said else np.array([])
+            return np.array([list(one.values()) for one in said], dtype=np.float64)
+        found = np.asarray(said, dtype=np.float64).reshape(len(rows), -1)
+        return np.column_stack([1 - found, found]) if found.shape[1] == 1 else found
+
+
+def loaded(content: bytes) -> OnnxModel:
+    """The model in an ONNX file; raises ModelError where it is none, ConfigError without onnxruntime."""
+    model = OnnxModel(content)
+    several = len(model._session.get_outputs()) > 1
+    return OnnxClassifier(content) if several else model
+
+
+def _tensor(values: Any, type_: str) -> Any:
+    """Values in the type that an input takes; what is missing is NaN in numbers, "" in text."""
+    if type_ == "tensor(string)":
+        return np.array(
+            [["" if v is None or v != v else str(v) for v in row] for row in values], dtype=object
+        )
+    return np.asarray(values, dtype=np.float64).astype(TYPES.get(type_, np.float32))
