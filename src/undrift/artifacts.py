@@ -30,10 +30,14 @@ from undrift.schema import NOT_KEPT, UNTYPED, features
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["skops", "pickle", "onnx"]
+Format = Literal["skops", "pickle", "onnx", "folder"]
+"""How a model is kept; a pickle and a folder with a program can run any code."""
 
 FORMATS: dict[str, Format] = {".skops": "skops", ".onnx": "onnx"}
 """How files end that can run no code; all others are pickles."""
+
+KEPT_WHOLE: dict[str, Format] = {"undrift.onnx": "onnx", "undrift.jobs": "folder"}
+"""Modules of models that are their own bytes."""
 
 TRUSTED = (
     "collections.OrderedDict",
@@ -104,6 +108,8 @@ def serialise(model: Any, *, prefer_pickle: bool) -> tuple[bytes, Format]:
 
     Raises ModelError for one that can be kept in neither form.
     """
+    if hasattr(model, "content") and type(model).__module__ in KEPT_WHOLE:
+        return model.content, KEPT_WHOLE[type(model).__module__]
     try:
         return dump(model), "skops"
     except ModelError:
@@ -127,12 +133,17 @@ def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:
 
     Raises UntrustedError for types nobody vouched for, and for a pickle without consent.
     """
+    if format in ("pickle", "folder") and not trust_pickle:
+        what = "a pickle, which can run any code when it is loaded" if format == "pickle" else "a program"
+        raise UntrustedError(
+            f"the model is {what}",
+            "If you trust whoever made it, adopt it with --trust, or set model.trust_pickle = true.",
+        )
+    if format == "folder":
+        from undrift.jobs import JobModel
+
+        return JobModel(artifact)
     if format == "pickle":
-        if not trust_pickle:
-            raise UntrustedError(
-                "the model is a pickle, which can run any code when it is loaded",
-                "If you trust whoever made it, adopt it with --trust, or set model.trust_pickle = true.",
-            )
         import joblib
 
         return joblib.load(io.BytesIO(artifact))

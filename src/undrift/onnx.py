@@ -35,6 +35,7 @@ class OnnxModel:
             raise ConfigError(
                 "a model is an ONNX file, and onnxruntime is not installed", 'Install "undrift[onnx]".'
             ) from error
+        self.content = content
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         try:
@@ -63,7 +64,7 @@ class OnnxClassifier(OnnxModel):
     """A graph whose second output are probabilities."""
 
     def predict_proba(self, rows: Any) -> Floats:
-        """The probability of each class (rows, classes); ``classes_`` are known where the graph names them."""
+        """The probability of each class (rows, classes); ``classes_`` are known if the graph names them."""
         said = self.outputs(rows)[1]
         if isinstance(said, list):
             self.classes_ = np.array(list(said[0])) if said else np.array([])

@@ -194,6 +194,8 @@ class Config:
     def _trainer(self, table: Mapping[str, Any]) -> Any:
         """The trainer that a ``[model]`` table names."""
         use = table["use"]
+        if use == "command" and (why := self._refused("model.use")):
+            raise ConfigError(f"model.use: {why}", "Write it into an undrift.toml of your own.")
         if ":" not in use:
             return build("trainers", {"use": use, **(table.get("params") or {})}, "model")
         from undrift.trainers.estimator import KNOWN, Estimator

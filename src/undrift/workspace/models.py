@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property, partial
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 ROOM = 32 * 2**20
 """Bytes of rows up to which a frame of them is remembered for the next model that is asked."""
+
+FORMS = get_args(artifacts.Format)
+"""How a model may be kept."""
 
 HALF = 0.5
 """Where rounding changes."""
@@ -153,10 +156,9 @@ class Models:
     def _model(self, version: Version, artifact: str, kept_as: str) -> Any:
         """One of a version's models, loaded once; its hash is checked."""
         if artifact not in self.loaded:
-            form: artifacts.Format = (
-                "pickle" if kept_as == "pickle" else "onnx" if kept_as == "onnx" else "skops"
-            )
-            trusted = self.trust_pickle or (form == "pickle" and self.makes(version.trainer))
+            form: artifacts.Format = kept_as if kept_as in FORMS else "skops"  # type: ignore[assignment]
+            own = form in ("pickle", "folder") and self.makes(version.trainer)
+            trusted = self.trust_pickle or own
             self.loaded[artifact] = artifacts.load(self.registry.get(artifact), form, trust_pickle=trusted)
         return self.loaded[artifact]
 

@@ -31,6 +31,9 @@ MANIFEST = "model.json"
 FORMAT = 1
 """Version of the manifest."""
 
+ENDINGS = {"pickle": "pkl", "folder": "tar"}
+"""How exported files end, where not by the name of their form."""
+
 Manifest = dict[str, Any]
 """What stands beside an exported model."""
 
@@ -127,7 +130,7 @@ def export(models: Models, version: Version, destination: Path, *, force: bool =
     """
     require_model(version)
     artifact, form = _artifact(models, version)
-    file = f"model.{'pkl' if form == 'pickle' else form}"
+    file = f"model.{ENDINGS.get(form, form)}"
     taken = [name for name in (file, MANIFEST) if (destination / name).exists()]
     if taken and not force:
         raise ConfigError(f"{destination / taken[0]} exists already", "Give --force to write over it.")
@@ -216,6 +219,8 @@ def _how(file: str, artifact: bytes) -> dict[str, Any]:
             "note": "A pickle runs code when it is loaded, and needs the modules that it was made with.",
             "rows": rows,
         }
+    if file.endswith(".tar"):
+        return {"code": "tar xf model.tar; ./predict ROWS.parquet OUT.parquet", "rows": rows}
     if file.endswith(".onnx"):
         return {"code": f"import onnxruntime; model = onnxruntime.InferenceSession({file!r})", "rows": rows}
     code = f"import json, skops.io; trusted = json.load(open({MANIFEST!r}))['load']['trusted']; "
