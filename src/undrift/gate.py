@@ -63,6 +63,10 @@ class Gate:
     None for no such limit. ``windows`` is how many of the newest matured windows are held out, ``block``
     the stretch of time within which rows err together, ``margin`` the mean loss a challenger must at least
     save.
+
+    Guardrails hold for what would serve: in each label of the columns ``segments`` the loss must not surely
+    rise by more than a share ``segment_margin``; with ``calibration`` probabilities that were right on
+    average must not become wrong; its artifacts must not take more than ``max_bytes``.
     """
 
     require: str = "not_worse"
@@ -71,6 +75,10 @@ class Gate:
     block: str = "1d"
     margin: float = 0.0
     alpha_life: float | None = None
+    segments: tuple[str, ...] = ()
+    segment_margin: float = 0.0
+    calibration: bool = False
+    max_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a rate outside (0, 0.5), no held-out window or a negative margin."""
@@ -94,6 +102,14 @@ class Gate:
             raise ConfigError(
                 f"gate.windows = {self.windows} is out of range", "Hold out at least one window."
             )
+        object.__setattr__(self, "segments", tuple(self.segments))
+        if self.segment_margin < 0:
+            raise ConfigError(
+                f"gate.segment_margin = {self.segment_margin} is out of range",
+                "Give 0 or a share, such as 0.05.",
+            )
+        if self.max_bytes is not None and self.max_bytes < 1:
+            raise ConfigError(f"gate.max_bytes = {self.max_bytes} is out of range", "Give a number of bytes.")
         if self.margin < 0:
             raise ConfigError(
                 f"gate.margin = {self.margin} is out of range", "Give 0 or the saving you ask for."

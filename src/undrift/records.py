@@ -566,6 +566,22 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """A guardrail of the gate: what was found of a segment, of calibration, or of size, and the limit.
+
+    Of a segment ``value`` is the mean loss difference with its bounds, of calibration the ratio of odds.
+    """
+
+    name: str
+    holds: bool
+    value: float
+    limit: float
+    lower: float | None = None
+    upper: float | None = None
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One challenger against the champion on the held-out rows: mean loss difference and bounds.
 
@@ -573,7 +589,7 @@ class Trial:
     challenger ``ranks`` better than a constant where the champion does; None where nobody can say.
     ``passes`` says whether it met what the gate requires, None in older records, where that was to be
     better. ``heaviest`` is the share of the squared deviations of the differences that a single row makes
-    up.
+    up. One that breaks any of the ``guards`` does not pass.
     """
 
     version: int
@@ -588,6 +604,7 @@ class Trial:
     worse: bool = False
     passes: bool | None = None
     beside: Beside | None = None
+    guards: tuple[Guard, ...] = ()
 
     @property
     def admitted(self) -> bool:

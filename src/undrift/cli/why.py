@@ -106,8 +106,20 @@ def _show_outcome(outcome: Outcome, windows: Mapping[str, Window]) -> None:
     rows = [(f"v{outcome.champion}", "champion", number(outcome.champion_loss), "")]
     rows += [(f"v{t.version}", t.merge, number(t.loss), bounds(t)) for t in outcome.trials]
     table(("version", "trained on", outcome.loss, "against the champion"), rows, right=(2,))
+    _show_guards(outcome)
     for caveat in of_retraining(outcome):
         say(f"{caveat}.")
+
+
+def _show_guards(outcome: Outcome) -> None:
+    """The guardrails of whoever would go live."""
+    from undrift.words.deeds import chosen, guard
+
+    best = chosen(outcome)
+    if best.guards:
+        say(f"Guardrails of v{best.version}:")
+        head = ("guardrail", f"{outcome.loss} against v{outcome.champion}", "limit", "rows")
+        table(head, [guard(one) for one in best.guards], right=(3,))
 
 
 def _show_features(line: Line, *, every: bool) -> None:

@@ -160,6 +160,9 @@ class Config:
         for name in self.get("drift.ignore"):
             if name not in (*known, OUTPUT):
                 raise ConfigError(f"drift.ignore: no column {name!r}", suggest(str(name), known))
+        for name in self.get("gate.segments"):
+            if name not in known:
+                raise ConfigError(f"gate.segments: no column {name!r}", suggest(str(name), known))
         for name in self.section("drift").get("features", {}):
             if name not in known:
                 raise ConfigError(f"drift.features.{name}: no such column", suggest(name, known))

@@ -9,6 +9,7 @@ from undrift.records import (
     Batch,
     Decision,
     Estimate,
+    Guard,
     Member,
     Outcome,
     Promotion,
@@ -18,7 +19,7 @@ from undrift.records import (
     Trial,
     Version,
 )
-from undrift.words.numbers import bounds, number, percent
+from undrift.words.numbers import bounds, number, percent, signed
 from undrift.words.phrases import count, listed, model, times
 
 
@@ -215,8 +216,22 @@ def beside(record: Outcome, version: int) -> str:
     )
 
 
+def guard(record: Guard) -> tuple[str, str, str, str]:
+    """A guardrail as a row of a table: its name, what was found, the limit, and on how many rows."""
+    mark = "✓" if record.holds else "✗"
+    if record.name == "bytes":
+        return f"{mark} size", f"{record.value:,.0f} bytes", f"{record.limit:,.0f}", ""
+    found = f"{number(record.value)} [{number(record.lower or 0.0)}, {number(record.upper or 0.0)}]"
+    if record.name == "calibration":
+        return f"{mark} calibration", f"odds {found} of what happened", "surely near 1", f"{record.rows:,}"
+    band = f"{signed(record.value)} [{signed(record.lower or 0.0)}, {signed(record.upper or 0.0)}]"
+    return f"{mark} {record.name}", band, f"not surely above {number(record.limit)}", f"{record.rows:,}"
+
+
 def _short(record: Outcome, trial: Trial) -> str:
     """What a challenger that is not the winner lacks."""
+    if broken := [g.name for g in trial.guards if not g.holds]:
+        return f"which breaks {count(len(broken), 'guardrail')}: {', '.join(broken[:3])}"
     if trial.ranks is False and not trial.admitted and not trial.worse and trial.upper < 0:
         return _constant(record, trial)
     if record.require == "better":

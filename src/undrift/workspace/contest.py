@@ -16,6 +16,7 @@ from undrift.records import Outcome, Trial, Version, Window
 from undrift.words.deeds import outcome as outcome_sentence
 from undrift.workspace import honest
 from undrift.workspace.archive import Labelled
+from undrift.workspace.guards import guarded
 from undrift.workspace.models import Models
 from undrift.workspace.occasions import Occasion
 from undrift.workspace.weighing import Together, Weighing
@@ -127,7 +128,9 @@ class Contest:
             _bounded(models, self.data, chosen, live),
         )
         ranking = {n: models.task.ranking(labels, values, block) for n, values in chosen.items()}
-        return gates.without_constants(found, ranking, live)
+        found = gates.without_constants(found, ranking, live)
+        versions = {v.number: v for v in rivals}
+        return tuple(guarded(t, versions[t.version], chosen, live, self.data, models, gate) for t in found)
 
 
 def _bounded(
