@@ -8,7 +8,7 @@ import pytest
 
 from undrift.gate import Gate
 from undrift.records import MeanCalibration, Outcome, Trial
-from undrift.words.caveats import alphas, dominated, of_model, retrainings
+from undrift.words.caveats import alphas, dominated, hopeless, of_model, retrainings
 
 
 def outcome(challengers: int, gate: Gate, attempt: int = 1) -> Outcome:
@@ -55,3 +55,23 @@ def test_calibrated_probabilities_need_no_word():
     assert said.startswith(
         "its probabilities are too low: 5 % on average, where 30 % of the rows are positive"
     )
+
+
+def retraining(loss: float, *trials: tuple[float, float, float]) -> Outcome:
+    """What the gate found of some challengers, each a difference with its bounds."""
+    found = tuple(
+        Trial(2 + i, "everything", loss + one[0], *one, better=one[2] < 0, worse=one[1] > 0)
+        for i, one in enumerate(trials)
+    )
+    return Outcome("0009", 9, 1, loss, "MAE", found, None, ("0008",), 500, 9, 0.95, "")
+
+
+def test_retraining_will_not_help_once_nothing_gained_three_times() -> None:
+    nothing = retraining(10.0, (-0.1, -0.5, 0.3), (0.2, -0.2, 0.6))
+    said = hopeless([nothing] * 3)
+    assert said.startswith("retraining will probably not help: none of the challengers of the last 3")
+    assert "the MAE by −1 % [−5 %, +3 %]" in said
+    assert hopeless([nothing] * 2) == ""
+    gained = retraining(10.0, (-2.0, -3.0, -1.0))
+    assert hopeless([nothing, nothing, gained]) == ""
+    assert hopeless([gained, nothing, nothing, nothing]) == said

@@ -18,7 +18,7 @@ from undrift.records import Advice, Outcome, Window
 from undrift.schema import features
 from undrift.stores import keep
 from undrift.verdicts import MINIMUM_ROWS
-from undrift.words.caveats import dominated, of_model
+from undrift.words.caveats import dominated, hopeless, of_model
 from undrift.words.numbers import number
 from undrift.words.phrases import count, listed
 from undrift.workspace.archive import Labelled
@@ -126,3 +126,5 @@ def _of_the_loss(loop: Loop) -> Iterator[str]:
     outcomes = [outcome for outcome in loop.store.all(Outcome) if outcome.trials]
     if outcomes:
         yield from dominated(outcomes[-1])
+    if said := hopeless(outcomes):
+        yield said

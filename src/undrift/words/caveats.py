@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from undrift.records import MeanCalibration, Outcome, Ranking
-from undrift.words.numbers import number, percent
+from undrift.words.numbers import number, percent, relative
 from undrift.words.phrases import count
 
 HALF = 0.5
 """A row that makes up more than this part of all squared deviations decides by itself."""
+
+HOPELESS = 3
+"""Retrainings without any gain after which another one is not expected to bring any."""
 
 BOUNDED = {"log loss": ': set score.loss = "brier"', "MSE": ': set score.loss = "absolute"'}
 """What to do about such a row, by what the mean loss is called."""
@@ -38,6 +41,31 @@ def of_retraining(outcome: Outcome) -> Iterator[str]:
         for said in of_model(outcome.mean_calibration.get(version), None, outcome.loss):
             yield f"v{version}: {said}"
     yield from dominated(outcome)
+
+
+def hopeless(outcomes: Sequence[Outcome], times: int = HOPELESS) -> str:
+    """That retraining will not help, where none of the newest so many retrainings gained; else empty.
+
+    No challenger was surely better, the cheapest as little as the dearest. The estimate is the mean of what
+    the best of each saved, with that of the bounds.
+    """
+    newest = [o for o in outcomes if o.trials][-times:]
+    if len(newest) < times or any(t.upper < 0 for o in newest for t in o.trials):
+        return ""
+    best = [min(o.trials, key=lambda t: t.difference) for o in newest]
+    if not all(o.champion_loss > 0 for o in newest):
+        return ""
+    shares = [
+        [value / o.champion_loss for value in (t.difference, t.lower, t.upper)]
+        for o, t in zip(newest, best, strict=True)
+    ]
+    middle, low, high = (sum(part) / times for part in zip(*shares, strict=True))
+    found = f"{relative(middle)} [{relative(low)}, {relative(high)}]"
+    return (
+        f"retraining will probably not help: none of the challengers of the last {times} retrainings was "
+        f"surely better; the best changed the {newest[-1].loss} by {found} on average. Look for features "
+        "that tell more, or for labels that are wrong"
+    )
 
 
 def dominated(outcome: Outcome) -> Iterator[str]:
