@@ -86,6 +86,7 @@ def _show_act(act: Act, line: Line, found: Overview) -> None:
 
 def _show_outcome(outcome: Outcome, windows: Mapping[str, Window]) -> None:
     from undrift.words.caveats import of_retraining
+    from undrift.words.deeds import usual
     from undrift.words.numbers import bounds, number
     from undrift.words.spans import named
 
@@ -103,9 +104,14 @@ def _show_outcome(outcome: Outcome, windows: Mapping[str, Window]) -> None:
             f"v{version} was refitted on rows of {named(seen, windows)}: its twin, which has not seen them, "
             "stood in for it."
         )
-    rows = [(f"v{outcome.champion}", "champion", number(outcome.champion_loss), "")]
-    rows += [(f"v{t.version}", t.merge, number(t.loss), bounds(t)) for t in outcome.trials]
-    table(("version", "trained on", outcome.loss, "against the champion"), rows, right=(2,))
+    also = {version: usual(others) for version, others in outcome.others.items()}
+    live = str(outcome.champion)
+    rows = [(f"v{live}", "champion", number(outcome.champion_loss), "", also.get(live, ""))]
+    rows += [
+        (f"v{t.version}", t.merge, number(t.loss), bounds(t), also.get(str(t.version), ""))
+        for t in outcome.trials
+    ]
+    table(("version", "trained on", outcome.loss, "against the champion", "also"), rows, right=(2,))
     _show_guards(outcome)
     for caveat in of_retraining(outcome):
         say(f"{caveat}.")

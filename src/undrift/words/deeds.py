@@ -22,6 +22,9 @@ from undrift.records import (
 from undrift.words.numbers import bounds, number, percent, signed
 from undrift.words.phrases import count, listed, model, times
 
+USUAL = {"auc": "AUC", "macro_f1": "macro F1", "rmse": "RMSE"}
+"""What scores are called for people, where that is not their name."""
+
 
 def trained_on(version: Version) -> str:
     """Which rows a version learnt from: "all 16,853 rows", "newest 8 windows, 1,344 rows"."""
@@ -65,6 +68,15 @@ def estimate(record: Estimate) -> str:
     return f"Estimated while its labels were missing: {said} ({record.method}; blind to concept drift)."
 
 
+def usual(others: Mapping[str, float | None]) -> str:
+    """The usual scores beside the deciding one, as far as they are defined.
+
+    >>> usual({"accuracy": 0.91, "auc": 0.8, "macro_f1": None})
+    'accuracy 0.91, AUC 0.8'
+    """
+    return ", ".join(f"{USUAL.get(n, n)} {number(v)}" for n, v in others.items() if v is not None)
+
+
 def scored(
     live: Score | None, earlier: Sequence[Score], unscored: str, one_class: str, unseen: Mapping[str, int]
 ) -> list[str]:
@@ -73,7 +85,8 @@ def scored(
     if live is not None:
         before = [number(s.value) for s in earlier if s.version == live.version]
         revised = f", revised {times(live.revision)}: {' → '.join([*before, number(live.value)])}"
-        out.append(f"Scored: {model(live.version)} {score(live)}{revised if before else ''}.")
+        also = f"; {usual(live.others)}" if usual(live.others) else ""
+        out.append(f"Scored: {model(live.version)} {score(live)}{revised if before else ''}{also}.")
     if unscored:
         out.append(f"Not scored: {unscored}.")
     if one_class:
