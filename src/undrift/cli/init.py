@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,17 @@ from undrift.cli._print import note, say
 from undrift.cli._shell import Json, Set, emit
 from undrift.cli.compare import TimeFormat
 
+if TYPE_CHECKING:
+    from undrift.artifacts import Format
+
 NAMED = 8
 """Features that are named; the rest are counted."""
 
 Model = Annotated[
-    Path | None,
-    typer.Option(help="A fitted model to adopt: .skops, .onnx, or .pkl and .joblib with --trust."),
+    str | None,
+    typer.Option(
+        help="A fitted model to adopt: .skops, .onnx, models:/NAME@ALIAS in MLflow, or a pickle with --trust."
+    ),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Load a pickled model, which can run any code.")]
 TrainedUntil = Annotated[
@@ -55,7 +60,6 @@ def init(
 ) -> None:
     """Make a workspace here (or in -C DIR): write undrift.toml, and train or adopt the first model."""
     from undrift import inputs
-    from undrift.artifacts import read_file
     from undrift.config.beginning import beginning
     from undrift.config.file import document, parsed
     from undrift.config.outlook import keep_advice
@@ -75,7 +79,7 @@ def init(
         "ignore": ignore,
         "prediction": prediction,
     }
-    fitted = read_file(model, trust_pickle=trust) if model else None
+    fitted = _fitted(model, trust=trust) if model else None
     given = {f"data.{key}": value for key, value in named.items() if value}
     given |= dict(parsed(assignment) for assignment in assignments or ())
     pickled = trust and fitted is not None and fitted[2] == "pickle"
@@ -105,6 +109,20 @@ def init(
         emit({"workspace": str(root), "version": encode(version), **said})
         return
     _tell(loop, version, root, made=not prepared)
+
+
+def _fitted(model: str, *, trust: bool) -> tuple[Any, bytes, Format]:
+    """A fitted model from a file, or from a registered model in MLflow."""
+    import tempfile
+
+    from undrift.artifacts import read_file
+
+    if not model.startswith("models:/"):
+        return read_file(model, trust_pickle=trust)
+    from undrift.registries.mlflow import fetched
+
+    with tempfile.TemporaryDirectory(prefix="undrift-mlflow-") as folder:
+        return read_file(fetched(model, Path(folder)), trust_pickle=trust)
 
 
 def _settings(

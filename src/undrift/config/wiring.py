@@ -7,16 +7,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from undrift.config.consent import stranger
 from undrift.config.file import FILE, PYPROJECT, layered, plant
-from undrift.config.settings import TUPLES
+from undrift.config.settings import SETTINGS, TUPLES
 from undrift.errors import ConfigError, DataError, NotFoundError, suggest
 from undrift.importing import ImportPath, neighbours
-from undrift.plugins import build, find
+from undrift.plugins import build, find, names
 from undrift.records import Schema
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ class Config:
 
     def registry(self) -> Registry:
         """Where models are kept."""
-        opened: Registry = build("registries", self._rooted("registry", "path"), "registry")
+        use = self.get("registry.use")
+        takes_path = use in names("registries") and "path" in signature(find("registries", use)).parameters
+        default = {"path": SETTINGS["registry.path"].default} if takes_path else {}
+        opened: Registry = build("registries", self._rooted("registry", "path", default), "registry")
         return opened
 
     def lake(self) -> Lake:
@@ -220,9 +224,9 @@ class Config:
         owner = stranger(self.root / source) if source in (FILE, PYPROJECT) else ""
         return f"{self.root / source} belongs to {owner}, and this would run code of theirs" if owner else ""
 
-    def _rooted(self, section: str, key: str) -> dict[str, Any]:
+    def _rooted(self, section: str, key: str, default: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A section whose path, if it is relative, starts at the workspace."""
-        table = self.section(section)
+        table = {**(default or {}), **self.section(section)}
         if key in table and "://" not in table[key]:
             table[key] = str(self.root / table[key])
         return table
