@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -40,7 +41,16 @@ def test_every_trainer_keeps_the_contract(name):
     part = plugins.find("trainers", name)
     rows = pd.DataFrame({"a": [0.0, 1.0, 2.0], "b": [1.0, 0.0, 1.0]})
     fitted = LinearRegression().fit(rows, np.arange(3.0))
-    if name in ("refit", "recalibrate"):
+    if name == "command":
+        code = (
+            "import json, sys; import pandas as pd, skops.io; "
+            "from sklearn.linear_model import LinearRegression; job = json.load(sys.stdin); rows = pd.read_parquet(job['rows']); "
+            "names = [one['name'] for one in job['features']]; "
+            "model = LinearRegression().fit(rows[names], rows['_target'], rows.get('_weight')); "
+            "skops.io.dump(model, job['output'] + '/model.skops')"
+        )
+        check_trainer(part([sys.executable, "-c", code]), fitted)
+    elif name in ("refit", "recalibrate"):
         check_trainer(part(), fitted)
     else:
         check_trainer(part("sklearn.linear_model:LinearRegression"), fitted)

@@ -82,16 +82,7 @@ def init(
     fitted = _fitted(model, trust=trust) if model else None
     given = {f"data.{key}": value for key, value in named.items() if value}
     given |= dict(parsed(assignment) for assignment in assignments or ())
-    pickled = trust and fitted is not None and fitted[2] == "pickle"
-    own = _settings(
-        root,
-        given,
-        table,
-        source,
-        prepared,
-        adopted=fitted is not None and fitted[2] != "onnx",
-        pickled=pickled,
-    )
+    own = _settings(root, given, table, source, prepared, form=fitted[2] if fitted else None)
     settings = load(root, own)
     settings.check()
     root.mkdir(parents=True, exist_ok=True)
@@ -132,23 +123,25 @@ def _settings(
     source: str,
     prepared: bool,
     *,
-    adopted: bool,
-    pickled: bool,
+    form: Format | None,
 ) -> dict[str, Any]:
-    """The settings of the workspace: of a prepared file, those given, and what follows from the data."""
+    """The settings of the workspace: of a prepared file, those given, and what follows from the data.
+
+    ``form`` is how an adopted model was kept.
+    """
     from undrift.config.wiring import load
 
     own = (_written(root) if prepared else {}) | given
     own |= _task(own, table)
     use = load(root, own).get("model.use")
     own |= {"model.use": use} if use else {}
-    own |= _model(own, table, source, adopted=adopted, pickled=pickled)
+    own |= _model(own, table, source, form=form)
     if prepared:
         _require_written(root, own)
     return own
 
 
-def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickled: bool) -> dict[str, Any]:
+def _model(own: dict[str, Any], table: Any, source: str, *, form: Format | None) -> dict[str, Any]:
     """Which model to train: a clone of the adopted one, none for foreign predictions, else the default."""
     from undrift.errors import ConfigError
     from undrift.inputs import label_of
@@ -156,8 +149,8 @@ def _model(own: dict[str, Any], table: Any, source: str, *, adopted: bool, pickl
 
     if "model.use" in own:
         return {}
-    if adopted:
-        return {"model.use": "refit", **({"model.trust_pickle": True} if pickled else {})}
+    if form is not None and form != "onnx":  # a graph cannot be fitted anew
+        return {"model.use": "refit", **({"model.trust_pickle": True} if form == "pickle" else {})}
     if "data.prediction" in own:
         return {}
     if "data.target" not in own:

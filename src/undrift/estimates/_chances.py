@@ -10,6 +10,9 @@ Floats = NDArray[np.float64]
 CLIP = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logarithm is taken."""
 
+MANY = 1_000
+"""Known rows from which on a map of free form is half of the answer: of fewer it would learn the noise."""
+
 RIDGE = 1.0
 """How firmly coefficients are held near no correction, in rows."""
 
@@ -18,8 +21,8 @@ def calibrated(said: Floats, labels: Floats, now: Floats, weights: Floats | None
     """The probability of every class (rows, classes) for predictions ``now``, from known ones with labels.
 
     For two classes it is the map of Kull, Silva Filho and Flach (beta calibration, Electronic Journal of
-    Statistics 11, 2017), for several a logistic map of the logarithms of all probabilities. Without both of
-    two classes the probabilities stay as they are.
+    Statistics 11, 2017), of many rows its mean with one of free form, for several a logistic map of the
+    logarithms of all probabilities. Without both of two classes the probabilities stay as they are.
     """
     chances = _all(now)
     known = labels >= 0
@@ -31,6 +34,8 @@ def calibrated(said: Floats, labels: Floats, now: Floats, weights: Floats | None
     if said.ndim == 1:
         odds = _fit(_beta(x), y.astype(np.float64), mass)
         second = _sigmoid(_beta(_logs(chances)) @ odds)
+        if len(y) >= MANY:
+            second = (second + _rising(said[known], y, mass, now)) / 2
         return np.column_stack([1 - second, second])
     from sklearn.linear_model import LogisticRegression
 
@@ -55,6 +60,15 @@ def _logs(chances: Floats) -> Floats:
 def _beta(logs: Floats) -> Floats:
     """A constant and the two logarithms, of which the first counts against the second class."""
     return np.column_stack([np.ones(len(logs)), logs[:, 1], -logs[:, 0]])
+
+
+def _rising(said: Floats, y: NDArray[np.int64], weights: Floats, now: Floats) -> Floats:
+    """The probability of the second class by a map that only rises (Zadrozny and Elkan, KDD 2002)."""
+    from sklearn.isotonic import IsotonicRegression
+
+    steps = IsotonicRegression(y_min=CLIP, y_max=1 - CLIP, out_of_bounds="clip")
+    found: Floats = np.asarray(steps.fit(said, y, sample_weight=weights).predict(now), dtype=np.float64)
+    return found
 
 
 def _fit(x: Floats, y: Floats, weights: Floats) -> Floats:

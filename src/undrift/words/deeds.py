@@ -61,11 +61,11 @@ def estimate(record: Estimate) -> str:
     """What was expected of a window without labels, never to be taken for a score.
 
     >>> estimate(Estimate("0012", 12, 3, "dle", "MAE", 31.0, 27.0, 35.0, 500))
-    'Estimated while its labels were missing: v3 MAE about 31, from 27 to 35 (dle; blind to concept drift).'
+    'Estimated without labels: v3 MAE about 31.0, from 27.0 to 35.0 (dle; blind to concept drift).'
     """
     band = f"from {number(record.lower)} to {number(record.upper)}"
     said = f"{model(record.version)} {record.metric} about {number(record.value)}, {band}"
-    return f"Estimated while its labels were missing: {said} ({record.method}; blind to concept drift)."
+    return f"Estimated without labels: {said} ({record.method}; blind to concept drift)."
 
 
 def usual(others: Mapping[str, float | None]) -> str:
