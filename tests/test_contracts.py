@@ -44,7 +44,8 @@ def test_every_trainer_keeps_the_contract(name):
     if name == "command":
         code = (
             "import json, sys; import pandas as pd, skops.io; "
-            "from sklearn.linear_model import LinearRegression; job = json.load(sys.stdin); rows = pd.read_parquet(job['rows']); "
+            "from sklearn.linear_model import LinearRegression; job = json.load(sys.stdin); "
+            "rows = pd.read_parquet(job['rows']); "
             "names = [one['name'] for one in job['features']]; "
             "model = LinearRegression().fit(rows[names], rows['_target'], rows.get('_weight')); "
             "skops.io.dump(model, job['output'] + '/model.skops')"
