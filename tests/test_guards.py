@@ -122,3 +122,24 @@ def test_guardrails_that_cannot_be_meant_are_refused(
         Gate(**given)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"gate.segments: no column 'land'"):
         lived(tmp_path, gate__segments=["land"])
+
+
+def test_a_forest_shows_each_segment_beside_zero(tmp_path: Path) -> None:
+    testing = pytest.importorskip("streamlit.testing.v1")
+    from undrift.dashboard import rows as drawn
+
+    loop = lived(tmp_path, gate__segments=["country"])
+    (outcome,) = loop.store.all(Outcome)
+    found = drawn.segments(outcome)
+    assert [(row["challenger"], row["event"]) for row in found] == [
+        ("country = big", drawn.HOLDS),
+        ("country = small", drawn.BREAKS),
+    ]
+    script = tmp_path / "page.py"
+    script.write_text(
+        f"from pathlib import Path\nfrom undrift.dashboard.page import draw\ndraw(Path({str(tmp_path)!r}))"
+    )
+    (tmp_path / "undrift.toml").write_text('[data]\ntarget = "y"\nid = "id"\n')
+    page = testing.AppTest.from_file(str(script), default_timeout=60).run()
+    assert not page.exception
+    assert any("in each segment that the gate guards" in caption.value for caption in page.caption)

@@ -9,10 +9,12 @@ import altair as alt
 import pandas as pd
 
 from undrift.dashboard.rows import (
+    BREAKS,
     DRIFTS,
     FEW,
     FIRST,
     GONE,
+    HOLDS,
     LIVE,
     PROMOTED,
     QUIET,
@@ -179,8 +181,8 @@ def bands(colours: Palette) -> dict[str, str]:
 def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:
     """Differences with their intervals beside zero; left of it the challenger is better."""
     names = [row["challenger"] for row in trials]
-    kinds = present(trials, "event", (PROMOTED, REJECTED))
-    meaning = {PROMOTED: colours.promoted, REJECTED: colours.rejected}
+    meaning = fates(colours)
+    kinds = present(trials, "event", meaning)
     base = alt.Chart(_frame(trials)).encode(
         y=alt.Y(
             "challenger:N",
@@ -211,6 +213,16 @@ def forest(trials: Sequence[Row], against: str, colours: Palette) -> Chart:
         base.mark_rule(strokeWidth=3).encode(x=x, x2="upper:Q"),
         base.mark_circle(size=130, opacity=1).encode(x=alt.X("difference:Q", title=against)),
     ).properties(height=max((34 if len(names) < 8 else 24) * len(names), 80) + 70)
+
+
+def fates(colours: Palette) -> dict[str, str]:
+    """The colours of a forest plot: of challengers, and of segments that are guarded."""
+    return {
+        PROMOTED: colours.promoted,
+        REJECTED: colours.rejected,
+        HOLDS: colours.promoted,
+        BREAKS: colours.drifts[1],
+    }
 
 
 def histogram(drawn: Steps, colours: Palette, title: str) -> Chart:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from undrift.dashboard.charts import REFERENCE, WINDOW, bands, present
+from undrift.dashboard.charts import REFERENCE, WINDOW, bands, fates, present
 from undrift.dashboard.rows import FIRST, LIVE, MARKS, PROMOTED, REJECTED, ROLLED_BACK, Row
 from undrift.pictures.palette import Palette
 
@@ -49,7 +49,7 @@ def _name(band: str) -> str:
 
 def forest(trials: Sequence[Row], colours: Palette) -> str:
     """The legend of a forest plot."""
-    meaning = {PROMOTED: colours.promoted, REJECTED: colours.rejected}
+    meaning = fates(colours)
     return _html([(name, "dot", meaning[name]) for name in present(trials, "event", meaning)])
 
 

@@ -368,6 +368,10 @@ def _before_and_after(outcome: Outcome, colours: Palette) -> None:
         st.html(legends.forest(trials, colours))
         against = f"{outcome.loss} difference to v{outcome.champion} (left of zero is better)"
         st.altair_chart(charts.forest(trials, against, colours), alt=captions.forest(trials))
+        if parts := rows.segments(outcome):
+            st.caption(f"v{best.version} in each segment that the gate guards:")
+            st.html(legends.forest(parts, colours))
+            st.altair_chart(charts.forest(parts, against, colours), alt=captions.forest(parts))
 
 
 def _every_retraining(lines: tuple[Line, ...], colours: Palette) -> None:

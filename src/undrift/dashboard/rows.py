@@ -8,6 +8,7 @@ from typing import Any
 
 from undrift.records import FeatureComparison, Outcome, Trial, Window
 from undrift.words.deeds import chosen
+from undrift.words.deeds import guard as guard_in_words
 from undrift.words.moves import deciding, drifted, finding, gone, times_limit
 from undrift.words.numbers import bounds, number
 from undrift.words.phrases import count
@@ -22,6 +23,9 @@ LIVE, FIRST = "live model", "first model, never retrained"
 
 PROMOTED, REJECTED, ROLLED_BACK = "new model live", "challenger rejected", "rolled back"
 """What the loop did, as the legend names it."""
+
+HOLDS, BREAKS = "not surely worse than its limit", "surely worse"
+"""What was found of a segment that the gate guards."""
 
 QUIET = ("under the limit", "1–2 × the limit, ordinary", "2–5 × the limit, ordinary", "over 5 ×, ordinary")
 """Colour bands of the heatmap for what does not drift, by its size in multiples of the limit."""
@@ -167,6 +171,25 @@ def ranked(lines: Sequence[Line]) -> list[str]:
 def trials(outcome: Outcome) -> list[Row]:
     """One row per challenger of one retraining."""
     return [_trial(outcome, trial, f"v{trial.version} · {trial.merge}") for trial in outcome.trials]
+
+
+def segments(outcome: Outcome) -> list[Row]:
+    """One row per segment that the gate guards, of the challenger that came first."""
+    best = chosen(outcome)
+    return [
+        {
+            "challenger": guard.name,
+            "difference": guard.value,
+            "lower": guard.lower,
+            "upper": guard.upper,
+            "event": HOLDS if guard.holds else BREAKS,
+            "text": f"limit {number(guard.limit)}",
+            "bounds": guard_in_words(guard)[1],
+            "rows": guard.rows,
+        }
+        for guard in best.guards
+        if guard.lower is not None and guard.name != "calibration"
+    ]
 
 
 def verdicts(lines: Sequence[Line]) -> list[Row]:

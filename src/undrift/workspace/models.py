@@ -97,7 +97,7 @@ class Models:
         """The loss by which models are judged."""
         if self.loss == "auto":
             named = self.schema.prediction is not None and self.task.name == "multiclass"
-            return losses.named("zero_one" if named else self.task.loss, self.task.name)
+            return losses.named("zero_one" if named else self.task.loss, self.task.name, self.loss_params)
         return losses.named(self.loss, self.task.name, self.loss_params)
 
     @property
