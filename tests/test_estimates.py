@@ -68,7 +68,9 @@ def test_several_classes_are_expected_from_their_probabilities() -> None:
     frame = pd.DataFrame({"a": chance[:, 0]})
     for name in ("log_loss", "brier", "auc", "zero_one"):
         loss = named(name, "multiclass")
-        found = Cbpe().expected(Side(frame[:9000], chance[:9000], labels[:9000]), Side(frame, chance), loss)
+        found = (
+            Cbpe().expected(Side(frame[:9000], chance[:9000], labels[:9000]), Side(frame, chance), loss).value
+        )
         assert found == pytest.approx(loss.over(labels, chance), abs=0.02)
 
 
@@ -83,7 +85,7 @@ def test_probabilities_that_are_too_sure_are_put_right_before_anything_is_expect
     raw = with_chances(
         window.predictions, np.column_stack([1 - window.predictions, window.predictions]), loss
     )
-    assert Cbpe().expected(known, window, loss) == pytest.approx(real, abs=0.03)
+    assert Cbpe().expected(known, window, loss).value == pytest.approx(real, abs=0.03)
     assert raw < real - 0.15
 
 
@@ -112,8 +114,8 @@ def test_pape_is_nearer_than_cbpe_where_rows_come_from_elsewhere() -> None:
         loss = named("log_loss", "binary")
         assert window.labels is not None
         real = loss.over(window.labels, window.predictions)
-        errors["cbpe"].append(abs(Cbpe().expected(known, window, loss) - real))
-        errors["pape"].append(abs(Pape().expected(known, window, loss) - real))
+        errors["cbpe"].append(abs(Cbpe().expected(known, window, loss).value - real))
+        errors["pape"].append(abs(Pape().expected(known, window, loss).value - real))
     assert np.mean(errors["pape"]) < 0.7 * np.mean(errors["cbpe"])
 
 
@@ -157,7 +159,7 @@ def test_an_estimate_needs_rows_and_labels(name: str) -> None:
     few = side(100, 0)
     assert estimated(part, part, few, few, loss) is None
     assert estimated(part, part, Side(few.rows, few.predictions), few, loss) is None
-    assert np.isnan(part.expected(Side(few.rows, few.predictions), few, loss))
+    assert np.isnan(part.expected(Side(few.rows, few.predictions), few, loss).value)
 
 
 # In the loop ------------------------------------------------------------------------------------------

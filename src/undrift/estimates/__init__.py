@@ -29,6 +29,9 @@ CHUNKS, FEWEST_CHUNKS = 12, 4
 FEWEST = 200
 """Labelled rows under which nothing is estimated."""
 
+DRAWS = 60
+"""Draws of labels from which is learnt how much a loss varies."""
+
 CONFIDENCE = 0.9
 """How often the realised loss should lie within the band."""
 
@@ -50,22 +53,30 @@ class Side:
         return Side(self.rows[chosen], self.predictions[chosen], labels)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """The loss that is expected of a window, NaN where there is none, and how many known rows bear it."""
+
+    value: float
+    rows: float
+
+
 class Estimator(Protocol):
     """Estimates the loss of rows without labels."""
 
     tasks: tuple[TaskName, ...]
 
-    def expected(self, known: Side, window: Side, loss: Loss) -> float:
+    def expected(self, known: Side, window: Side, loss: Loss) -> Expected:
         """The loss of the window's rows, learnt from ``known`` rows, which have labels."""
 
 
 def estimated(part: Estimator, quick: Estimator, known: Side, window: Side, loss: Loss) -> Interval | None:
     """The expected loss of a window with a band for the realised one; None where too little is known.
 
-    How far estimates are off is learnt from the known rows: each of at most 12 parts of them, as long as the
-    window if there are enough, is estimated from the others by the ``quick`` part, and the band is that of a
-    Student t with as many degrees of freedom. Where the model itself expects losses of the window to vary
-    more from row to row than those of the known rows, the band is wider by as much.
+    How far estimates are off is learnt from the known rows: each of at most 12 parts of them, as long as
+    the window if there are enough, is estimated from the others by the ``quick`` part, and the band is that
+    of a Student t with as many degrees of freedom. It is wider where the model itself expects the loss of
+    the window to vary more than that of known rows, and where fewer of these bear the estimate.
     """
     if known.labels is None or len(known) < FEWEST or not len(window):
         return None
@@ -73,15 +84,15 @@ def estimated(part: Estimator, quick: Estimator, known: Side, window: Side, loss
     place = np.arange(len(known)) * parts // len(known)
     found = [_error(quick, known, place == one, loss) for one in range(parts)]
     errors = np.array([error for error in found if np.isfinite(error)])
-    value = part.expected(known, window, loss)
-    if len(errors) < FEWEST_CHUNKS or not np.isfinite(value):
+    said = part.expected(known, window, loss)
+    if len(errors) < FEWEST_CHUNKS or not np.isfinite(said.value):
         return None
     from scipy.special import stdtrit
 
-    longer = len(known) / parts / len(window)
-    spread = float(np.sqrt(np.mean(errors**2) * max(longer, 1.0) * _vary(known, window, loss)))
-    reach = float(stdtrit(len(errors), (1 + CONFIDENCE) / 2)) * spread * np.sqrt(1 + 1 / len(errors))
-    return Interval(value, value - reach, value + reach, len(errors))
+    borne = 1 + len(window) / len(known) * (len(known) / max(said.rows, 1.0) - 1)
+    variance = float(np.mean(errors**2)) * _vary(known.only(place == 0), window, loss) * borne
+    reach = float(stdtrit(len(errors), (1 + CONFIDENCE) / 2)) * np.sqrt(variance * (1 + 1 / len(errors)))
+    return Interval(said.value, said.value - reach, said.value + reach, len(errors))
 
 
 def _error(part: Estimator, known: Side, out: NDArray[np.bool_], loss: Loss) -> float:
@@ -89,26 +100,27 @@ def _error(part: Estimator, known: Side, out: NDArray[np.bool_], loss: Loss) -> 
     some = known.only(out)
     if some.labels is None:
         return float("nan")
-    return loss.over(some.labels, some.predictions) - part.expected(known.only(~out), some, loss)
+    return loss.over(some.labels, some.predictions) - part.expected(known.only(~out), some, loss).value
 
 
-def _vary(known: Side, window: Side, loss: Loss) -> float:
-    """How much more the losses of a window's rows vary than those of known rows, as the model sees it."""
-    if loss.pooled or (
-        known.predictions.ndim == 1 and (known.predictions.min() < 0 or known.predictions.max() > 1)
-    ):
-        return 1.0
-    before, now = (float(np.mean(spread(side.predictions, loss))) for side in (known, window))
-    return max(1.0, now / before) if before > 0 else 1.0
+def _vary(before: Side, now: Side, loss: Loss) -> float:
+    """How much more the loss of a window varies than that of some known rows; 1 where nobody can say.
+
+    Labels are drawn as often as the model says them.
+    """
+    if loss.tasks is not None and "regression" in loss.tasks:
+        return max(1.0, len(before) / len(now))
+    old, new = (_drawn(side.predictions, loss) for side in (before, now))
+    return max(1.0, new / old) if np.isfinite(old) and np.isfinite(new) and old > 0 else 1.0
 
 
-def spread(chances: Floats, loss: Loss) -> Floats:
-    """The variance (rows,) of each row's loss, were its probabilities right."""
-    every = by_class(chances, loss)
-    chance = np.column_stack([1 - chances, chances]) if chances.ndim == 1 else chances
-    mean = np.sum(chance * every, axis=1)
-    found: Floats = np.sum(chance * every**2, axis=1) - mean**2
-    return found
+def _drawn(chances: Floats, loss: Loss) -> float:
+    """The variance of the loss of rows whose labels are drawn by their probabilities."""
+    random = np.random.default_rng(0)
+    every = np.column_stack([1 - chances, chances]) if chances.ndim == 1 else chances
+    ends = np.cumsum(every, axis=1)
+    draws = [np.argmax(random.random((len(ends), 1)) < ends, axis=1).astype(np.float64) for _ in range(DRAWS)]
+    return float(np.var([loss.over(labels, chances) for labels in draws], ddof=1))
 
 
 def by_class(predictions: Floats, loss: Loss) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.estimates import Estimator, Side, by_class
+from undrift.estimates import Estimator, Expected, Side, by_class
 from undrift.estimates._chances import calibrated
 from undrift.losses import Loss
 from undrift.records import TaskName
@@ -22,12 +22,12 @@ class Cbpe:
 
     tasks: tuple[TaskName, ...] = ("binary", "multiclass")
 
-    def expected(self, known: Side, window: Side, loss: Loss) -> float:
+    def expected(self, known: Side, window: Side, loss: Loss) -> Expected:
         """The expected loss of the window's rows; NaN where a pooled loss is not defined."""
         if known.labels is None:
-            return float("nan")
+            return Expected(float("nan"), 0)
         chances = calibrated(known.predictions, known.labels, window.predictions)
-        return with_chances(window.predictions, chances, loss)
+        return Expected(with_chances(window.predictions, chances, loss), len(known))
 
 
 def with_chances(predictions: Floats, chances: Floats, loss: Loss) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from undrift.artifacts import threads
-from undrift.estimates import Estimator, Side
+from undrift.estimates import Estimator, Expected, Side
 from undrift.estimates._numbers import numbers
 from undrift.losses import Loss
 from undrift.records import TaskName
@@ -19,10 +19,10 @@ class Dle:
 
     tasks: tuple[TaskName, ...] = ("regression",)
 
-    def expected(self, known: Side, window: Side, loss: Loss) -> float:
+    def expected(self, known: Side, window: Side, loss: Loss) -> Expected:
         """The mean of the predicted losses."""
         if known.labels is None:
-            return float("nan")
+            return Expected(float("nan"), 0)
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         losses = loss(known.labels, known.predictions)
@@ -31,7 +31,7 @@ class Dle:
         )
         with threads(known.rows):
             model.fit(numbers(known, known, window), losses)
-            return float(np.mean(model.predict(numbers(window, known, window))))
+            return Expected(float(np.mean(model.predict(numbers(window, known, window)))), len(known))
 
 
 _: type[Estimator] = Dle

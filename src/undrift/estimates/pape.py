@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift.artifacts import threads
-from undrift.estimates import Estimator, Side
+from undrift.estimates import Estimator, Expected, Side
 from undrift.estimates._chances import calibrated
 from undrift.estimates._numbers import numbers
 from undrift.estimates.cbpe import with_chances
@@ -31,13 +31,14 @@ class Pape:
 
     tasks: tuple[TaskName, ...] = ("binary", "multiclass")
 
-    def expected(self, known: Side, window: Side, loss: Loss) -> float:
+    def expected(self, known: Side, window: Side, loss: Loss) -> Expected:
         """The expected loss of the window's rows; NaN where a pooled loss is not defined."""
         if known.labels is None:
-            return float("nan")
+            return Expected(float("nan"), 0)
         weights = ratios(known, window)
         chances = calibrated(known.predictions, known.labels, window.predictions, weights)
-        return with_chances(window.predictions, chances, loss)
+        borne = float(weights.sum() ** 2 / (weights**2).sum())  # Kish: as many rows of equal weight
+        return Expected(with_chances(window.predictions, chances, loss), borne)
 
 
 def ratios(known: Side, window: Side) -> Floats:
