@@ -29,7 +29,7 @@ CHUNKS, FEWEST_CHUNKS = 12, 4
 FEWEST = 200
 """Labelled rows under which nothing is estimated."""
 
-DRAWS = 60
+DRAWS = 150
 """Draws of labels from which is learnt how much a loss varies."""
 
 CONFIDENCE = 0.9
@@ -76,7 +76,8 @@ def estimated(part: Estimator, quick: Estimator, known: Side, window: Side, loss
     How far estimates are off is learnt from the known rows: each of at most 12 parts of them, as long as
     the window if there are enough, is estimated from the others by the ``quick`` part, and the band is that
     of a Student t with as many degrees of freedom. It is wider where the model itself expects the loss of
-    the window to vary more than that of known rows, and where fewer of these bear the estimate.
+    the window to vary more than that of known rows (narrower where less), and where fewer of these bear the
+    estimate.
     """
     if known.labels is None or len(known) < FEWEST or not len(window):
         return None
@@ -109,9 +110,9 @@ def _vary(before: Side, now: Side, loss: Loss) -> float:
     Labels are drawn as often as the model says them.
     """
     if loss.tasks is not None and "regression" in loss.tasks:
-        return max(1.0, len(before) / len(now))
+        return len(before) / len(now)
     old, new = (_drawn(side.predictions, loss) for side in (before, now))
-    return max(1.0, new / old) if np.isfinite(old) and np.isfinite(new) and old > 0 else 1.0
+    return new / old if np.isfinite(old) and np.isfinite(new) and old > 0 else 1.0
 
 
 def _drawn(chances: Floats, loss: Loss) -> float:
