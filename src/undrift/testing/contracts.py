@@ -93,7 +93,8 @@ def check_registry(make: Callable[[], Registry]) -> None:
     for missing in ("0" * 64, "../" * 20 + "etc/hostname", "/etc/hostname", ""):
         with pytest.raises(UntrustedError):
             registry.get(missing)
-    for said in (b"{}", b'{"version": 2}', b'{"version": 2}'):
+    one, two = (b'{"version": %d, "models": []}' % number for number in (1, 2))
+    for said in (one, two, two):
         registry.announce(said)
 
 
