@@ -110,7 +110,10 @@ def test_promotions_and_rollbacks_move_the_alias_and_what_was_moved_is_set_right
     assert kept.read_bytes() == ud.open(tmp_path / "w").registry.get(one["sha256"])
 
 
-def test_a_server_that_is_away_stops_nothing_and_catches_up(tmp_path: Path) -> None:
+def test_a_server_that_is_away_stops_nothing_and_catches_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     away = "http://127.0.0.1:9"
     started(tmp_path, away)
     assert (tmp_path / "w" / ".undrift" / "models" / "champion.json").exists()
@@ -118,7 +121,6 @@ def test_a_server_that_is_away_stops_nothing_and_catches_up(tmp_path: Path) -> N
     database = f"sqlite:///{tmp_path / 'late.db'}"
     toml = tmp_path / "w" / "undrift.toml"
     toml.write_text(toml.read_text().replace(away, database))
-    os.chdir(tmp_path)
     ud.open(tmp_path / "w").step()
     assert alias(database)[1]["undrift.version"] == "1"
 
