@@ -65,7 +65,6 @@ class Loop(Life, Served):
             raise ConfigError(f"now = {now} has no time zone", "Give one, such as datetime.UTC.")
         self._ready()
         with self.lease.held():
-            announce(self.store, self.registry, self.schema)
             resumed = self._reconsider(self.chronicle.unfinished(), self.chronicle.reached(now))
             kept = self._take_in(rows, batch)
             reached = self.chronicle.reached(now)
