@@ -242,3 +242,29 @@ def from_predictions(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     values = np.full((len(column), width), np.nan)
     values[have] = flat.reshape(-1, width) if width else 0.0
     return values
+
+
+def usual_length(values: pa.ChunkedArray) -> int:
+    """How many numbers most lists hold; 0 where there is no list.
+
+    >>> usual_length(pa.chunked_array([[[1, 2], None, [3], [4, 5]]]))
+    2
+    """
+    lengths = pc.list_value_length(values).drop_null()
+    return int(pc.mode(lengths)[0]["mode"].as_py()) if len(lengths) else 0
+
+
+def lists(values: pa.Array | pa.ChunkedArray, length: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The lists of so many finite numbers, (rows kept, length), and which rows hold one, (rows,).
+
+    >>> lists(pa.chunked_array([[[1, 2], None, [3], [4, 5]]]), 2)[0].tolist()
+    [[1.0, 2.0], [4.0, 5.0]]
+    """
+    right = pc.equal(pc.list_value_length(values), length).fill_null(False)
+    known = np.zeros(len(values), dtype=bool)
+    known[as_numpy(pc.indices_nonzero(right)).astype(np.int64)] = True
+    numbers = pc.list_flatten(values.filter(right)).cast(pa.float64())
+    found = np.asarray(as_numpy(numbers), dtype=np.float64).reshape(-1, length)
+    finite = np.isfinite(found).all(axis=1)
+    known[known] = finite
+    return found[finite], known

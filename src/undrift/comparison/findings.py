@@ -17,6 +17,7 @@ from undrift.profiles.effects import constant, effect
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.table import TableProfile
 from undrift.quality import faults
+from undrift.quality.missing import missing
 from undrift.records import Comparison, Fault, FeatureComparison, Finding, Ground, Together, Verdict
 from undrift.schema import INDEX
 from undrift.statistics import discoveries
@@ -416,7 +417,15 @@ def _faults(ref: TableProfile, cur: TableProfile, names: Iterable[str]) -> tuple
         if reason not in ("target", INDEX) and name in ref.columns and cur.columns and name not in cur.columns
     ]
     found = [faults(name, ref.features[name], cur.features[name]) for name in names]
-    return (*retyped, *gone, *(fault for some in found for fault in some))
+    return (*retyped, *gone, *(fault for some in found for fault in some), *_without_lists(ref, cur))
+
+
+def _without_lists(ref: TableProfile, cur: TableProfile) -> list[Fault]:
+    """Columns of lists in which rows have lost theirs, or hold lists of another length."""
+    before, now = (side.history.embeddings if side.history else {} for side in (ref, cur))
+    pairs = [(name, one, now[name]) for name, one in before.items() if name in now]
+    found = [(n, len(one.centre), missing(one, here)) for n, one, here in pairs if one.rows and here.rows]
+    return [Fault(n, "missing", f"lists of {length} numbers {text}") for n, length, text in found if text]
 
 
 def _order(one: TableProfile, other: TableProfile) -> list[str]:

@@ -12,8 +12,9 @@ of quiet windows of 200 independent rows 5 % are told apart, of 200 rows with an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from undrift import artifacts
+from undrift.arrow import is_vector, lists, usual_length
 from undrift.errors import TooFewError
 from undrift.explaining import importance
 from undrift.losses.log_loss import log_loss
 from undrift.records import Condition, Explanation, Region, Schema
-from undrift.schema import features
+from undrift.schema import PREFIX, VECTOR, features
 from undrift.statistics.intervals import block_t
 from undrift.words.phrases import count
 
@@ -43,6 +45,9 @@ RUNS = 12
 
 FOLDS = 3
 """Each a third of the runs, and judged by a classifier that was fitted on the other two."""
+
+COMPONENTS = 16
+"""Principal components that are looked at of lists of numbers."""
 
 FEWEST = 5 * RUNS
 """Rows that each side needs."""
@@ -74,10 +79,13 @@ def explain(window: pa.Table, reference: pa.Table, schema: Schema) -> Explanatio
     """
     sides = [_sampled(window, "the window"), _sampled(reference, "the reference")]
     sizes = [side.num_rows for side in sides]
-    shown = artifacts.frame(pa.concat_tables(sides, promote_options="default"), schema)
+    both = pa.concat_tables(sides, promote_options="default")
+    shown = artifacts.frame(both, schema)
+    parts = {name: _components(both[name]) for name in _listed(both, schema)}
     runs = np.concatenate([np.arange(size) * RUNS // size for size in sizes])
     labels = np.repeat([1.0, 0.0], sizes)
-    auc, lower, upper, shares = _told_apart(_coded(shown), labels, runs)
+    auc, lower, upper, shares = _told_apart(_with_parts(_coded(shown), parts), labels, runs)
+    shares = _summed(shares, parts)
     ranked = sorted(shares.items(), key=lambda item: -item[1]) if lower > 0.5 else []
     named = {name: share for name, share in ranked[:NAMED] if share >= LEAST}
     return Explanation(
@@ -89,7 +97,7 @@ def explain(window: pa.Table, reference: pa.Table, schema: Schema) -> Explanatio
         lower=lower,
         upper=upper,
         features=named,
-        where=_where(shown, labels, list(named)[:2], schema),
+        where=_where(shown, labels, list(takewhile(shown.columns.__contains__, named))[:2], schema),
     )
 
 
@@ -100,6 +108,49 @@ def _sampled(table: pa.Table, side: str) -> pa.Table:
             f"Telling rows apart needs {FEWEST}: explain a window with more.",
         )
     return table.take(importance.sample(table.num_rows, ROWS))
+
+
+def _listed(table: pa.Table, schema: Schema) -> list[str]:
+    """The columns of lists of numbers, such as embeddings."""
+    left_out = [column.name for column in schema.columns if column.reason == VECTOR]
+    return [name for name in left_out if name in table.column_names and is_vector(table[name].type)]
+
+
+def _components(values: pa.ChunkedArray) -> Floats:
+    """The first principal components of the lists of the usual length, (rows, K); NaN for other rows.
+
+    They are of both sides together and know nothing of which row is of which, so that no fold is given away.
+    """
+    from sklearn.decomposition import PCA
+
+    length = usual_length(values)
+    found, known = lists(values, length) if length else (np.empty((0, 0)), np.zeros(len(values), dtype=bool))
+    parts = min(COMPONENTS, *found.shape)
+    shown = np.full((len(values), parts), np.nan)
+    if parts:
+        shown[known] = PCA(parts, svd_solver="randomized", random_state=0).fit_transform(found)
+    return shown
+
+
+def _with_parts(rows: pd.DataFrame, parts: Mapping[str, Floats]) -> pd.DataFrame:
+    """The rows with the components of every column of lists, which are named by their column and place."""
+    found = {(name, place): column for name, all_ in parts.items() for place, column in enumerate(all_.T)}
+    more = {_part(*key): _codes(pd.Series(column)) for key, column in found.items()}
+    return rows.assign(**more) if more else rows
+
+
+def _summed(shares: Mapping[str, float], parts: Mapping[str, Floats]) -> dict[str, float]:
+    """The shares by column: those of a list's components are its own."""
+    columns = {_part(name, place): name for name, all_ in parts.items() for place in range(all_.shape[1])}
+    found: dict[str, float] = {}
+    for name, share in shares.items():
+        column = columns.get(name, name)
+        found[column] = found.get(column, 0.0) + share
+    return found
+
+
+def _part(name: str, place: int) -> str:
+    return f"{PREFIX}{name}[{place}]"
 
 
 def _coded(rows: pd.DataFrame) -> pd.DataFrame:

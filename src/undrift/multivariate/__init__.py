@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from undrift.calibration import Reading
 from undrift.calibration.history import FEWEST, Windows
 from undrift.plugins import find
+from undrift.profiles.embedding import Embedding
 from undrift.profiles.joint import Joint
 from undrift.profiles.table import TableProfile
 
@@ -35,6 +37,14 @@ class Moved:
 
 Part = Callable[[Joint, Joint], Moved]
 
+Sums = TypeVar("Sums", Joint, Embedding)
+
+EMBEDDED = "mmd"
+"""What looks at a column of lists of numbers, whatever looks at the features together."""
+
+ENOUGH = 2
+"""Windows that have a spread."""
+
 
 def moved(
     ref: TableProfile,
@@ -47,27 +57,45 @@ def moved(
     """What each named part finds; nothing without a history of windows with their features summed.
 
     A ``reading`` says which of the history's windows are learnt from: since a change, only those after it.
-    Features to ``ignore`` are left out.
+    Features to ``ignore`` are left out. Each column of lists of numbers is looked at as one feature.
     """
     past, now = ref.history, cur.history
-    if past is None or now is None or past.joint is None or now.joint is None or not now.rows.sum():
+    if past is None or now is None or not now.rows.sum():
         return {}
     anchor, span = now.extent
     windows = Windows.of(past, span, anchor, season)
-    joint = windows.past.joint
-    sums = now.joint.of(now.joint.sums.sum(axis=0, keepdims=True))
-    if len(windows) < FEWEST or joint is None or not sums.sums[0, 0]:
+    if len(windows) < FEWEST:
         return {}
-    if reading is not None:
-        joint = joint.of(joint.sums[_learnt(windows, reading)])
-        if len(joint.sums) < FEWEST:
-            return {}
-    elif windows.phases is not None and season is not None:
-        joint = joint.of(joint.sums[windows.phases == windows.phase_of(anchor, season)])
-    then, here = joint.without(ignore), sums.without(ignore)
+    learnt = _quiet(windows, anchor, season, reading)
+    joint, sums = windows.past.joint, now.joint
+    found = {}
+    if names and joint is not None and sums is not None:
+        pair = _beside(joint.without(ignore), sums.without(ignore), learnt)
+        found = {name: find("multivariate", name)(*pair) for name in names} if pair else {}
+    for column, one in windows.past.embeddings.items():
+        there = now.embeddings.get(column)
+        lists = None if there is None or column in ignore else _beside(one, there, learnt)
+        if lists:
+            found[f"{EMBEDDED} of {column}"] = find("multivariate", EMBEDDED)(*lists)
+    return found
+
+
+def _beside(then: Sums | None, here: Sums | None, learnt: NDArray[np.bool_]) -> tuple[Sums, Sums] | None:
+    """The past windows that are learnt from, and the one to be judged; None where there are too few rows."""
     if then is None or here is None:
-        return {}
-    return {name: find("multivariate", name)(then, here) for name in names}
+        return None
+    past, now = then.sums[learnt & (then.sums[:, 0] > 0)], here.sums.sum(axis=0, keepdims=True)
+    return (then.of(past), here.of(now)) if len(past) >= ENOUGH and now[0, 0] else None
+
+
+def _quiet(windows: Windows, anchor: int, season: str | None, reading: Reading | None) -> NDArray[np.bool_]:
+    """The windows that are learnt from: those that a reading names, or those of the same phase."""
+    if reading is not None:
+        learnt = _learnt(windows, reading)
+        return learnt if np.count_nonzero(learnt) >= FEWEST else np.zeros(len(windows), dtype=bool)
+    if windows.phases is not None and season is not None:
+        return np.asarray(windows.phases == windows.phase_of(anchor, season))
+    return np.ones(len(windows), dtype=bool)
 
 
 def _learnt(windows: Windows, reading: Reading) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift.multivariate import Moved, Part
+from undrift.multivariate import Moved, Part, Sums
 from undrift.profiles.joint import FREQUENCIES, Joint, waves
 from undrift.words.numbers import number
 
@@ -15,7 +15,7 @@ THRESHOLD = 0.1
 Floats = NDArray[np.float64]
 
 
-def mmd(past: Joint, now: Joint) -> Moved:
+def mmd(past: Sums, now: Sums) -> Moved:
     """Distance of mean embeddings by random cosine features of a Gaussian kernel; effect 0 to √2.
 
     A window's squared distance from the mean of all is what windows differ by and what its rows' sampling
@@ -35,7 +35,8 @@ def mmd(past: Joint, now: Joint) -> Moved:
     present = _log_ratio(np.array([distance / (1 + 1 / windows)]), between + each_row / np.array([own]))
     t = (present[0] - history.mean()) / max(float(history.std(ddof=1)) * np.sqrt(1 + 1 / windows), 1e-9)
     size = float(np.sqrt(distance / FREQUENCIES))
-    effect = f"all features together, distance {number(size)}"
+    looked_at = "all features together" if isinstance(now, Joint) else f"{now.name} as a whole"
+    effect = f"{looked_at}, distance {number(size)}"
     return Moved(float(stdtr(windows - 1, -t)), size, THRESHOLD, effect, now.names)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from undrift.columns.times import moments
 from undrift.errors import DataError, MergeError
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.embedding import Embedding
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import MONITORED
 from undrift.profiles.joint import Joint
@@ -79,8 +80,9 @@ class History:
     of shape (B, K + 2): its K bins, rows with a label the reference never had, rows without a value.
     ``shortest`` is the length in blocks of the shortest window to be judged. ``stays`` maps a feature of
     labels to the first and last block of each label of its vocabulary, (2, L).
-    ``joint`` holds sums over features together for the same blocks, ``note`` says what should be known
-    about the choice of blocks, ``form`` in which format the times are written, "" where they are as they are.
+    ``joint`` holds sums over features together for the same blocks, ``embeddings`` those over each column
+    of lists of numbers, ``note`` says what should be known about the choice of blocks, ``form`` in which
+    format the times are written, "" where they are as they are.
     """
 
     time: str
@@ -92,6 +94,7 @@ class History:
     shortest: int = 1
     stays: Mapping[str, Ints] = field(default_factory=dict)
     joint: Joint | None = None
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     note: str = ""
     form: str = ""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
@@ -128,8 +131,10 @@ class History:
         """The history of no rows over the same blocks and bins: the neutral element of ``merge``."""
         none = {name: np.empty((0, _bins(cells) + 2), np.int64) for name, cells in self.cells.items()}
         joint = self.joint.empty() if self.joint else None
+        lists = {name: one.empty() for name, one in self.embeddings.items()}
         stays = {name: absent(stay.shape[1]) for name, stay in self.stays.items()}
-        return replace(self, blocks=np.empty(0, np.int64), counts=none, stays=stays, joint=joint)
+        nothing = np.empty(0, np.int64)
+        return replace(self, blocks=nothing, counts=none, stays=stays, joint=joint, embeddings=lists)
 
     def places(self, times: pa.Array | pa.ChunkedArray) -> Ints:
         """The block of each row; UNTIMED for rows without a time."""
@@ -157,10 +162,16 @@ class History:
         return np.array([*own, rest, profile.outside, profile.missing], dtype=np.int64)
 
     def with_blocks(
-        self, places: Ints, counts: Mapping[str, Ints], stays: Mapping[str, Ints], joint: Joint | None
+        self,
+        places: Ints,
+        counts: Mapping[str, Ints],
+        stays: Mapping[str, Ints],
+        joint: Joint | None,
+        embeddings: Mapping[str, Embedding],
     ) -> History:
         """The history of these blocks, which rise: their counts by feature, and the stays of labels."""
-        return replace(self, stays=stays)._summed(places, counts, joint)
+        found = replace(self, counts=counts, stays=stays, joint=joint, embeddings=embeddings)
+        return found._summed(places)
 
     def merge(self, other: History) -> History:
         """The history of both; raises MergeError for other blocks or bins."""
@@ -177,8 +188,13 @@ class History:
             n: np.stack([first, np.maximum(self.stays[n][1], other.stays[n][1])])
             for n, first in firsts.items()
         }
-        both = replace(self, stays=stays)
-        return both._summed(np.concatenate([self.blocks, other.blocks]), counts, joint)
+        lists = {
+            name: one.of(np.concatenate([one.sums, other.embeddings[name].sums]))
+            for name, one in self.embeddings.items()
+            if name in other.embeddings
+        }
+        both = replace(self, counts=counts, stays=stays, joint=joint, embeddings=lists)
+        return both._summed(np.concatenate([self.blocks, other.blocks]))
 
     def only(self, names: Iterable[str]) -> History:
         """The same blocks with these features only."""
@@ -205,7 +221,7 @@ class History:
         first, last = (int(self.blocks[0]), int(self.blocks[-1])) if len(self.blocks) else (0, -1)
         whole = (numbers * span + anchor >= first) & ((numbers + 1) * span + anchor - 1 <= last)
         kept = self._rows(whole)
-        merged = kept._summed(numbers[whole], kept.counts, kept.joint)
+        merged = kept._summed(numbers[whole])
         return merged, merged.blocks
 
     @property
@@ -253,10 +269,11 @@ class History:
     def _rows(self, chosen: NDArray[np.bool_]) -> History:
         counts = {name: counts[chosen] for name, counts in self.counts.items()}
         joint = self.joint.of(self.joint.sums[chosen]) if self.joint else None
-        return replace(self, blocks=self.blocks[chosen], counts=counts, joint=joint)
+        lists = {name: one.of(one.sums[chosen]) for name, one in self.embeddings.items()}
+        return replace(self, blocks=self.blocks[chosen], counts=counts, joint=joint, embeddings=lists)
 
-    def _summed(self, places: Ints, counts: Mapping[str, Ints], joint: Joint | None) -> History:
-        """Blocks in order, those of one place added up, the newest ones kept."""
+    def _summed(self, places: Ints) -> History:
+        """The blocks, whose places these are, in order: those of one place added up, the newest ones kept."""
         found, group = np.unique(places, return_inverse=True)
         order = np.argsort(group, kind="stable")
         starts = np.searchsorted(group[order], np.arange(len(found)))
@@ -269,8 +286,9 @@ class History:
         return replace(
             self,
             blocks=found[-BLOCKS:],
-            counts={name: summed(rows) for name, rows in counts.items()},
-            joint=joint.of(summed(joint.sums)) if joint else None,
+            counts={name: summed(rows) for name, rows in self.counts.items()},
+            joint=self.joint.of(summed(self.joint.sums)) if self.joint else None,
+            embeddings={name: one.of(summed(one.sums)) for name, one in self.embeddings.items()},
         )
 
     def alike(self, other: History) -> bool:
@@ -289,6 +307,8 @@ class History:
             and all(np.array_equal(stay, other.stays[n]) for n, stay in self.stays.items())
             and (self.joint is None) == (other.joint is None)
             and (not self.joint or not other.joint or np.array_equal(self.joint.sums, other.joint.sums))
+            and self.embeddings.keys() == other.embeddings.keys()
+            and all(np.array_equal(e.sums, other.embeddings[n].sums) for n, e in self.embeddings.items())
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays

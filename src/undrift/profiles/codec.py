@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from undrift.errors import DataError, unwritable
 from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
+from undrift.profiles.embedding import Embedding
 from undrift.profiles.feature import AnyProfile
 from undrift.profiles.grid import Grid
 from undrift.profiles.joint import Joint
@@ -185,6 +186,7 @@ def _past_out(past: History, like: History | None = None) -> dict[str, Any]:
         "shortest": past.shortest,
         "stays": {name: _packed(stay) for name, stay in past.stays.items()},
         "joint": _joint_out(past.joint, scores=not known) if past.joint else None,
+        "embeddings": [_embedding_out(one, like) for one in past.embeddings.values()],
         "blocks": past.blocks.tolist(),
         **({} if known else {"cells": {n: _cells_out(cells) for n, cells in past.cells.items()}}),
         "counts": {name: _packed(counts) for name, counts in past.counts.items()},
@@ -203,6 +205,8 @@ def _past_in(body: dict[str, Any], like: History | None = None) -> History:
     }
     empty = replace(empty, stays={name: _unpacked_counts(t, (2, -1)) for name, t in body["stays"].items()})
     joint = _joint_in(body["joint"], len(blocks), like) if body.get("joint") else None
+    lists = [_embedding_in(one, len(blocks), like) for one in body.get("embeddings", ())]
+    empty = replace(empty, embeddings={one.name: one for one in lists})
     said = {"note": body.get("note", ""), "form": body.get("form", "")}
     return replace(empty, blocks=blocks, counts=counts, shortest=body["shortest"], joint=joint, **said)
 
@@ -238,6 +242,22 @@ def _joint_in(body: dict[str, Any], blocks: int, like: History | None) -> Joint:
         scores = dict(_given(_given(like).joint).scores)
     empty = Joint(scores, body["share"], np.empty((0, 0), np.int64)).empty()
     return empty.of(_unpacked_counts(body["sums"], (blocks, empty.width)))
+
+
+def _embedding_out(one: Embedding, like: History | None) -> dict[str, Any]:
+    """The sums of a column of lists; without its centre where that is the one of what it was counted like."""
+    known = like.embeddings.get(one.name) if like else None
+    centre = {} if known and known.alike(one) else {"centre": one.centre.tolist(), "scale": one.scale}
+    return {"name": one.name, **centre, "sums": _packed(one.sums)}
+
+
+def _embedding_in(body: dict[str, Any], blocks: int, like: History | None) -> Embedding:
+    name, none = body["name"], np.empty((0, 0), np.int64)
+    if "centre" in body:
+        one = Embedding(name, np.array(body["centre"], dtype=np.float64), float(body["scale"]), none)
+    else:
+        one = _given(like).embeddings[name]
+    return one.of(_unpacked_counts(body["sums"], (blocks, one.width)))
 
 
 def _cells_out(cells: Any) -> list[Any]:

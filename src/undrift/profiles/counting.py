@@ -81,8 +81,10 @@ class Plan:
         there = {*rows.schema.names}
         names = [name for name in self.features if name in there]
         timed = self.history is not None and self.history.time in there
-        beside = [self.by if self.segments else None, self.history.time if self.history and timed else None]
-        needed = list(dict.fromkeys([*names, *filter(None, beside)]))
+        beside = [self.by] if self.by is not None and self.segments else []
+        if self.history is not None and timed:
+            beside += [self.history.time, *(name for name in self.history.embeddings if name in there)]
+        needed = list(dict.fromkeys([*names, *beside]))
         plan = self if timed else replace(self, history=None)
         nothing = Counted(features={name: self.features[name].empty() for name in names})
         start = replace(nothing, segments=dict.fromkeys(self.segments, nothing))

@@ -157,11 +157,11 @@ def _sums(scores: Floats, block: Ints, blocks: int) -> Ints:
         part = scores[ends[one] - rows[one] : ends[one]]
         sums[one, 1 : 1 + features] = part.sum(axis=0)
         sums[one, 1 + features : -2 * FREQUENCIES] = (part.T @ part)[upper]
-        sums[one, -2 * FREQUENCIES :] = _waves(part)
+        sums[one, -2 * FREQUENCIES :] = wave_sums(part)
     return sums
 
 
-def _waves(scores: Floats) -> Ints:
+def wave_sums(scores: Floats) -> Ints:
     """Sums of the cosines and sines in the random directions, in units, (2 FREQUENCIES,).
 
     Angles are whole numbers too, so that they are exact in any order; cosines are looked up.

@@ -23,6 +23,7 @@ from undrift.profiles.blocks import History
 from undrift.profiles.categorical import CategoricalProfile
 from undrift.profiles.counting import Counted, Plan, numbers
 from undrift.profiles.cutting import rounding
+from undrift.profiles.embedding import Embedding
 from undrift.profiles.feature import AnyProfile, merged
 from undrift.profiles.grid import Grid
 from undrift.profiles.numeric import NumericProfile
@@ -308,8 +309,16 @@ def _with_past(
     """The frame with the history of no rows: its bins are cut where these rows lie."""
     filled = _counted(inputs.in_memory(table), replace(frame, by=None, segments={}))
     past = History.over(table[time], time, filled.features, window, len(frame.segments) + 1, width)
+    past = replace(past, embeddings=_embeddings(table, frame.left_out))
     parts = {label: replace(segment, history=past) for label, segment in frame.segments.items()}
     return replace(frame, history=past, segments=parts)
+
+
+def _embeddings(table: pa.Table, left_out: Mapping[str, str]) -> dict[str, Embedding]:
+    """The sums of no rows over each column that was left out as lists of numbers."""
+    names = [n for n in table.column_names if left_out.get(n) == schema.VECTOR]
+    found = {name: Embedding.over(name, table[name]) for name in names}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _chosen(rows: Rows, columns: Sequence[str] | None, by: str | None, time: str | None) -> Rows:

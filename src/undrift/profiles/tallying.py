@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from undrift.arrow import as_numpy, without_views
+from undrift.arrow import as_numpy, is_vector, without_views
 from undrift.columns.kinds import as_kind, as_text
 from undrift.profiles.blocks import UNTIMED, Cells, History, absent
 from undrift.profiles.categorical import CategoricalProfile
@@ -73,7 +73,12 @@ def tallied(
             found[name] = _cells(values, like, rounding(column.type))
             counts[name] = groups.counts(_bins(np.asarray(bins), like)[found[name]], len(bins) + 2)
     joint = past.joint.tallied(found, groups.of, len(groups.places)) if past.joint else None
-    return past.with_blocks(groups.places, counts, stays, joint)
+    lists = {
+        name: one.tallied(batch.column(name), groups.of, len(groups.places))
+        for name, one in past.embeddings.items()
+        if name in batch.schema.names and is_vector(batch.schema.field(name).type)
+    }
+    return past.with_blocks(groups.places, counts, stays, joint, lists)
 
 
 def _cells(values: pa.Array, like: NumericProfile, stored: float) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from undrift.profiles.embedding import Embedding
 from undrift.profiles.feature import AnyProfile
 from undrift.quality._chance import beyond_chance
 from undrift.words.numbers import percent
@@ -10,8 +11,8 @@ NOTEWORTHY = 0.01
 """A rise of the share of missing values from which on it is said."""
 
 
-def missing(ref: AnyProfile, cur: AnyProfile) -> str:
-    """Say how the share of null and NaN rose.
+def missing(ref: AnyProfile | Embedding, cur: AnyProfile | Embedding) -> str:
+    """Say how the share of null and NaN rose, or of rows without a list like the reference's.
 
     >>> from undrift.profiles.categorical import CategoricalProfile
     >>> missing(CategoricalProfile(counts={"a": 50}), CategoricalProfile(counts={"a": 59}, null=41))
