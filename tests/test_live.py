@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +17,15 @@ import pytest
 
 import undrift as ud
 from conftest import ask
-from undrift import inputs
+from undrift import inputs, tasks
+from undrift.columns.time_formats import written
 from undrift.config.beginning import DATA
+from undrift.config.file import document
 from undrift.config.wiring import created, load
 from undrift.errors import DataError, NotFoundError
-from undrift.records import Batch
+from undrift.loop import Loop
+from undrift.records import Batch, Column, Schema
+from undrift.serving import champion as champion_module
 from undrift.serving.champion import Live
 from undrift.serving.spool import Spool
 
@@ -150,8 +157,6 @@ def test_rows_without_a_time_get_the_present_one(tmp_path: Path) -> None:
     options |= {"windows.size": "1d"}
     loop = created(load(tmp_path, options), inputs.read(frame), "the history")
     loop.start(frame)
-    from undrift.config.file import document
-
     (tmp_path / "undrift.toml").write_text(document(options, "x"))
     with ud.live(tmp_path) as champion:
         champion.predict(rows(30, 5000).drop(columns=["y", "id"]).assign(id=1))
@@ -193,3 +198,155 @@ def test_champion_json_says_what_serves_and_is_mended_by_the_next_step(workspace
     assert json.loads(file.read_text()) == said
     loop.rollback("back again", 1)
     assert json.loads(file.read_text())["version"] == 1
+
+
+def made(folder: Path, frame: pd.DataFrame, **settings: object) -> Loop:
+    """A workspace with its file of settings, as ``undrift init`` leaves it."""
+    options = {"data.target": "y", "data.id": "id", "model.use": "sklearn.linear_model:LinearRegression"}
+    options |= {name.replace("__", "."): value for name, value in settings.items()}
+    loop = created(load(folder, options), inputs.read(frame), "the history")
+    loop.start(frame)
+    (folder / "undrift.toml").write_text(document(options, "x"))
+    return loop
+
+
+def missing(count: int, first: int) -> pd.DataFrame:
+    """Rows of which some lack a colour, or have an infinite x."""
+    frame = rows(count, first)
+    return frame.assign(colour=frame["colour"].where(np.arange(count) % 5 > 0, None))
+
+
+def test_what_is_missing_or_infinite_is_shown_as_in_training(tmp_path: Path) -> None:
+    loop = made(tmp_path, missing(600, 0), model__use="sklearn.ensemble:HistGradientBoostingRegressor")
+    fresh = missing(20, 9000).drop(columns="y")
+    fresh.loc[3, "x"] = np.inf
+    with ud.live(tmp_path, spool=False) as champion:
+        expected = loop.predict(fresh)
+        assert np.array_equal(champion.predict(fresh), expected)
+        one_by_one = [champion.predict([row])[0] for row in fresh.to_dict("records")]
+        assert np.array_equal(one_by_one, expected)
+
+
+def test_rows_that_the_workspace_would_not_take_are_counted_and_the_others_reach_it(workspace: Path) -> None:
+    odd: list[dict[str, object]] = [
+        {"id": 8001, "x": 1.0, "colour": "red", "whole": 1},  # the same request once more
+        {"id": None, "x": 1.0, "colour": "red", "whole": 1},
+        {"id": "a8100", "x": 1.0, "colour": "red", "whole": 1},
+    ]
+    with ud.live(workspace) as champion:
+        champion.predict(rows(40, 8000).drop(columns="y"))
+        for row in odd:
+            champion.predict([row])
+    assert champion.dropped == 2
+    assert ask("-C", workspace, "run")[0] == 0
+    assert sum(b.rows for b in ud.open(workspace).store.all(Batch) if not b.history) == 40
+    assert not list((workspace / DATA / "spool").iterdir())
+
+
+def test_spooled_rows_that_do_not_fit_are_put_aside_and_the_next_are_taken_in(workspace: Path) -> None:
+    spool = workspace / DATA / "spool"
+    (spool / "taken-1").mkdir(parents=True)
+    rows(5, 9000).drop(columns=["x", "y"]).to_parquet(spool / "taken-1" / "a.parquet")
+    with ud.live(workspace) as champion:
+        champion.predict(rows(40, 8000).drop(columns="y"))
+    code, out, err = ask("-C", workspace, "run")
+    assert code == 0, err
+    assert "refused-1 holds rows that do not fit" in out + err
+    assert [path.name for path in spool.iterdir()] == ["refused-1"]
+    assert sum(b.rows for b in ud.open(workspace).store.all(Batch) if not b.history) == 40
+
+
+def test_a_folder_that_a_killed_run_was_filling_is_taken_in(workspace: Path) -> None:
+    with ud.live(workspace) as champion:
+        champion.predict(rows(40, 8000).drop(columns="y"))
+    spool = workspace / DATA / "spool"
+    (spool / ".filling-7").mkdir()
+    (file,) = spool.glob("*.parquet")
+    file.rename(spool / ".filling-7" / file.name)
+    assert ask("-C", workspace, "run")[0] == 0
+    assert sum(b.rows for b in ud.open(workspace).store.all(Batch) if not b.history) == 40
+
+
+def test_only_one_process_takes_in_the_spool(workspace: Path) -> None:
+    from undrift.serving.spool import alone
+
+    with alone(workspace / DATA / "spool"):
+        code, _, err = ask("-C", workspace, "run")
+    assert code == 6
+    assert "another process takes in" in err
+
+
+@pytest.mark.parametrize("form", ["iso", "epoch", "epoch_ms", "year_month", "%d.%m.%Y %H:%M"])
+def test_a_row_without_a_time_gets_the_present_one_in_its_format(form: str, tmp_path: Path) -> None:
+    moments = pd.date_range("2024-01-01", periods=600, freq="D", tz="UTC")
+    written_so = [written(moment.to_pydatetime(), form) for moment in moments]
+    frame = rows(600, 0).assign(at=written_so)
+    made(tmp_path, frame, data__time="at", data__time_format=form)
+    with ud.live(tmp_path) as champion:
+        champion.predict(rows(30, 5000).drop(columns="y"))
+    assert (champion.spooled, champion.dropped) == (30, 0)
+    assert ask("-C", tmp_path, "run")[0] == 0
+    assert sum(b.rows for b in ud.open(tmp_path).store.all(Batch) if not b.history) == 30
+
+
+def test_a_missing_weight_counts_once(tmp_path: Path) -> None:
+    made(tmp_path, rows(600, 0).assign(w=2.0), data__weight="w")
+    with ud.live(tmp_path) as champion:
+        champion.predict(rows(30, 5000).drop(columns="y"))
+    assert (champion.spooled, champion.dropped) == (30, 0)
+
+
+def test_looking_for_another_version_opens_no_file_again_and_again(workspace: Path) -> None:
+    import gc
+
+    handles = Path("/proc/self/fd")
+    if not handles.is_dir():
+        pytest.skip("this system does not list open files under /proc")
+    gc.disable()
+    try:
+        with ud.live(workspace, every=0.002, spool=False):
+            time.sleep(0.2)
+            before = len(list(handles.iterdir()))
+            time.sleep(1.0)
+            assert len(list(handles.iterdir())) <= before + 3
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_hands_on_rows_and_keeps_up(workspace: Path) -> None:
+    script = f"""
+import os, sys, time, pandas as pd, undrift as ud
+champion = ud.live({str(workspace)!r}, every=0.05)
+if os.fork() == 0:
+    champion.predict([{{"id": 8000, "x": 1.0, "colour": "red", "whole": 1}}])
+    alive = champion._watch.is_alive()
+    champion.close()
+    os._exit(0 if alive and champion.spooled == 1 else 1)
+_, status = os.wait()
+champion.close()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_a_workspace_that_is_not_there_is_not_looked_for_elsewhere(workspace: Path) -> None:
+    for name in ("nowhere", "other.toml"):
+        with pytest.raises(NotFoundError, match=name):
+            ud.live(workspace / name)
+
+
+class NamedLate:
+    """A model that knows the names of its classes, in another order than the data, once it was asked."""
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        self.classes_ = np.array(["yes", "no"])
+        return np.tile([0.9, 0.1], (len(rows), 1))
+
+
+def test_a_model_that_names_its_classes_late_is_read_in_its_own_order() -> None:
+    columns = (Column("x", "double", "numeric"),)
+    schema = Schema(columns=columns, target="y", task="binary", classes=("no", "yes"))
+    member = champion_module._member(1, 1.0, NamedLate(), schema)
+    said = member.ask(pd.DataFrame({"x": [1.0]}), tasks.named("binary"))
+    assert tasks.named("binary").answer(said, schema.classes)[0].tolist() == ["yes"]

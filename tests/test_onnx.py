@@ -21,7 +21,7 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType  # noqa
 
 import undrift as ud  # noqa: E402
 from conftest import ask  # noqa: E402
-from undrift import artifacts  # noqa: E402
+from undrift import artifacts, onnx  # noqa: E402
 from undrift.errors import ModelError  # noqa: E402
 from undrift.records import Column, Schema  # noqa: E402
 
@@ -109,3 +109,23 @@ def test_a_graph_of_named_columns_is_shown_each_by_its_name() -> None:
 def test_what_is_no_graph_is_refused() -> None:
     with pytest.raises(ModelError, match="no ONNX model that runs"):
         artifacts.load(b"nonsense", "onnx")
+
+
+@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("classes", [("9", "10", "100"), ("no", "yes"), (9, 10, 100)])
+def test_a_graph_has_its_classes_in_its_own_order(classes: tuple[Any, ...], zipmap: bool) -> None:
+    frame = rows(400, 1, classes=classes)
+    model = LogisticRegression().fit(frame[["a", "b", "c"]].to_numpy(), frame["target"])
+    content = one_tensor(model, zipmap=zipmap)
+    found = onnx.loaded(content)
+    assert isinstance(found, onnx.OnnxClassifier)
+    assert found.classes_.tolist() == model.classes_.tolist()
+    shown = frame[["a", "b", "c"]]
+    assert np.allclose(found.predict_proba(shown), model.predict_proba(shown.to_numpy()), atol=1e-5)
+
+
+def test_a_graph_that_does_not_say_which_class_is_which_is_refused() -> None:
+    said = np.array([[0.9, 0.1], [0.2, 0.8]])
+    onnx._require_numbered(np.array([0, 1]), said)
+    with pytest.raises(ModelError, match="which class"):
+        onnx._require_numbered(np.array([9, 10]), said)

@@ -34,6 +34,10 @@ class Waiting:
     rows: list[dict[str, Any]]
     answer: asyncio.Future[dict[str, Any]]
 
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.rows[0])
+
 
 def made(workspace: str, token: str = "") -> FastAPI:
     """The service over a workspace; ``token`` is what requests must send, nothing where it is empty."""
@@ -56,6 +60,8 @@ def made(workspace: str, token: str = "") -> FastAPI:
             raise HTTPException(401, "send Authorization: Bearer TOKEN")
         if not 0 < len(rows) <= AT_ONCE:
             raise HTTPException(422, f"send 1 to {AT_ONCE} rows")
+        if any(row.keys() != rows[0].keys() for row in rows):
+            raise HTTPException(422, "send rows that all have the same keys")
         waiting = Waiting(rows, asyncio.get_running_loop().create_future())
         try:
             app.state.queue.put_nowait(waiting)
@@ -73,13 +79,18 @@ def made(workspace: str, token: str = "") -> FastAPI:
 
 async def work(app: FastAPI) -> None:
     """Predict whatever waits, again and again: while one call runs, the next ones gather."""
+    aside: list[Waiting] = []
     while True:
-        some = [await app.state.queue.get()]
+        some = [aside.pop() if aside else await app.state.queue.get()]
         while not app.state.queue.empty() and sum(len(one.rows) for one in some) < AT_ONCE:
-            some.append(app.state.queue.get_nowait())
+            one = app.state.queue.get_nowait()
+            if one.keys != some[0].keys:  # together, each would lend the other its columns
+                aside.append(one)
+                break
+            some.append(one)
         try:
             version, said = await asyncio.to_thread(ask, app.state.champion, some)
-        except UndriftError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a client sent, the next requests are answered
             await one_by_one(app, some, error)
             continue
         at = 0
@@ -88,7 +99,7 @@ async def work(app: FastAPI) -> None:
             at += len(one.rows)
 
 
-async def one_by_one(app: FastAPI, some: list[Waiting], error: UndriftError) -> None:
+async def one_by_one(app: FastAPI, some: list[Waiting], error: Exception) -> None:
     """Requests of which at least one cannot be predicted: that one fails, the others do not."""
     for one in some:
         try:
@@ -96,19 +107,22 @@ async def one_by_one(app: FastAPI, some: list[Waiting], error: UndriftError) -> 
                 await asyncio.to_thread(ask, app.state.champion, [one]) if len(some) > 1 else fail(error)
             )
             settle(one, version, said)
-        except UndriftError as own:
+        except Exception as own:  # noqa: BLE001 - the reason goes to the client
             if not one.answer.done():
-                one.answer.set_exception(HTTPException(422, str(own)))
+                known = isinstance(own, UndriftError)
+                text = str(own) if known else "these rows cannot be read"
+                one.answer.set_exception(HTTPException(422, text))
 
 
-def fail(error: UndriftError) -> Any:
+def fail(error: Exception) -> Any:
     raise error
 
 
 def ask(champion: ud.Live, some: list[Waiting]) -> tuple[int, list[Any]]:
     """The version that serves, and one prediction for each row of some requests."""
     frame = pd.DataFrame([row for one in some for row in one.rows])
-    return champion.version, champion.predict(frame).tolist()
+    found = champion.answer(frame)
+    return found.version, found.predictions.tolist()
 
 
 def settle(one: Waiting, version: int, said: list[Any]) -> None:

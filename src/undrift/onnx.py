@@ -61,16 +61,28 @@ class OnnxModel:
 
 
 class OnnxClassifier(OnnxModel):
-    """A graph whose second output are probabilities."""
+    """A graph whose second output are probabilities; ``classes_`` are those that it names."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        names = _class_names(content)
+        if names:
+            self.classes_ = np.array(names)
 
     def predict_proba(self, rows: Any) -> Floats:
-        """The probability of each class (rows, classes); ``classes_`` are known if the graph names them."""
-        said = self.outputs(rows)[1]
+        """The probability of each class (rows, classes), in the order of ``classes_``.
+
+        A graph that names no classes must number them from 0; ModelError where its labels say otherwise.
+        """
+        labels, said = self.outputs(rows)[:2]
         if isinstance(said, list):
-            self.classes_ = np.array(list(said[0])) if said else np.array([])
-            return np.array([list(one.values()) for one in said], dtype=np.float64)
+            names = getattr(self, "classes_", np.array(list(said[0]) if said else [])).tolist()
+            return np.array([[one[name] for name in names] for one in said], dtype=np.float64)
         found = np.asarray(said, dtype=np.float64).reshape(len(rows), -1)
-        return np.column_stack([1 - found, found]) if found.shape[1] == 1 else found
+        found = np.column_stack([1 - found, found]) if found.shape[1] == 1 else found
+        if not hasattr(self, "classes_"):
+            _require_numbered(np.asarray(labels).reshape(-1), found)
+        return found
 
 
 def loaded(content: bytes) -> OnnxModel:
@@ -78,6 +90,28 @@ def loaded(content: bytes) -> OnnxModel:
     model = OnnxModel(content)
     several = len(model._session.get_outputs()) > 1
     return OnnxClassifier(content) if several else model
+
+
+def _class_names(content: bytes) -> list[Any]:
+    """The classes that a graph names, in the order of its probabilities; none where it names none."""
+    from onnx import load_model_from_string
+
+    known = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
+    for node in load_model_from_string(content).graph.node:
+        for found in node.attribute:
+            if found.name in known and (found.strings or found.ints):
+                return [word.decode() for word in found.strings] or list(found.ints)
+    return []
+
+
+def _require_numbered(labels: NDArray[Any], chances: Floats) -> None:
+    """Raise ModelError where labels are not the places of the most probable classes."""
+    sure = np.sort(chances, axis=1)[:, -1] > np.sort(chances, axis=1)[:, -2] + 1e-6
+    if not np.array_equal(labels[sure].astype(str), chances.argmax(axis=1)[sure].astype(str)):
+        raise ModelError(
+            "the ONNX graph does not say which probability belongs to which class",
+            "Export it with ZipMap, or with classes numbered from 0.",
+        )
 
 
 def _tensor(values: Any, type_: str) -> Any:

@@ -57,17 +57,32 @@ def run(
 
 def _spooled(loop: Loop, root: Path) -> Report:
     """Take in what services have predicted meanwhile, then do what is due."""
+    from undrift.config.beginning import DATA
+    from undrift.errors import DataError
+    from undrift.serving import spool
+
+    report, waits = None, root / DATA / "spool"
+    if not waits.is_dir():
+        return loop.step()
+    with spool.alone(waits):
+        for folder in spool.takings(waits):
+            try:
+                report = _taken(loop, folder) or report
+            except DataError as error:
+                note(f"{spool.refused(folder)} holds rows that do not fit, and is left alone: {error}")
+    return report or loop.step()
+
+
+def _taken(loop: Loop, folder: Path) -> Report | None:
+    """Take in a folder of spooled files, and delete it."""
     import shutil
 
-    from undrift.config.beginning import DATA
-    from undrift.serving.spool import takings
+    from undrift.serving.spool import together
 
-    report = None
-    for folder in takings(root / DATA / "spool"):
-        if any(folder.glob("*.parquet")):
-            report = loop.step(folder, batch=folder.name)
-        shutil.rmtree(folder)
-    return report or loop.step()
+    some = any(folder.glob("*.parquet"))
+    report = loop.step(together(folder, loop.schema.id), batch=folder.name) if some else None
+    shutil.rmtree(folder)
+    return report
 
 
 def _code(report: Report, found: Overview, *, detailed: bool) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -118,6 +119,20 @@ def read(values: pa.ChunkedArray, form: str, name: str, source: str, before: int
             f"no time {misfit.wanted or f'as {form}'}",
             "Give the true one, or drop the row.",
         ) from None
+
+
+def written(moment: datetime, form: str) -> str | int | None:
+    """A moment in a format, as ``read`` reads it; None for a counter, which is no time.
+
+    >>> written(datetime(2026, 1, 2, tzinfo=UTC), "epoch_ms"), written(datetime(2026, 1, 2), "%d.%m.%Y")
+    (1767312000000, '02.01.2026')
+    """
+    if form == COUNTER:
+        return None
+    if form in EPOCHS:
+        micros = round(moment.timestamp() * 1_000_000)
+        return micros // EPOCHS[form] if EPOCHS[form] else micros * 1000
+    return moment.isoformat() if form == "iso" else moment.strftime(NAMED.get(form, form))
 
 
 def counted(values: pa.ChunkedArray, name: str, source: str) -> NDArray[np.int64]:

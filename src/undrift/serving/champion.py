@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,7 @@ from undrift import artifacts, lineup, stores, tasks
 from undrift import schema as agreed
 from undrift.config.beginning import DATA, FILE
 from undrift.config.wiring import Config, load, opened
-from undrift.errors import DataError, ModelError, UndriftError
+from undrift.errors import DataError, ModelError, NotFoundError, UndriftError
 from undrift.records import Schema
 from undrift.serving.spool import ROOM, Spool
 from undrift.tasks import Task
@@ -39,7 +41,8 @@ class Member:
 
     It is shown ``columns``, of which ``numbers`` are floats; one that ``picks`` its columns by name is
     shown all that there are. ``reading`` (classes of the model, classes) turns what it says into
-    probabilities; None for numbers. ``plans`` remembers what has to be done to frames of some columns and
+    probabilities of the ``classes``; it is None for numbers, and for a model that names its classes only
+    with its answer. ``plans`` remembers what has to be done to frames of some columns and
     types.
     """
 
@@ -50,12 +53,17 @@ class Member:
     numbers: frozenset[str]
     picks: bool
     reading: Floats | None
+    classes: tuple[str, ...]
     plans: dict[tuple[object, ...], Plan] = field(default_factory=dict, compare=False, repr=False)
 
     def ask(self, rows: pd.DataFrame, task: Task) -> Floats:
         """A prediction for each row, or the probability of each class."""
         said = np.asarray(task.ask(self.model, self.shown(rows)), dtype=np.float64)
-        found: Floats = said.reshape(len(rows), -1)[:, 0] if self.reading is None else said @ self.reading
+        if not self.classes:
+            numbers: Floats = said.reshape(len(rows), -1)[:, 0]
+            return numbers
+        reading = _reading(self.model, task, self.classes) if self.reading is None else self.reading
+        found: Floats = said @ reading
         return found
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -72,30 +80,47 @@ class Member:
             plan = self.plans[key] = self._plan(names, rows)
         if plan.places is not None:
             rows = rows.iloc[:, plan.places]
-        if plan.floats:
+        if plan.casts:
             try:
-                rows = rows.astype(plan.floats)
+                rows = rows.astype(plan.casts)
             except (TypeError, ValueError) as error:
                 raise DataError(f"not all rows hold numbers: {error}", "Hand over numbers.") from error
-        return rows
+        return _without_odd(rows, self.numbers)
 
     def _plan(self, names: list[str], rows: pd.DataFrame) -> Plan:
         lacking = [name for name in self.columns if name not in names]
         if lacking:
             raise DataError(f"the rows have no column {lacking[0]!r}", "Hand over all columns of the model.")
-        floats = {
-            name: "float64" for name in self.columns if name in self.numbers and rows[name].dtype != "float64"
-        }
+        casts = {n: "float64" for n in self.columns if n in self.numbers and rows[n].dtype != "float64"}
+        casts |= {n: "object" for n in self.columns if n not in self.numbers and rows[n].dtype.kind == "f"}
         whole = names == self.columns or (self.picks and len({*names}) == len(names))
-        return Plan(None if whole else [names.index(name) for name in self.columns], floats)
+        return Plan(None if whole else [names.index(name) for name in self.columns], casts)
+
+
+def _without_odd(rows: pd.DataFrame, numbers: frozenset[str]) -> pd.DataFrame:
+    """The rows with NaN for infinities and for objects that are missing, as models see them in training."""
+    if len(numbers) == len(rows.columns):
+        values = rows.to_numpy()
+        return rows.mask(np.isinf(values)) if np.isinf(values).any() else rows
+    changed: dict[str, Any] = {}
+    for name, column in rows.items():
+        if name in numbers:
+            odd = np.isinf(column.to_numpy())
+        elif column.dtype == object:
+            odd = column.isna().to_numpy()
+        else:
+            continue
+        if odd.any():
+            changed[str(name)] = column.mask(odd, np.nan)
+    return rows.assign(**changed) if changed else rows
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the model's columns stand in a frame (None: it is shown as it is), and what becomes floats."""
+    """Where the model's columns stand in a frame (None: it is shown as it is), and new types."""
 
     places: list[int] | None
-    floats: dict[str, str]
+    casts: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -116,6 +141,15 @@ class Serving:
         return lineup.mixed(said, {one.number: one.weight for one in self.members})
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A version, its predictions (rows,), and probabilities (rows, classes), None for numbers."""
+
+    version: int
+    predictions: NDArray[Any]
+    probabilities: Floats | None
+
+
 class Live:
     """The live model of a workspace, for a service; ``with`` closes it, or ``close``.
 
@@ -131,11 +165,22 @@ class Live:
         self, path: str | Path = FILE, *, every: float = 1.0, spool: bool = True, room: int = ROOM
     ) -> None:
         given = Path(path)
+        if not given.is_dir() and (given.name != FILE or not given.parent.is_dir()):
+            raise NotFoundError(f"there is no workspace {given}", f"Name its folder, or its {FILE}.")
         self._config: Config = load(given if given.is_dir() else given.parent)
+        self._store = self._config.store()
+        self._every = every
         self._serving = self._load()
         self._spool = Spool(self._config.root / DATA / "spool", self._serving.schema, room) if spool else None
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            alive = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _again(alive()))
+
+    def _begin(self) -> None:
+        """Watch what serves from now on; once more in a process that was forked, which has no threads."""
         self._stop = threading.Event()
-        self._watch = threading.Thread(target=self._keep_up, args=(every,), name="undrift-live", daemon=True)
+        self._watch = threading.Thread(target=self._keep_up, name="undrift-live", daemon=True)
         self._watch.start()
 
     @property
@@ -159,15 +204,19 @@ class Live:
         Other columns than the model's are ignored. Raises DataError for a column that is lacking, ModelError
         where the model fails.
         """
+        return self.answer(rows).predictions
+
+    def answer(self, rows: Any) -> Answer:
+        """What ``predict`` gives, with the version that said so, which a promotion may replace meanwhile."""
         serving = self._serving
-        return serving.task.answer(self._said(serving, rows), serving.schema.classes)[0]
+        said = serving.task.answer(self._said(serving, rows), serving.schema.classes)
+        return Answer(serving.version, *said)
 
     def predict_proba(self, rows: Any) -> Floats:
         """The probability of each of ``classes``, shape (rows, classes)."""
-        serving = self._serving
-        found = serving.task.answer(self._said(serving, rows), serving.schema.classes)[1]
+        found = self.answer(rows).probabilities
         if found is None:
-            raise ModelError(f"{serving.schema.target!r} is a number: it has no classes", "Use predict.")
+            raise ModelError("the target is a number: it has no classes", "Use predict.")
         return found
 
     @property
@@ -181,6 +230,7 @@ class Live:
         self._watch.join(timeout=5)
         if self._spool:
             self._spool.close()
+        self._store.close()
 
     def __enter__(self) -> Live:
         return self
@@ -194,8 +244,8 @@ class Live:
         self.close()
 
     def _said(self, serving: Serving, rows: Any) -> Floats:
-        frame = rows if hasattr(rows, "iloc") else _frame(rows)
         try:
+            frame = rows if hasattr(rows, "iloc") else _frame(rows)
             said = serving.ask(frame)
         except UndriftError:
             raise
@@ -207,8 +257,8 @@ class Live:
             self._spool.put(frame)
         return said
 
-    def _keep_up(self, every: float) -> None:
-        while not self._stop.wait(every):
+    def _keep_up(self) -> None:
+        while not self._stop.wait(self._every):
             try:
                 found = self._load(self._serving)
             except Exception as error:  # noqa: BLE001 - whatever is wrong there, what serves goes on serving
@@ -220,7 +270,7 @@ class Live:
 
     def _load(self, now: Serving | None = None) -> Serving:
         """What serves: the same object while nothing changed, else everything loaded anew, hashes checked."""
-        store = self._config.store()
+        store = self._store
         version = stores.live(store)
         members = stores.members(store, version)
         versions = [stores.version(store, one.version) for one in members if one.weight > 0]
@@ -250,17 +300,30 @@ def live(path: str | Path = FILE, *, every: float = 1.0, spool: bool = True, roo
     return Live(path, every=every, spool=spool, room=room)
 
 
+def _again(live: Live | None) -> None:
+    """Start the threads of a live model anew in a process that was forked."""
+    if live is not None and not live._stop.is_set():
+        live._store = live._config.store()
+        live._begin()
+        if live._spool:
+            live._spool.begin()
+
+
 def _member(number: int, weight: float, model: Any, schema: Schema) -> Member:
     """A loaded model, ready to be asked."""
     columns = artifacts.columns(schema, model)
     shown = artifacts.shown(model, _empty(schema, columns), schema)[0]
     names = [str(name) for name in shown.columns]
     numbers = frozenset(c.name for c in schema.columns if c.kind in ("numeric", "boolean")) & {*names}
-    reading = None
-    if schema.classes:
-        known = np.eye(len(getattr(model, "classes_", schema.classes)))
-        reading = tasks.named(schema.task).read(model, known, len(known), schema.classes)
-    return Member(number, weight, model, names, numbers, _picks(model), reading)
+    named = schema.classes and hasattr(model, "classes_")
+    reading = _reading(model, tasks.named(schema.task), schema.classes) if named else None
+    return Member(number, weight, model, names, numbers, _picks(model), reading, schema.classes)
+
+
+def _reading(model: Any, task: Task, classes: tuple[str, ...]) -> Floats:
+    """What turns a model's probabilities into those of the classes, (classes of the model, classes)."""
+    known = np.eye(len(getattr(model, "classes_", classes)))
+    return task.read(model, known, len(known), classes)
 
 
 def _picks(model: Any) -> bool:

@@ -8,29 +8,56 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from undrift.arrow import UNREAD, type_named
+from undrift.columns.time_formats import written
+from undrift.errors import BusyError
 from undrift.records import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: there, one process at a time is up to its user
+    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger("undrift.serving")
 
 ROOM = 100_000
 """Rows that wait in memory, at most."""
 
-FILES = 1_000
-"""Files that wait to be taken in, at most: beyond, rows are dropped and counted."""
+BYTES = 1 << 30
+"""Bytes that wait to be taken in, at most: beyond, rows are dropped and counted."""
 
 EVERY = 5.0
 """Seconds after which what waits is written."""
 
+TAKEN, REFUSED, FILLING = "taken-", "refused-", ".filling-"
+"""How folders of files begin: taken in as one batch, refused by the workspace, being filled."""
 
-TAKEN = "taken-"
-"""How the folder of files begins that are taken in as one batch."""
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only process that takes in the spool; raises BusyError while another one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise BusyError("another process takes in what services predicted", "Try again.") from error
+    finally:
+        os.close(opened)
 
 
 def takings(folder: Path) -> list[Path]:
@@ -38,34 +65,59 @@ def takings(folder: Path) -> list[Path]:
 
     Files that wait are moved into a new one; one that was left by a process that died comes first, as it was.
     """
+    for left in folder.glob(f"{FILLING}*"):
+        left.rename(folder / f"{TAKEN}{left.name.removeprefix(FILLING)}")
     waiting = sorted(folder.glob("*.parquet"))
     if waiting:
-        new = folder / f"{TAKEN}{time.time_ns()}"
+        new = folder / f"{FILLING}{time.time_ns()}"
         new.mkdir()
         for file in waiting:
             file.replace(new / file.name)
+        new.rename(folder / f"{TAKEN}{new.name.removeprefix(FILLING)}")
     return sorted(path for path in folder.glob(f"{TAKEN}*") if path.is_dir())
+
+
+def together(folder: Path, id_: str | None) -> pa.Table:
+    """The rows of a folder's files; of those with one id the last one, as a request may be sent twice."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = pa.concat_tables([pq.read_table(file) for file in sorted(folder.glob("*.parquet"))])
+    if id_ is None:
+        return rows
+    last = {one: place for place, one in enumerate(rows[id_].to_pylist())}
+    return rows if len(last) == len(rows) else rows.take(sorted(last.values()))
+
+
+def refused(folder: Path) -> Path:
+    """Move a folder that the workspace does not take out of the way; where it is now."""
+    return folder.rename(folder.with_name(folder.name.replace(TAKEN, REFUSED, 1)))
 
 
 class Spool:
     """A bounded queue of frames, written as Parquet files into a folder for ``undrift run`` to take in.
 
-    A row without the workspace's id cannot be found again and is dropped; a row without a time gets the
-    present one. A file appears whole or not at all.
+    A row without the workspace's id cannot be found again and is dropped, as is one that the workspace would
+    not take. A row without a time gets the present one, one without a weight counts once. A file appears
+    whole or not at all.
     """
 
     def __init__(self, folder: Path, schema: Schema, room: int = ROOM, every: float = EVERY) -> None:
         self._folder, self._schema, self._room, self._every = folder, schema, room, every
         self._wanted = {c.name for c in schema.columns} | {*filter(None, (schema.time, schema.id))}
-        self._waiting: list[pd.DataFrame] = []
-        self._rows = 0
+        self._waiting: list[tuple[pd.DataFrame, datetime]] = []
         self._number = itertools.count()
+        self.written = self.dropped = 0
+        self.begin()
+        atexit.register(self.close)
+
+    def begin(self) -> None:
+        """Write from now on; once more in a process that was forked, whose parent writes what waited."""
+        self._waiting, self._rows = [], 0
         self._lock, self._work = threading.Lock(), threading.Condition()
         self._closed = False
-        self.written = self.dropped = 0
         self._writer = threading.Thread(target=self._run, name="undrift-spool", daemon=True)
         self._writer.start()
-        atexit.register(self.close)
 
     def put(self, rows: pd.DataFrame) -> None:
         """Let rows wait to be written; never blocks and never raises."""
@@ -77,8 +129,7 @@ class Spool:
                     log.warning("rows are not handed to the workspace: %s", why)
                 self.dropped += len(rows)
                 return
-            moment = datetime.now(UTC)
-            self._waiting.append(self._timed(rows.copy(), moment))
+            self._waiting.append((rows.copy(), datetime.now(UTC)))
             self._rows += len(rows)
 
     def close(self) -> None:
@@ -92,10 +143,13 @@ class Spool:
             self._work.notify_all()
         self._writer.join(timeout=30)
 
-    def _timed(self, rows: pd.DataFrame, moment: datetime) -> pd.DataFrame:
-        time_ = self._schema.time
-        if time_ is not None and time_ not in rows.columns and self._schema.time_format == "iso":
-            rows[time_] = moment.isoformat()
+    def _filled(self, rows: pd.DataFrame, moment: datetime) -> pd.DataFrame:
+        """The rows with the present time and the weight 1 where they have none."""
+        schema = self._schema
+        for name, value in ((schema.time, written(moment, schema.time_format)), (schema.weight, 1.0)):
+            if name is None or value is None:
+                continue
+            rows[name] = rows[name].where(rows[name].notna(), value) if name in rows.columns else value
         return rows
 
     def _run(self) -> None:
@@ -112,26 +166,61 @@ class Spool:
         if not waiting:
             return
         try:
-            self._write(waiting)
-            self.written += rows
+            written = self._write(waiting)
         except Exception as error:  # noqa: BLE001 - a full disk must not stop a service
-            self.dropped += rows
+            written = 0
             log.warning("%s rows are not handed to the workspace: %s", rows, error)
+        self.written += written
+        self.dropped += rows - written
 
-    def _write(self, waiting: list[pd.DataFrame]) -> None:
+    def _write(self, waiting: list[tuple[pd.DataFrame, datetime]]) -> int:
+        """Write what the workspace will take as one file; how many rows that are."""
         import pandas as pd
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._folder.mkdir(parents=True, exist_ok=True)
-        if sum(1 for _ in self._folder.glob("*.parquet")) >= FILES:
-            raise OSError(f"{FILES} files wait in {self._folder}: run undrift run")
-        every = pd.concat(waiting, ignore_index=True)
-        every = every[[name for name in every.columns if name in self._wanted]]
+        if sum(file.stat().st_size for file in self._folder.rglob("*.parquet")) >= BYTES:
+            raise OSError(f"{BYTES >> 20} MiB wait in {self._folder}: run undrift run")
+        found = self._readable(pd.concat([self._filled(*one) for one in waiting], ignore_index=True))
+        if not found:
+            return 0
         name = f"{time.time_ns()}-{os.getpid()}-{next(self._number)}.parquet"
         part = self._folder / f".{name}.part"
-        with part.open("wb") as file:
-            pq.write_table(pa.Table.from_pandas(every, preserve_index=False), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._folder / name)
+        try:
+            with part.open("wb") as file:
+                pq.write_table(pa.concat_tables(found), file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._folder / name)
+        finally:
+            part.unlink(missing_ok=True)
+        return sum(table.num_rows for table in found)
+
+    def _readable(self, rows: pd.DataFrame) -> list[pa.Table]:
+        """The rows that the workspace will take, in its types: odd ones are found by halving."""
+        try:
+            return [self._read(rows)]
+        except Exception as error:  # noqa: BLE001 - whatever a client sent
+            if len(rows) == 1:
+                log.warning("a row is not handed to the workspace: %s", error)
+                return []
+        half = len(rows) // 2
+        return [*self._readable(rows.iloc[:half]), *self._readable(rows.iloc[half:])]
+
+    def _read(self, rows: pd.DataFrame) -> pa.Table:
+        """The rows as the workspace reads them; a column that it keeps beside the model's may be missing."""
+        import pyarrow as pa
+
+        from undrift.workspace import reading
+
+        schema = self._schema
+        if schema.id is not None:
+            rows = rows[~rows[schema.id].astype(str).duplicated(keep="last") | rows[schema.id].isna()]
+        table = pa.Table.from_pandas(
+            rows[[name for name in rows.columns if name in self._wanted]], preserve_index=False
+        )
+        for column in schema.columns:
+            if column.role != "feature" and column.name not in table.column_names and column.type != UNREAD:
+                table = table.append_column(column.name, pa.nulls(table.num_rows, type_named(column.type)))
+        return reading.read(table, schema, "spool", "what a service sent", datetime.now(UTC)).rows
