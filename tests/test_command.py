@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 
 import undrift as ud
 from conftest import ask
-from undrift import artifacts
+from undrift import artifacts, jobs
 from undrift.errors import ConfigError, ModelError, UntrustedError
 from undrift.jobs import JobModel, packed
 from undrift.records import Column, Schema
@@ -217,3 +219,71 @@ def test_a_job_trains_the_first_model_and_its_successor(tmp_path: Path) -> None:
 def test_a_network_in_pytorch_is_trained_promoted_and_rolled_back(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed: it is in no dependency group")
     lived(tmp_path, [sys.executable, str(EXAMPLES / "torch" / "train.py")], colours=True)
+
+
+LOOPS = "import time\nwhile True:\n    open({mark!r}, 'a').write('x'); time.sleep(0.05)"
+
+
+def still_grows(mark: Path) -> bool:
+    size = mark.stat().st_size
+    time.sleep(0.4)
+    return mark.stat().st_size > size
+
+
+def leaving(mark: Path, then: str) -> list[str]:
+    """A command that starts a process of its own, waits until that runs, and goes on."""
+    code = (
+        "import os, subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {LOOPS.format(mark=str(mark))!r}])\n"
+        f"while not os.path.exists({str(mark)!r}): time.sleep(0.02)\n{then}"
+    )
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.parametrize("then", ["", "sys.exit(3)"])
+def test_what_a_job_leaves_running_ends_with_it(tmp_path: Path, then: str) -> None:
+    mark = tmp_path / "alive"
+    with pytest.raises(ModelError, match="ended with 3") if then else nullcontext():
+        jobs.run(leaving(mark, then), {}, tmp_path, 30)
+    assert not still_grows(mark)
+
+
+def test_a_daemon_that_holds_the_output_delays_no_job_beyond_its_time(tmp_path: Path) -> None:
+    daemon = "import subprocess, sys; subprocess.Popen(['sleep', '15'], start_new_session=True)"
+    begin = time.monotonic()
+    jobs.run([sys.executable, "-c", daemon], {}, tmp_path, 5)
+    with pytest.raises(ModelError, match="took longer than 1 s"):
+        jobs.run([sys.executable, "-c", daemon + "\nimport time; time.sleep(60)"], {}, tmp_path, 1)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_job_that_writes_before_it_reads_is_not_waited_for(tmp_path: Path) -> None:
+    code = "import sys; print('x' * 300_000); sys.stdout.flush(); print(len(sys.stdin.read()))"
+    jobs.run([sys.executable, "-c", code], {"long": "y" * 300_000}, tmp_path, 20)
+
+
+def test_a_job_ends_with_an_undrift_that_is_killed(tmp_path: Path) -> None:
+    mark = tmp_path / "alive"
+    job = [sys.executable, "-c", LOOPS.format(mark=str(mark))]
+    code = f"from pathlib import Path\nfrom undrift import jobs\njobs.run({job!r}, {{}}, Path('.'), 60)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as undrift:
+        while not mark.exists():
+            time.sleep(0.02)
+        undrift.kill()
+    time.sleep(0.5)
+    assert not still_grows(mark)
+
+
+@pytest.mark.parametrize("content", [b"", b"no pickle", b"cnowhere\nThing\n."])
+@pytest.mark.parametrize("form", ["pickle", "skops"])
+def test_a_broken_artifact_is_an_error_of_the_model(content: bytes, form: artifacts.Format) -> None:
+    with pytest.raises(ModelError, match="does not load|not a whole"):
+        artifacts.load(content, form, trust_pickle=True)
+
+
+def test_a_folder_model_keeps_its_limit_of_time(tmp_path: Path) -> None:
+    (tmp_path / "predict").write_text("#!/bin/sh\n")
+    (tmp_path / "predict").chmod(0o755)
+    assert JobModel(packed(tmp_path)).timeout == jobs.SECONDS
+    (tmp_path / jobs.LIMIT).write_text("7.0")
+    assert JobModel(packed(tmp_path)).timeout == 7

@@ -350,3 +350,16 @@ def test_a_model_that_names_its_classes_late_is_read_in_its_own_order() -> None:
     member = champion_module._member(1, 1.0, NamedLate(), schema)
     said = member.ask(pd.DataFrame({"x": [1.0]}), tasks.named("binary"))
     assert tasks.named("binary").answer(said, schema.classes)[0].tolist() == ["yes"]
+
+
+def test_an_announcement_that_fails_in_any_way_fails_no_step(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = ud.open(workspace)
+
+    def denied(*_: object) -> None:
+        raise RuntimeError("access denied")
+
+    monkeypatch.setattr(type(loop.registry), "announce", denied)
+    loop.step(rows(40, 8000))
+    assert "access denied" in caplog.text

@@ -131,23 +131,37 @@ def serialise(model: Any, *, prefer_pickle: bool) -> tuple[bytes, Format]:
 def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:  # noqa: A002
     """The model in these bytes; an ONNX file can run no code.
 
-    Raises UntrustedError for types nobody vouched for, and for a pickle without consent.
+    Raises UntrustedError for types nobody vouched for, and for a pickle without consent; ModelError for bytes
+    that are no such model.
     """
-    if format in ("pickle", "folder") and not trust_pickle:
-        what = "a pickle, which can run any code when it is loaded" if format == "pickle" else "a program"
+    _require_consent(format, trust_pickle)
+    try:
+        return _loaded(artifact, format)
+    except UndriftError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the {format} model does not load: {error}", "Save it again.") from error
+
+
+def _require_consent(form: Format, trust_pickle: bool) -> None:
+    if form in ("pickle", "folder") and not trust_pickle:
+        what = "a pickle, which can run any code when it is loaded" if form == "pickle" else "a program"
         raise UntrustedError(
             f"the model is {what}",
             "If you trust whoever made it, adopt it with --trust, or set model.trust_pickle = true.",
         )
-    if format == "folder":
+
+
+def _loaded(artifact: bytes, form: Format) -> Any:
+    if form == "folder":
         from undrift.jobs import JobModel
 
         return JobModel(artifact)
-    if format == "pickle":
+    if form == "pickle":
         import joblib
 
         return joblib.load(io.BytesIO(artifact))
-    if format == "onnx":
+    if form == "onnx":
         from undrift.onnx import loaded
 
         return loaded(artifact)
@@ -167,7 +181,8 @@ def read_file(path: str | Path, *, trust_pickle: bool = False) -> tuple[Any, byt
     if trust_pickle:
         neighbours(Path.cwd(), file.parent)
     try:
-        return load(artifact, format_, trust_pickle=trust_pickle), artifact, format_
+        _require_consent(format_, trust_pickle)
+        return _loaded(artifact, format_), artifact, format_
     except UndriftError:
         raise
     except Exception as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -12,26 +11,36 @@ import sys
 import tarfile
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from undrift import supervised
 from undrift.errors import ModelError, UntrustedError
 
 Floats = NDArray[np.float64]
 
-log = logging.getLogger("undrift.jobs")
-
 PREDICT = "predict"
 """The file in a model's folder that predicts."""
 
+LIMIT = ".undrift-timeout"
+"""The file in a model's folder that says how many seconds it may predict."""
+
+SECONDS = 600.0
+"""Seconds that a model may predict of which nothing is said."""
+
 TAIL = 15
 """Lines of a job that are shown when it fails."""
+
+PATIENCE = 1.0
+"""Seconds that a job's last lines are waited for: a daemon that it left may hold them back for ever."""
 
 EPOCH = 0
 """When all files of a folder were changed, so that the same folder has the same bytes."""
@@ -40,68 +49,61 @@ EPOCH = 0
 def run(command: Sequence[str], given: dict[str, Any], folder: Path, timeout: float) -> None:
     """Run a command in a folder with JSON on its stdin; every line that it writes is shown on stderr.
 
-    Raises ModelError, with its last lines, where it cannot be started, ends with another code than 0 or takes
-    longer than ``timeout`` seconds; then it and all that it started are killed.
+    When it ends, takes longer than ``timeout`` seconds, or undrift is killed, all that it started is killed
+    with it. Raises ModelError, with its last lines, where it cannot be started, is late or fails.
     """
+    lines: deque[str] = deque(maxlen=TAIL)
+    alive, here = os.pipe()
+    process = subprocess.Popen(  # noqa: S603 - the user names the command
+        [sys.executable, "-I", "-S", supervised.__file__, str(alive), *command],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        pass_fds=(alive,),
+    )
+    os.close(alive)
+    threading.Thread(target=_hand_over, args=(cast(IO[str], process.stdin), given), daemon=True).start()
+    reader = threading.Thread(target=_show, args=(cast(IO[str], process.stdout), lines), daemon=True)
+    reader.start()
     try:
-        process = subprocess.Popen(  # noqa: S603 - the user names the command
-            list(command),
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ModelError(f"{command[0]} cannot be run: {error}", "Check the command.") from error
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        _kill(process)
-
-    clock = threading.Timer(timeout, stop)
-    clock.start()
-    try:
-        lines = _talk(process, given)
-        code = process.wait()
-    except BaseException:
-        _kill(process)
-        raise
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(
+            f"{command[0]} took longer than {timeout:g} s", "Raise the timeout, or speed it up."
+        ) from error
     finally:
-        clock.cancel()
-    if late.is_set():
-        raise ModelError(f"{command[0]} took longer than {timeout:g} s", "Raise the timeout, or speed it up.")
+        _kill(process)
+        os.close(here)
+        reader.join(PATIENCE)
+    tail = "\n".join(lines)
+    if code == supervised.CANNOT_RUN:
+        raise ModelError(f"{command[0]} cannot be run: {tail}", "Check the command.")
     if code:
-        tail = "\n".join(lines[-TAIL:])
         raise ModelError(f"{command[0]} ended with {code}:\n{tail}", "Correct the job.")
 
 
-def _talk(process: subprocess.Popen[str], given: dict[str, Any]) -> list[str]:
-    """Hand over the JSON, show what comes, and give it."""
-    if process.stdin is None or process.stdout is None:
-        return []
-    try:
-        process.stdin.write(json.dumps(given))
-        process.stdin.close()
-    except BrokenPipeError:
-        log.debug("the job does not read its stdin")
-    lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip())
-        del lines[: -10 * TAIL]
-        print(f"  │ {line.rstrip()}", file=sys.stderr, flush=True)
-    return lines
+def _hand_over(stdin: IO[str], given: dict[str, Any]) -> None:
+    """Write the JSON; a job need not read it."""
+    with suppress(BrokenPipeError), stdin:
+        json.dump(given, stdin)
+
+
+def _show(stdout: IO[str], lines: deque[str]) -> None:
+    """Show what the job writes, and keep the last lines."""
+    with stdout:
+        for line in stdout:
+            lines.append(line.rstrip())
+            print(f"  │ {line.rstrip()}", file=sys.stderr, flush=True)
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """End a process with all that it started."""
-    try:
+    """End a process with all that it started in its group."""
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()
     process.wait()
 
 
@@ -112,8 +114,8 @@ class JobModel:
     like it. It is run with every right of this process, so a folder needs the same consent as a pickle.
     """
 
-    def __init__(self, content: bytes, timeout: float = 600.0) -> None:
-        self.content, self.timeout = content, timeout
+    def __init__(self, content: bytes) -> None:
+        self.content = content
         self._home = tempfile.TemporaryDirectory(prefix="undrift-model-")
         self._folder = Path(self._home.name)
         try:
@@ -121,6 +123,8 @@ class JobModel:
                 archive.extractall(self._folder, filter="data")
         except tarfile.TarError as error:
             raise UntrustedError(f"this is no whole folder: {error}", "Train the model again.") from error
+        limit = self._folder / LIMIT
+        self.timeout = float(limit.read_text()) if limit.is_file() else SECONDS
         if not os.access(self._folder / PREDICT, os.X_OK):
             raise ModelError(f"the model's folder has no executable file {PREDICT!r}", "Add it: chmod +x.")
 

@@ -76,16 +76,23 @@ class Mlflow(Folder):
         found = client.get_experiment_by_name(self.name)
         experiment = found.experiment_id if found else client.create_experiment(self.name)
         run = client.create_run(experiment, run_name=f"v{said['version']}")
+        try:
+            self._upload(client, run.info.run_id, said, champion)
+        except BaseException:
+            client.set_terminated(run.info.run_id, "FAILED")
+            raise
+        client.set_terminated(run.info.run_id)
+        source = f"{run.info.artifact_uri}/model"
+        return client.create_model_version(self.name, source, run.info.run_id, tags=tags)
+
+    def _upload(self, client: MlflowClient, run: str, said: dict[str, Any], champion: bytes) -> None:
         with tempfile.TemporaryDirectory(prefix="undrift-mlflow-") as place:
             folder = Path(place)
             (folder / "champion.json").write_bytes(champion)
             for model in said["models"]:
                 if model["sha256"]:
                     (folder / f"{model['sha256']}.{model['format']}").write_bytes(self.get(model["sha256"]))
-            client.log_artifacts(run.info.run_id, place, "model")
-        client.set_terminated(run.info.run_id)
-        source = f"{run.info.artifact_uri}/model"
-        return client.create_model_version(self.name, source, run.info.run_id, tags=tags)
+            client.log_artifacts(run, place, "model")
 
 
 def fetched(address: str, folder: Path) -> Path:

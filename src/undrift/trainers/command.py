@@ -56,7 +56,7 @@ class Command:
         command: str | Sequence[str],
         timeout: float = 3600.0,
         retries: int = 0,
-        predict_timeout: float = 600.0,
+        predict_timeout: float = jobs.SECONDS,
     ) -> None:
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
         if not words:
@@ -131,7 +131,8 @@ class Command:
     def _left(self, output: Path) -> Any:
         """The model that a job left in a folder."""
         if (output / "model").is_dir():
-            return jobs.JobModel(jobs.packed(output / "model"), self._predict_timeout)
+            (output / "model" / jobs.LIMIT).write_text(str(self._predict_timeout))
+            return jobs.JobModel(jobs.packed(output / "model"))
         for name, form in MODELS.items():
             if (output / name).is_file():
                 return artifacts.load((output / name).read_bytes(), form, trust_pickle=True)

@@ -24,7 +24,7 @@ def announce(store: Store, registry: Registry, schema: Schema) -> None:
         return
     try:
         registry.announce(json.dumps(champion(store, schema), indent=2, ensure_ascii=False).encode())
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - a projection never fails a step
         log.warning("champion.json is not what serves: %s", error)
 
 
