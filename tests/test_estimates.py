@@ -17,6 +17,7 @@ from undrift.estimates import Side, estimated
 from undrift.estimates.cbpe import Cbpe, with_chances
 from undrift.estimates.dle import Dle
 from undrift.estimates.pape import Pape, ratios
+from undrift.losses import loss as as_loss
 from undrift.losses import named
 from undrift.records import (
     Comparison,
@@ -40,15 +41,20 @@ def side(rows: int, seed: int, *, shift: float = 0.0, sharp: float = 1.0) -> Sid
     return Side(pd.DataFrame(x, columns=list("abc")), 1 / (1 + np.exp(-sharp * odds)), labels)
 
 
+EMPTY = pd.DataFrame()
+
+
 # Closed forms ---------------------------------------------------------------------------------------
 
 
 def test_the_expected_loss_of_right_probabilities_is_their_entropy() -> None:
     chance = np.array([[0.25, 0.75], [0.5, 0.5]])
     entropy = -np.sum(chance * np.log(chance), axis=1).mean()
-    assert with_chances(chance[:, 1], chance, named("log_loss", "binary")) == pytest.approx(entropy)
+    assert with_chances(Side(EMPTY, chance[:, 1]), chance, named("log_loss", "binary")) == pytest.approx(
+        entropy
+    )
     gini = np.mean(chance[:, 0] * chance[:, 1])
-    assert with_chances(chance[:, 1], chance, named("brier", "binary")) == pytest.approx(gini)
+    assert with_chances(Side(EMPTY, chance[:, 1]), chance, named("brier", "binary")) == pytest.approx(gini)
 
 
 @pytest.mark.parametrize("name", ["auc", "average_precision", "f1", "recall_at_k"])
@@ -58,7 +64,7 @@ def test_a_pooled_loss_is_expected_as_if_each_row_had_every_label_a_little(name:
     loss = named(name, "binary")
     assert known.labels is not None
     real = loss.over(known.labels, known.predictions)
-    assert with_chances(known.predictions, chance, loss) == pytest.approx(real, abs=0.006)
+    assert with_chances(known, chance, loss) == pytest.approx(real, abs=0.006)
 
 
 def test_several_classes_are_expected_from_their_probabilities() -> None:
@@ -82,9 +88,7 @@ def test_probabilities_that_are_too_sure_are_put_right_before_anything_is_expect
     loss = named("log_loss", "binary")
     assert window.labels is not None
     real = loss.over(window.labels, window.predictions)
-    raw = with_chances(
-        window.predictions, np.column_stack([1 - window.predictions, window.predictions]), loss
-    )
+    raw = with_chances(window, np.column_stack([1 - window.predictions, window.predictions]), loss)
     assert Cbpe().expected(known, window, loss).value == pytest.approx(real, abs=0.03)
     assert raw < real - 0.15
 
@@ -238,3 +242,36 @@ def test_each_kind_of_change_is_told_from_the_records() -> None:
     assert diagnosis(comparison("drift"), None, scored(14.0), 10.0, band, 0.2) == (
         "covariate drift (temperature)",
     )
+
+
+def test_weights_count_as_rows_do() -> None:
+    known, window = side(4000, 5), side(500, 6)
+    twice = np.where(np.arange(500) < 250, 2.0, 1.0)
+    repeated = np.repeat(np.arange(500), twice.astype(int))
+    for name in ("log_loss", "auc", "f1"):
+        loss = named(name, "binary")
+        heavy = Side(window.rows, window.predictions, weights=twice)
+        longer = Side(window.rows.iloc[repeated], window.predictions[repeated])
+        found, expected = (Cbpe().expected(known, one, loss).value for one in (heavy, longer))
+        assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_class_that_does_not_occur_is_not_in_the_mean_over_classes() -> None:
+    random = np.random.default_rng(0)
+    two = random.dirichlet([2.0, 2.0], 4000)
+    labels = (random.random(4000) < two[:, 1]).astype(np.float64)
+    three = np.column_stack([two, np.zeros(4000)])
+    for name in ("auc", "f1", "average_precision"):
+        loss = named(name, "multiclass")
+        assert with_chances(Side(EMPTY, three), three, loss) == pytest.approx(
+            loss.over(labels, three), abs=0.03
+        )
+
+
+def test_a_pooled_loss_of_numbers_is_not_estimated_row_by_row() -> None:
+    @as_loss("regression", mean="RMSE", pooled=True)
+    def rmse(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        return np.sqrt(np.mean((labels - predictions) ** 2))
+
+    some = Side(pd.DataFrame({"a": np.arange(200.0)}), np.arange(200.0), np.arange(200.0))
+    assert np.isnan(Dle().expected(some, some, rmse).value)

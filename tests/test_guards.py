@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from undrift.errors import ConfigError
 from undrift.gate import Gate
 from undrift.loop import Loop
 from undrift.records import Outcome
+from undrift.schema import NOT_KEPT
 
 
 def rows(count: int, first: int, *, moved: bool = False) -> pd.DataFrame:
@@ -143,3 +145,14 @@ def test_a_forest_shows_each_segment_beside_zero(tmp_path: Path) -> None:
     page = testing.AppTest.from_file(str(script), default_timeout=60).run()
     assert not page.exception
     assert any("in each segment that the gate guards" in caption.value for caption in page.caption)
+
+
+def test_a_segment_may_be_a_column_that_no_model_sees(tmp_path: Path) -> None:
+    loop = lived(tmp_path, data__ignore=["country"], gate__segments=["country"])
+    (outcome,) = loop.store.all(Outcome)
+    assert outcome.promoted is None
+    assert {guard.name for trial in outcome.trials for guard in trial.guards} >= {"country = small"}
+    assert "country" not in loop.reference().features
+    gone = replace(loop.schema, columns=tuple(replace(c, reason=NOT_KEPT) for c in loop.schema.columns))
+    with pytest.raises(ConfigError, match="are not kept"):
+        load(tmp_path, {"gate.segments": ["country"]}).check_names(gone)

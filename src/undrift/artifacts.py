@@ -25,7 +25,7 @@ from undrift.arrow import kind_of, type_named
 from undrift.errors import DataError, ModelError, UndriftError, UntrustedError, suggest
 from undrift.importing import neighbours
 from undrift.records import Schema
-from undrift.schema import NOT_KEPT, UNTYPED, features
+from undrift.schema import ASIDE, NOT_KEPT, UNTYPED, features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -401,8 +401,8 @@ def _first(frames: Sequence[pd.DataFrame], ask: Callable[[pd.DataFrame], Any]) -
 
 
 def _known(schema: Schema) -> list[str]:
-    """All columns that are kept."""
-    return [c.name for c in schema.columns if c.reason not in (UNTYPED, NOT_KEPT)]
+    """All columns that a model may be shown."""
+    return [c.name for c in schema.columns if c.reason not in (UNTYPED, NOT_KEPT, ASIDE)]
 
 
 def _own(schema: Schema) -> list[str]:

@@ -80,7 +80,7 @@ def rise(now: float, before: float) -> float:
     """The relative rise of a loss; any loss is infinitely more than none."""
     if before == 0:
         return math.inf if now > 0 else 0.0
-    return now / before - 1
+    return (now - before) / abs(before)
 
 
 def mean(scores: Sequence[Score]) -> float:

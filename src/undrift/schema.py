@@ -40,7 +40,7 @@ PREFIX = "_undrift_"
 MINIMUM_HISTORY = 50
 """Rows under which no model is trained: nothing could be said about it."""
 
-IGNORED, NOT_KEPT = "ignored", "ignored, not kept"
+IGNORED, NOT_KEPT, ASIDE = "ignored", "ignored, not kept", "ignored, kept for gate.segments"
 """Columns that the settings ignore; workspaces of 0.1.0 kept them with the others."""
 
 WEIGHT = "weight"

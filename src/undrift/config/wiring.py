@@ -158,15 +158,22 @@ class Config:
 
     def check_names(self, schema: Schema) -> None:
         """Raise ConfigError for a feature that ``[drift]`` names and the data does not have."""
+        from undrift.schema import INDEX, NOT_KEPT, UNTYPED
         from undrift.tasks import OUTPUT
 
         known = [c.name for c in schema.columns]
+        gone = {c.name for c in schema.columns if c.reason in (NOT_KEPT, UNTYPED, INDEX)}
         for name in self.get("drift.ignore"):
             if name not in (*known, OUTPUT):
                 raise ConfigError(f"drift.ignore: no column {name!r}", suggest(str(name), known))
         for name in self.get("gate.segments"):
             if name not in known:
                 raise ConfigError(f"gate.segments: no column {name!r}", suggest(str(name), known))
+            if name in gone:
+                raise ConfigError(
+                    f"gate.segments: the values of column {name!r} are not kept",
+                    "Name it when the workspace is made, or leave it out.",
+                )
         for name in self.section("drift").get("features", {}):
             if name not in known:
                 raise ConfigError(f"drift.features.{name}: no such column", suggest(name, known))
@@ -248,7 +255,7 @@ def opened(config: Config) -> Loop:
     """The loop of a workspace that was made before; its schema comes from its store."""
     from undrift.columns.time_formats import COUNTER
     from undrift.config import beginning
-    from undrift.schema import IGNORED, NOT_KEPT
+    from undrift.schema import ASIDE, IGNORED, NOT_KEPT
 
     config.check()
     store = config.store()
@@ -261,7 +268,7 @@ def opened(config: Config) -> Loop:
     made["data.time"] = schema.time or schema.order
     if config.get("data.time_format") is not None:
         made["data.time_format"] = COUNTER if schema.order else schema.time_format
-    made["data.ignore"] = [c.name for c in schema.columns if c.reason in (IGNORED, NOT_KEPT)]
+    made["data.ignore"] = [c.name for c in schema.columns if c.reason in (IGNORED, NOT_KEPT, ASIDE)]
     made["data.calendar"] = [*schema.calendar]
     made["windows.size"] = schema.size
     for name, value in made.items():
@@ -278,7 +285,7 @@ def opened(config: Config) -> Loop:
 def created(config: Config, history: pa.Table, source: str) -> Loop:
     """A loop over a new workspace: its schema is agreed on from the history's columns."""
     from undrift.columns import calendar, time_formats
-    from undrift.schema import IGNORED, NOT_KEPT, infer, require, require_history, widened
+    from undrift.schema import ASIDE, IGNORED, NOT_KEPT, infer, require, require_history, widened
     from undrift.windows import Cut
 
     config.check()
@@ -297,8 +304,11 @@ def created(config: Config, history: pa.Table, source: str) -> Loop:
     if schema.time is not None:
         schema = time_formats.agreed(schema, history[schema.time], times.time_format, source)
     config.check_names(schema)
-    ignored = tuple(replace(c, reason=NOT_KEPT) if c.reason == IGNORED else c for c in schema.columns)
-    schema = replace(schema, columns=ignored)
+    apart = dict.fromkeys(config.get("gate.segments"), ASIDE)
+    columns = (
+        replace(c, reason=apart.get(c.name, NOT_KEPT)) if c.reason == IGNORED else c for c in schema.columns
+    )
+    schema = replace(schema, columns=tuple(columns))
     hostile = [c.name for c in schema.columns if "\0" in c.name and c.reason != NOT_KEPT]
     if hostile:
         raise DataError(

@@ -38,11 +38,15 @@ CONFIDENCE = 0.9
 
 @dataclass(frozen=True)
 class Side:
-    """Rows (rows, features), what a model said about them, and the labels (rows,) where they are known."""
+    """Rows (rows, features), what a model said about them, and the labels (rows,) where they are known.
+
+    ``weights`` (rows,) say how much each row counts; None where all count alike.
+    """
 
     rows: pd.DataFrame
     predictions: Floats
     labels: Floats | None = None
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -50,7 +54,8 @@ class Side:
     def only(self, chosen: NDArray[np.bool_]) -> Side:
         """The rows under a mask (rows,)."""
         labels = None if self.labels is None else self.labels[chosen]
-        return Side(self.rows[chosen], self.predictions[chosen], labels)
+        weights = None if self.weights is None else self.weights[chosen]
+        return Side(self.rows[chosen], self.predictions[chosen], labels, weights)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,10 @@ def estimated(part: Estimator, quick: Estimator, known: Side, window: Side, loss
     from scipy.special import stdtrit
 
     borne = 1 + len(window) / len(known) * (len(known) / max(said.rows, 1.0) - 1)
-    variance = float(np.mean(errors**2)) * _vary(known.only(place == 0), window, loss) * borne
+    classes = "regression" not in part.tasks
+    variance = (
+        float(np.mean(errors**2)) * _vary(known.only(place == 0), window, loss, classes=classes) * borne
+    )
     reach = float(stdtrit(len(errors), (1 + CONFIDENCE) / 2)) * np.sqrt(variance * (1 + 1 / len(errors)))
     return Interval(said.value, said.value - reach, said.value + reach, len(errors))
 
@@ -101,27 +109,28 @@ def _error(part: Estimator, known: Side, out: NDArray[np.bool_], loss: Loss) -> 
     some = known.only(out)
     if some.labels is None:
         return float("nan")
-    return loss.over(some.labels, some.predictions) - part.expected(known.only(~out), some, loss).value
+    realised = loss.over(some.labels, some.predictions, some.weights)
+    return realised - part.expected(known.only(~out), some, loss).value
 
 
-def _vary(before: Side, now: Side, loss: Loss) -> float:
+def _vary(before: Side, now: Side, loss: Loss, *, classes: bool) -> float:
     """How much more the loss of a window varies than that of some known rows; 1 where nobody can say.
 
     Labels are drawn as often as the model says them.
     """
-    if loss.tasks is not None and "regression" in loss.tasks:
+    if not classes:
         return len(before) / len(now)
-    old, new = (_drawn(side.predictions, loss) for side in (before, now))
+    old, new = (_drawn(side, loss) for side in (before, now))
     return new / old if np.isfinite(old) and np.isfinite(new) and old > 0 else 1.0
 
 
-def _drawn(chances: Floats, loss: Loss) -> float:
+def _drawn(side: Side, loss: Loss) -> float:
     """The variance of the loss of rows whose labels are drawn by their probabilities."""
-    random = np.random.default_rng(0)
+    random, chances = np.random.default_rng(0), side.predictions
     every = np.column_stack([1 - chances, chances]) if chances.ndim == 1 else chances
     ends = np.cumsum(every, axis=1)
     draws = [np.argmax(random.random((len(ends), 1)) < ends, axis=1).astype(np.float64) for _ in range(DRAWS)]
-    return float(np.var([loss.over(labels, chances) for labels in draws], ddof=1))
+    return float(np.var([loss.over(labels, chances, side.weights) for labels in draws], ddof=1))
 
 
 def by_class(predictions: Floats, loss: Loss) -> Floats:

@@ -25,13 +25,16 @@ class Dle:
             return Expected(float("nan"), 0)
         from sklearn.ensemble import HistGradientBoostingRegressor
 
+        if loss.pooled:
+            return Expected(float("nan"), 0)  # no row has a loss of its own
         losses = loss(known.labels, known.predictions)
         model = HistGradientBoostingRegressor(
             max_iter=60, max_leaf_nodes=15, min_samples_leaf=30, random_state=0
         )
         with threads(known.rows):
-            model.fit(numbers(known, known, window), losses)
-            return Expected(float(np.mean(model.predict(numbers(window, known, window)))), len(known))
+            model.fit(numbers(known, known, window), losses, sample_weight=known.weights)
+            expected = model.predict(numbers(window, known, window))
+        return Expected(float(np.average(expected, weights=window.weights)), len(known))
 
 
 _: type[Estimator] = Dle

@@ -35,10 +35,10 @@ class Pape:
         """The expected loss of the window's rows; NaN where a pooled loss is not defined."""
         if known.labels is None:
             return Expected(float("nan"), 0)
-        weights = ratios(known, window)
+        weights = ratios(known, window) * (1.0 if known.weights is None else known.weights)
         chances = calibrated(known.predictions, known.labels, window.predictions, weights)
         borne = float(weights.sum() ** 2 / (weights**2).sum())  # Kish: as many rows of equal weight
-        return Expected(with_chances(window.predictions, chances, loss), borne)
+        return Expected(with_chances(window, chances, loss), borne)
 
 
 def ratios(known: Side, window: Side) -> Floats:

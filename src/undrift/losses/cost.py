@@ -49,6 +49,11 @@ def _square(matrix: object, predictions: Floats) -> Floats:
             "score.params.matrix is not a square of numbers",
             "Give a row for each true class: [[0, 1], [5, 0]], say.",
         )
+    if (table < 0).any():
+        raise ConfigError(
+            "score.params.matrix holds a cost under 0",
+            "Add the same number to all costs of a row: that changes no comparison of two models.",
+        )
     if len(predictions) and len(table) != (wide or 2):
         raise ConfigError(
             f"score.params.matrix has {len(table)} classes, the target {wide or 2}",

@@ -52,6 +52,32 @@ def named_as(known: Sequence[Any]) -> list[str]:
     return found
 
 
+def spoken(model: Any, classes: Sequence[str], *, coded: bool = False) -> list[Any]:
+    """What a model calls each class: its own names for them, or codes from 0 up where it knows only such.
+
+    A class that it never saw has the name that a new model would be given. Raises ModelError for a model that
+    knows other classes than the data; ``coded`` says that it counts them whatever their names are.
+    """
+    known = own_classes(model)
+    if known is None or coded:
+        return list(range(len(classes)))
+    own = dict(zip(named_as(known), known, strict=True))
+    if own.keys() <= {*classes}:
+        return [own.get(name, new) for name, new in zip(classes, native(classes).tolist(), strict=True)]
+    if own.keys() <= {str(place) for place in range(len(classes))}:
+        return [own.get(str(place), place) for place in range(len(classes))]
+    raise ModelError(
+        f"the model knows the classes {', '.join([*own][:5])}, the data {', '.join(classes[:5])}",
+        "Train it on the same labels.",
+    )
+
+
+def own_classes(model: Any) -> list[Any] | None:
+    """The classes that a fitted model knows, by its own names; None where it does not say."""
+    known = getattr(model, "classes_", None)
+    return None if known is None else list(np.asarray(known))
+
+
 def require_probabilities(model: Any) -> None:
     """Raise ModelError for a model that gives no probabilities."""
     if not hasattr(model, "predict_proba"):

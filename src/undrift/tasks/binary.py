@@ -15,7 +15,7 @@ from undrift.columns.kinds import as_text, cast
 from undrift.errors import DataError, ModelError
 from undrift.records import Column, Kind, MeanCalibration, Ranking, TaskName
 from undrift.tasks import OUTPUT, Blocks, Floats, Task
-from undrift.tasks._classes import codes, in_order, named_as, native, require_probabilities
+from undrift.tasks._classes import codes, in_order, native, own_classes, require_probabilities, spoken
 
 HALF = 0.5
 """The probability from which on the second class is predicted."""
@@ -66,11 +66,7 @@ class Binary:
 
     def in_words_of(self, model: Any, labels: Floats, classes: Sequence[str]) -> NDArray[Any]:
         """What the model calls the classes."""
-        own = {str(name): name for name in model.classes_}
-        words = [own.get(name, own.get(str(i))) for i, name in enumerate(classes)]
-        if None in words:
-            words = list(model.classes_)
-        return np.asarray(words)[labels.astype(np.int64)]
+        return np.asarray(spoken(model, classes))[labels.astype(np.int64)]
 
     def require(self, model: Any) -> None:
         """Raise ModelError for a model that gives no probabilities."""
@@ -141,14 +137,13 @@ class Binary:
 
 def _second(model: Any, classes: Sequence[str]) -> int:
     """The column of the second class in what a model says."""
-    own = named_as(getattr(model, "classes_", (0, 1)))
-    for second, both in ((classes[1], set(classes)), ("1", {"0", "1"})):
-        if set(own) == both:
-            return own.index(second)
-    raise ModelError(
-        f"the model knows the classes {', '.join(own)}, the data {', '.join(classes)}",
-        "Train it on the same labels.",
-    )
+    own = own_classes(model)
+    words = spoken(model, classes)
+    if own is None:
+        return 1
+    if len(own) != len(classes):
+        raise ModelError(f"the model knows one class only: {own[0]}", "Train it on rows of both.")
+    return own.index(words[1])
 
 
 _: type[Task] = Binary

@@ -17,7 +17,7 @@ from undrift.columns.kinds import as_text
 from undrift.errors import DataError, ModelError
 from undrift.records import Column, Kind, MeanCalibration, Ranking, TaskName
 from undrift.tasks import CONFIDENCE, OUTPUT, UNSEEN, Blocks, Floats, Task
-from undrift.tasks._classes import codes, in_order, named_as, native, require_probabilities
+from undrift.tasks._classes import codes, in_order, native, own_classes, require_probabilities, spoken
 
 MOST = 1000
 """Classes above which a target is a name or a number, not a class."""
@@ -74,11 +74,7 @@ class Multiclass:
 
     def in_words_of(self, model: Any, labels: Floats, classes: Sequence[str]) -> NDArray[Any]:
         """What the model calls the classes; those that it never saw by their own names."""
-        if _counts(model):
-            return labels.astype(np.int64)
-        own = {str(name): name for name in _known(model)}
-        words = np.array([own.get(name, word) for name, word in zip(classes, native(classes), strict=True)])
-        return words[labels.astype(np.int64)]
+        return np.asarray(spoken(model, classes, coded=_counts(model)))[labels.astype(np.int64)]
 
     def require(self, model: Any) -> None:
         """Raise ModelError for a model that gives no probabilities."""
@@ -91,17 +87,16 @@ class Multiclass:
     def read(self, model: Any, said: Any, rows: int, classes: Sequence[str]) -> Floats:
         """The probability of every class, in their order; 0 for those that the model never saw."""
         given = np.asarray(said, dtype=np.float64).reshape(rows, -1)
-        own = named_as(_known(model)) if _known(model) else [str(i) for i in range(given.shape[1])]
-        coded = _counts(model) or not set(own) <= set(classes)
-        names = [str(i) for i in range(len(classes))] if coded else list(classes)
-        odd = [name for name in own if name not in names]
-        if odd or len(own) != given.shape[1]:
+        words = spoken(model, classes, coded=_counts(model))
+        own = own_classes(model)
+        own = list(range(given.shape[1])) if own is None else own
+        if len(own) != given.shape[1] or len(own) > len(classes):
             raise ModelError(
-                f"the model knows the classes {', '.join(own[:5])}, the data {', '.join(classes[:5])}",
+                f"the model gives {given.shape[1]} probabilities of {len(classes)} classes",
                 "Train it on the same labels.",
             )
         values = np.zeros((rows, len(classes)))
-        values[:, [names.index(name) for name in own]] = given
+        values[:, [words.index(name) for name in own]] = given
         return values
 
     def shape(self, rows: int, classes: Sequence[str]) -> tuple[int, ...]:
@@ -185,11 +180,6 @@ def _listed(values: pa.ChunkedArray, width: int) -> Floats | None:
     found = from_predictions(lists)
     fits = np.isfinite(found).all() and (found >= 0).all() and np.abs(found.sum(axis=1) - 1).max() < SUMS_TO
     return found if fits else None
-
-
-def _known(model: Any) -> list[Any]:
-    """The classes that a fitted model knows, by its own names."""
-    return list(np.asarray(getattr(model, "classes_", ())))
 
 
 def _counts(model: Any) -> bool:

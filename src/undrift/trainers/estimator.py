@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,11 @@ from undrift.trainers import ByPath, Trainer
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("undrift")
+
+HANDFUL = 5
+"""Rows of a class under which boosted trees are not trained on it."""
 
 MAX_CATEGORIES = 50
 """One-hot columns per feature; rarer labels share one."""
@@ -85,6 +91,7 @@ class Estimator:
         self.ready()
         model = self._model()
         require_usable(model, schema)
+        rows, labels, weights = _without_rare(model, rows, labels, weights, schema)
         targets = tasks.named(schema.task).fitted_on(labels, schema.classes, model)
         try:
             if not inspect.isclass(self._found):
@@ -181,6 +188,31 @@ def _columns(schema: Schema, *, tolerant: bool) -> Any:
         handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False
     )
     return ColumnTransformer([("numbers", scaled, numbers), ("labels", one_hot, labels)])
+
+
+def _without_rare(
+    model: Any,
+    rows: pd.DataFrame,
+    labels: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    schema: Schema,
+) -> tuple[pd.DataFrame, NDArray[np.float64], NDArray[np.float64] | None]:
+    """The rows without those of classes that have hardly any, where they would spoil the model.
+
+    scikit-learn's boosted trees cannot set one row of a class apart to stop early, and diverge on others.
+    """
+    while isinstance(steps := getattr(model, "steps", None), list) and steps:
+        model = steps[-1][1]
+    if len(schema.classes) < 3 or type(model).__name__ != "HistGradientBoostingClassifier":
+        return rows, labels, weights
+    found, counts = np.unique(labels, return_counts=True)
+    common = found[counts >= HANDFUL]
+    if len(common) in (len(found), 0, 1):
+        return rows, labels, weights
+    kept = np.isin(labels, common)
+    rare = ", ".join(schema.classes[int(place)] for place in found[counts < HANDFUL][:5])
+    log.warning("not trained on %s rows of classes with under %s rows: %s", int(np.sum(~kept)), HANDFUL, rare)
+    return rows[kept], labels[kept], None if weights is None else weights[kept]
 
 
 _: type[Trainer] = Estimator

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undrift import artifacts, tasks
-from undrift.errors import ConfigError, ModelError
+from undrift.errors import ConfigError, ModelError, UndriftError
 from undrift.records import Schema
 from undrift.trainers import Trainer
 
@@ -30,7 +30,8 @@ class Recalibrated:
     """``estimator``, whose numbers or probabilities go through a map.
 
     A "line" multiplies numbers by ``slopes`` (1, 1) and adds ``levels`` (1,). A "logistic" map takes as log
-    odds the logarithms of probabilities times ``slopes`` (classes, classes) plus ``levels`` (classes,).
+    odds the logarithms of probabilities times ``slopes`` (classes, classes) plus ``levels`` (classes,). A
+    class of which no row was seen has a level of NaN, and keeps the probability that the estimator gives it.
     "steps" are the probabilities of the second of two classes: where the map bends, in ``slopes`` (1, bends),
     and its values there.
 
@@ -53,7 +54,8 @@ class Recalibrated:
         if self.kind == "line":
             said = np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(len(rows), -1)[:, 0]
             return said * float(self.slopes[0, 0]) + float(self.levels[0])
-        return np.asarray(self.estimator.classes_)[self.predict_proba(rows).argmax(axis=1)]
+        best = self.predict_proba(rows).argmax(axis=1)
+        return np.asarray(self.classes_)[best] if hasattr(self, "classes_") else best
 
     def predict_proba(self, rows: Any) -> Floats:
         """The probability of each class, shape (rows, classes)."""
@@ -61,10 +63,19 @@ class Recalibrated:
         if self.kind == "steps":
             second = np.interp(said[:, 1], self.slopes[0], self.levels)
             return np.column_stack([1 - second, second])
-        odds = np.log(np.clip(said, CLIP, 1 - CLIP)) @ self.slopes.T + self.levels
-        found = np.exp(odds - odds.max(axis=1, keepdims=True))
-        mapped: Floats = found / found.sum(axis=1, keepdims=True)
+        seen = np.flatnonzero(np.isfinite(self.levels))
+        if len(seen) < 2:
+            return said
+        odds = np.log(np.clip(said, CLIP, 1 - CLIP))[:, seen] @ self.slopes[np.ix_(seen, seen)].T
+        found = np.exp(odds + self.levels[seen] - (odds + self.levels[seen]).max(axis=1, keepdims=True))
+        mapped = said.copy()
+        mapped[:, seen] = found / found.sum(axis=1, keepdims=True) * said[:, seen].sum(axis=1, keepdims=True)
         return mapped
+
+
+def unmapped(model: Any) -> Any:
+    """The model below its map, where it has one."""
+    return model.estimator if isinstance(model, Recalibrated) else model
 
 
 class Recalibrate:
@@ -100,18 +111,35 @@ class Recalibrate:
                 f"{len(rows)} labelled rows are newer than the live model, {FEWEST} are needed",
                 "Wait for more labels.",
             )
-        inner = champion.estimator if isinstance(champion, Recalibrated) else champion
+        inner = unmapped(champion)
+        try:
+            return self._mapped(inner, rows, labels, schema, weights)
+        except UndriftError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{type(inner).__name__} is not recalibrated: {error}", "Leave the trainer out."
+            ) from error
+
+    def _mapped(
+        self, inner: Any, rows: pd.DataFrame, labels: Floats, schema: Schema, weights: Floats | None
+    ) -> Recalibrated:
         if not schema.classes:
             said = artifacts.predict(inner, rows, schema)
             slope, shift = _line(said, labels, weights)
             return Recalibrated(inner, "line", np.array([[slope]]), np.array([shift]))
         said = np.asarray(artifacts.asked(inner, rows, schema), dtype=np.float64)
-        own = list(np.asarray(inner.classes_))
-        words = tasks.named(schema.task).in_words_of(inner, labels, schema.classes)
-        known = np.isin(words, own)
-        places = np.array([own.index(word) for word in words[known]])
+        words = tasks.named(schema.task).in_words_of(inner, labels, schema.classes).tolist()
+        own = {word: place for place, word in enumerate(getattr(inner, "classes_", range(said.shape[1])))}
+        known = np.array([word in own for word in words])
+        places = np.array([own[word] for word in words if word in own], dtype=np.int64)
+        if len(places) < FEWEST:
+            raise ModelError(
+                f"{len(places)} labelled rows are of classes that the live model knows, {FEWEST} are needed",
+                "Wait for more labels.",
+            )
         more = None if weights is None else weights[known]
-        if self._method == "isotonic" and len(own) == 2:
+        if self._method == "isotonic" and len(own) == 2 and len(np.unique(places)) == 2:
             return Recalibrated(inner, "steps", *_steps(said[known, 1], places, more))
         return Recalibrated(inner, "logistic", *_logistic(said[known], places, more))
 
@@ -130,7 +158,7 @@ def _logistic(said: Floats, places: NDArray[np.int64], weights: Floats | None) -
     from sklearn.linear_model import LogisticRegression
 
     count = said.shape[1]
-    coefficients, intercepts = np.eye(count), np.zeros(count)
+    coefficients, intercepts = np.eye(count), np.full(count, np.nan)
     seen = np.unique(places)
     if len(seen) < 2:
         return coefficients, intercepts

@@ -12,6 +12,7 @@ from undrift.artifacts import fit, shown
 from undrift.errors import ModelError
 from undrift.records import Schema
 from undrift.trainers import Trainer
+from undrift.trainers.recalibrate import unmapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +39,15 @@ class Refit:
                 "there is no model to refit",
                 'Name one to train: model.use = "sklearn.ensemble:HistGradientBoostingRegressor", say.',
             )
-        targets = tasks.named(schema.task).in_words_of(champion, labels, schema.classes)
+        inner = unmapped(champion)
         try:
-            return fit(clone(champion), shown(champion, rows, schema), targets, weights)
+            targets = tasks.named(schema.task).in_words_of(inner, labels, schema.classes)
+            return fit(clone(inner), shown(inner, rows, schema), targets, weights)
         except ModelError:
             raise
         except Exception as error:
             raise ModelError(
-                f"{type(champion).__name__} does not refit: {error}",
+                f"{type(inner).__name__} does not refit: {error}",
                 "Adopt a whole pipeline that takes the raw columns, or set model.use.",
             ) from error
 

@@ -220,9 +220,12 @@ class Archive:
         have = ~np.isnan(values)
         rows = rows if have.all() else rows.filter(pa.array(have))
         times = None if self.schema.time is None else rows[TIME].cast(pa.int64()).to_numpy()
+        return Labelled(rows, values[have], times, self.weighed(rows))
+
+    def weighed(self, rows: pa.Table) -> NDArray[np.float64] | None:
+        """How much each row counts; None where all count alike."""
         weight = self.schema.weight
-        weights = None if weight is None else rows[weight].cast(pa.float64()).to_numpy()
-        return Labelled(rows, values[have], times, weights)
+        return None if weight is None else rows[weight].cast(pa.float64()).to_numpy()
 
     def ids(self, selections: Sequence[Selection], among: pa.ChunkedArray) -> list[set[str]]:
         """Which of some ids belong to rows of each selection; the rows are read in one go."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ from undrift.workspace.models import Models
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger("undrift")
+
 MOST = 20_000
 """Labelled rows from which an estimate learns, at most."""
 
@@ -41,8 +45,8 @@ class Estimating:
     def estimate(self, window: Window, live: Version, now: datetime | None) -> Estimate | None:
         """The loss of the live model on a window without labels; None where it cannot be told.
 
-        It is learnt from the newest labelled windows before this one, by what the model, or its twin where it
-        was refitted on them, says about them.
+        It is learnt from the newest labelled windows before this one on which neither the model nor its twin,
+        which answers for it where it was refitted, was trained.
         """
         archive = self.chronicle.archive
         task = archive.schema.task
@@ -53,16 +57,21 @@ class Estimating:
             raise ConfigError(
                 f"estimate.use = {self.use!r} is not for {task}", f"It is for {' and '.join(part.tasks)}."
             )
-        before = [w for w in self.chronicle.split(now).every if w.index < window.index][-CHUNKS:]
+        unseen = self._judged_through(live)
+        every = self.chronicle.split(now).every
+        before = [w for w in every if unseen < w.index < window.index][-CHUNKS:]
         if not before:
             return None
         try:
             known = self._side(live, before)
             rows = archive.rows(window.index, window.index)
             said = self.models.logged(live.number, rows["_undrift_id"], [window])
-            seen = Side(_features(rows, archive.schema), said)
+            seen = Side(_features(rows, archive.schema), said, weights=archive.weighed(rows))
             found = estimated(part, quick, known, seen, self.models.deciding)
         except UndriftError:
+            return None
+        except Exception as error:  # noqa: BLE001 - an estimate decides nothing, and stops nothing
+            log.warning("no loss of window %s is estimated: %s", window.key, error)
             return None
         if found is None:
             return None
@@ -79,6 +88,13 @@ class Estimating:
             known=len(known),
         )
 
+    def _judged_through(self, live: Version) -> int:
+        """The newest window that a version, or a member of it, learnt from before it was judged."""
+        if live.number == FOREIGN:
+            return -sys.maxsize
+        through = [self._judged_through(self.models.version(m.version)) for m in live.members if m.weight > 0]
+        return max(through, default=live.judged_through)
+
     def _side(self, live: Version, windows: list[Window]) -> Side:
         """Labelled rows of some windows, with what the live model says about rows that it has not seen."""
         key = (live.number, tuple(w.key for w in windows))
@@ -89,7 +105,7 @@ class Estimating:
                 said = self.models.logged(FOREIGN, data.ids, windows)
             else:
                 said = self.models.ask_unseen(live, data.rows)
-            side = Side(_features(data.rows, self.chronicle.archive.schema), said, data.labels)
+            side = Side(_features(data.rows, self.chronicle.archive.schema), said, data.labels, data.weights)
             self._known = {key: side}
         return self._known[key]
 

@@ -185,7 +185,10 @@ class Models:
         if known is not None:
             return known
         version = self.version(number)
-        if self.grounded(version).snapshot is None and not version.members:
+        base = self.grounded(version)
+        if base is not version:
+            return self.reference(base.number)
+        if version.snapshot is None and not version.members:
             raise NotFoundError(
                 f"the reference profile of v{number} is missing", "Restore the store from a backup."
             )
