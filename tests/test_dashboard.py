@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from undrift.dashboard import captions, charts, rows
+from undrift.dashboard import captions, charts, legends, rows
 from undrift.dashboard.names import inert
 from undrift.errors import ConfigError
 from undrift.pictures.palette import DARK, LIGHT
@@ -24,6 +25,7 @@ from undrift.profiles.table import profile
 from undrift.records import (
     Comparison,
     Decision,
+    Estimate,
     FeatureComparison,
     Finding,
     Outcome,
@@ -333,7 +335,7 @@ def test_rows_say_what_the_loop_did_and_when(tmp_path):
     assert events[0]["at"] == window_of(3).start.timestamp() * 1000, "live from the next window on"
     scores = rows.scores(found.lines)
     assert {r["model"] for r in scores} == {rows.LIVE, rows.FIRST}
-    assert "1 promotion" in captions.performance(scores, events)
+    assert "1 promotion" in captions.performance(scores, events, [])
 
 
 @pytest.mark.parametrize(
@@ -373,7 +375,7 @@ def test_a_chart_of_one_score_has_room_around_it(colours):
         "score": 5.0,
         "text": "",
     }
-    spec = charts.performance([row], [], colours, timed=False).to_dict()
+    spec = charts.performance([row], [], [], colours, timed=False).to_dict()
     low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert low < 5.0 < high
 
@@ -466,3 +468,22 @@ def test_a_port_in_use_is_refused_by_name():
         taken.listen()
         with pytest.raises(ConfigError, match="is in use"):
             dashboard._free(taken.getsockname()[1])
+
+
+def test_windows_without_labels_are_drawn_apart_with_their_band():
+    def line(key, label):
+        window = Window(key, int(key), 10)
+        guess = Estimate(key, int(key), 1, "dle", "MAE", 31.0, 27.0, 35.0, 500)
+        return SimpleNamespace(window=window, live=label, first=None, estimate=guess)
+
+    score = SimpleNamespace(version=1, metric="MAE", value=30.0, rows=10)
+    lines = [line("0001", score), line("0002", None)]
+    (guess,) = rows.estimates(lines)
+    assert (guess["score"], guess["lower"], guess["upper"]) == (31.0, 27.0, 35.0)
+    assert "blind to concept drift" in guess["text"]
+    spec = charts.performance(rows.scores(lines), [], [guess], LIGHT, timed=False).to_dict()
+    ends = {layer["encoding"].get("y2", {}).get("field") for layer in spec["layer"]}
+    assert "upper" in ends
+    assert rows.ESTIMATED in legends.performance([], [], [guess], LIGHT)
+    assert "1 window estimated" in captions.performance(rows.scores(lines), [], [guess])
+    charts.performance([], [], [guess], LIGHT, timed=False).to_dict()

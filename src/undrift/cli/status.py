@@ -90,7 +90,7 @@ def _model(found: Overview) -> list[tuple[str, str]]:
         out.append(("score", f"{said} {during(newest.window)}{beside}"))
     last = found.last
     if last is not None and last.estimate is not None and last.live is None:
-        out.append(("estimate", estimate(last.estimate)))
+        out.append(("likely", estimate(last.estimate)))
     return out
 
 

@@ -13,7 +13,7 @@ from undrift.words.numbers import number, percent
 from undrift.words.phrases import count
 
 
-def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:
+def performance(scores: Sequence[Row], events: Sequence[Row], estimates: Sequence[Row]) -> str:
     """The performance chart in words."""
     newest = {row["model"]: row for row in scores}
     parts = [
@@ -22,7 +22,9 @@ def performance(scores: Sequence[Row], events: Sequence[Row]) -> str:
         if (row := newest.get(name))
     ]
     live = count(sum(row["event"] == PROMOTED for row in events), "promotion")
-    return f"Line chart over {count(_windows(scores), 'window')}. Newest: {'; '.join(parts)}. {live}."
+    guessed = f" {count(len(estimates), 'window')} estimated, labels are to come." if estimates else ""
+    newest_ones = f" Newest: {'; '.join(parts)}." if parts else ""
+    return f"Line chart over {count(_windows(scores), 'window')}.{newest_ones} {live}.{guessed}"
 
 
 def heatmap(cells: Sequence[Row], features: Sequence[str]) -> str:

@@ -39,13 +39,22 @@ REFERENCE, WINDOW = "reference", "window"
 """The two sides of what changed."""
 
 
-def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette, *, timed: bool) -> Chart:
-    """Scores over time with what the loop did on them."""
-    low, high = _room([row["score"] for row in scores])
-    x = _time_axis(timed, [row["at"] for row in (*scores, *events)])
+def performance(
+    scores: Sequence[Row],
+    events: Sequence[Row],
+    estimates: Sequence[Row],
+    colours: Palette,
+    *,
+    timed: bool,
+) -> Chart:
+    """Scores over time with what the loop did on them, and estimates with their bands, apart."""
+    ends = [row[end] for row in estimates for end in ("lower", "upper")]
+    low, high = _room([*(row["score"] for row in scores), *ends])
+    x = _time_axis(timed, [row["at"] for row in (*scores, *estimates, *events)])
+    title = f"{[*estimates, *scores][-1]['metric']} (lower is better)"
     y = alt.Y(
         "score:Q",
-        title=f"{scores[-1]['metric']} (lower is better)",
+        title=title,
         scale=alt.Scale(domain=[low, high], nice=False, zero=False),
         axis=alt.Axis(tickCount=6, titlePadding=10),
     )
@@ -61,13 +70,29 @@ def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette, 
     chart: Chart = (
         alt.layer(
             *_event_layers(events, x, colours),
-            lines.mark_line(strokeWidth=2.5),
-            lines.mark_circle(size=32, opacity=1).encode(tooltip=tooltip),
+            *_estimate_layers(estimates, x, y, title, colours),
+            *([lines.mark_line(strokeWidth=2.5)] if scores else []),
+            *([lines.mark_circle(size=32, opacity=1).encode(tooltip=tooltip)] if scores else []),
         )
         .resolve_scale(color="independent")
         .properties(height=330)
     )
     return chart
+
+
+def _estimate_layers(
+    estimates: Sequence[Row], x: alt.X, y: alt.Y, title: str, colours: Palette
+) -> list[alt.Chart]:
+    """A hollow point for each estimate, and its band as a rule."""
+    if not estimates:
+        return []
+    base = alt.Chart(_frame(estimates)).encode(x=x)
+    rules = base.mark_rule(color=colours.live, strokeWidth=1.5, opacity=0.5).encode(
+        y=alt.Y("lower:Q", title=title), y2="upper:Q"
+    )
+    points = base.mark_point(size=45, color=colours.live, fill=colours.paper, opacity=1)
+    tooltip = [_tip("days", "window"), _tip("version"), _tip("text", "estimate")]
+    return [rules, points.encode(y=y, tooltip=tooltip)]
 
 
 def _event_layers(events: Sequence[Row], x: alt.X, colours: Palette) -> list[alt.Chart]:

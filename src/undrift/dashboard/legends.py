@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from undrift.dashboard.charts import REFERENCE, WINDOW, bands, fates, present
-from undrift.dashboard.rows import FIRST, LIVE, MARKS, PROMOTED, REJECTED, ROLLED_BACK, Row
+from undrift.dashboard.rows import ESTIMATED, FIRST, LIVE, MARKS, PROMOTED, REJECTED, ROLLED_BACK, Row
 from undrift.pictures.palette import Palette
 
 SWATCHES = {
@@ -14,6 +14,7 @@ SWATCHES = {
     "rule": "width:2px;height:14px;background:{0}",
     "dashes": "width:0;height:14px;border-left:2px dashed {0}",
     "dot": "width:11px;height:11px;border-radius:50%;background:{0}",
+    "ring": "width:8px;height:8px;border-radius:50%;border:2px solid {0}",
     "square": "width:13px;height:13px;border-radius:2px;background:{0}",
 }
 """How each kind of key is drawn."""
@@ -25,7 +26,9 @@ Key = tuple[str, str, str]
 """What a key says, its swatch, and its colour."""
 
 
-def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette) -> str:
+def performance(
+    scores: Sequence[Row], events: Sequence[Row], estimates: Sequence[Row], colours: Palette
+) -> str:
     """The legend of the performance chart."""
     models = {LIVE: colours.live, FIRST: colours.first}
     kinds = {
@@ -34,6 +37,7 @@ def performance(scores: Sequence[Row], events: Sequence[Row], colours: Palette) 
         ROLLED_BACK: ("rule", colours.rolled_back),
     }
     lines = [(name, "line", models[name]) for name in present(scores, "model", models)]
+    lines += [(ESTIMATED, "ring", colours.live)] if estimates else []
     return _html([*lines, *((name, *kinds[name]) for name in present(events, "event", kinds))])
 
 

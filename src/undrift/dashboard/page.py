@@ -186,13 +186,13 @@ def _tile(label: str, value: str, beside: str) -> None:
 def _performance(found: Overview, colours: Palette) -> None:
     """The live model beside the first one, and what the loop did."""
     st.subheader("Performance, and what the loop did", anchor=False)
-    scores, events = rows.scores(found.lines), rows.events(found)
-    if not scores:
+    scores, events, estimates = rows.scores(found.lines), rows.events(found), rows.estimates(found.lines)
+    if not scores and not estimates:
         st.info("No window has a score yet: labels are still to come.", icon=":material/hourglass_empty:")
         return
-    st.html(legends.performance(scores, events, colours))
-    chart = charts.performance(scores, events, colours, timed=rows.timed(found.lines))
-    st.altair_chart(chart, alt=captions.performance(scores, events))
+    st.html(legends.performance(scores, events, estimates, colours))
+    chart = charts.performance(scores, events, estimates, colours, timed=rows.timed(found.lines))
+    st.altair_chart(chart, alt=captions.performance(scores, events, estimates))
     if not rows.was_replaced(found.lines):
         st.caption("The first model is the live one: there is nothing to compare it with yet.")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from undrift.records import FeatureComparison, Outcome, Trial, Window
-from undrift.words.deeds import chosen
+from undrift.words.deeds import chosen, estimate
 from undrift.words.deeds import guard as guard_in_words
 from undrift.words.moves import deciding, drifted, finding, gone, times_limit
 from undrift.words.numbers import bounds, number
@@ -20,6 +20,9 @@ Row = dict[str, Any]
 
 LIVE, FIRST = "live model", "first model, never retrained"
 """What the two lines of the performance chart are called."""
+
+ESTIMATED = "estimated, labels are to come"
+"""What stands for windows without labels, apart from the scores."""
 
 PROMOTED, REJECTED, ROLLED_BACK = "new model live", "challenger rejected", "rolled back"
 """What the loop did, as the legend names it."""
@@ -70,6 +73,24 @@ def scores(lines: Sequence[Line]) -> list[Row]:
         for line in lines
         for model, score in ((LIVE, line.live), (FIRST, line.first))
         if score and math.isfinite(score.value) and (model == LIVE or was_replaced(lines))
+    ]
+
+
+def estimates(lines: Sequence[Line]) -> list[Row]:
+    """One row per window whose loss is estimated and not known yet, with its band."""
+    return [
+        {
+            "at": begin(line.window),
+            "days": days(line.window),
+            "version": f"v{found.version}",
+            "metric": found.metric,
+            "score": found.value,
+            "lower": found.lower,
+            "upper": found.upper,
+            "text": estimate(found),
+        }
+        for line in lines
+        if (found := line.estimate) and not line.live
     ]
 
 
