@@ -147,6 +147,20 @@ def test_a_shift_of_level_is_mended_by_a_map_and_refitted_without_seeing_what_ju
     assert loop.models.trained_rows(version.number).num_rows == loop.models.trained_rows(1).num_rows
 
 
+def test_a_map_on_an_adopted_model_is_compared_with_the_rows_that_this_came_with(tmp_path: Path) -> None:
+    history = rows(900, 0)
+    model = LinearRegression().fit(history[["x", "z"]], history["y"])
+    options = {"data.target": "y", "data.id": "id", "model.use": "recalibrate", "lineup.use": "single"}
+    options |= {"policy.use": "schedule", "policy.every": 3, "policy.minimum_rows": 1}
+    loop = created(load(tmp_path, options), inputs.read(history), "the history")
+    loop.start(history, (model, artifacts.dump(model), "skops"))
+    for place in range(5):
+        loop.step(rows(150, 900 + 150 * place, shift=4.0))
+    live = loop.live()
+    assert (live.trainer, live.base) == ("recalibrate", 1)
+    assert loop.models.reference(live.number).rows == loop.models.reference(1).rows == 900
+
+
 def schema(task: str, classes: tuple[str, ...] = ()) -> Schema:
     columns = tuple(Column(name, "double", "numeric") for name in "ab")
     return Schema(columns, target="y", task=task, classes=classes)
