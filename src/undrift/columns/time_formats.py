@@ -124,7 +124,8 @@ def read(values: pa.ChunkedArray, form: str, name: str, source: str, before: int
 def written(moment: datetime, form: str) -> str | int | None:
     """A moment in a format, as ``read`` reads it; None for a counter, which is no time.
 
-    >>> written(datetime(2026, 1, 2, tzinfo=UTC), "epoch_ms"), written(datetime(2026, 1, 2), "%d.%m.%Y")
+    >>> moment = datetime.fromisoformat("2026-01-02T00:00+00:00")
+    >>> written(moment, "epoch_ms"), written(moment, "%d.%m.%Y")
     (1767312000000, '02.01.2026')
     """
     if form == COUNTER:

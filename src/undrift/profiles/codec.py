@@ -177,6 +177,7 @@ def _segment_in(body: dict[str, Any], whole: TableProfile) -> TableProfile:
 def _past_out(past: History, like: History | None = None) -> dict[str, Any]:
     """A history: the counts of each feature as packed integers; without the bins that another one has too."""
     known = like is not None and like.alike(past) and _scored_alike(past.joint, like.joint)
+    lists = [*past.embeddings.values()]
     return {
         "time": past.time,
         "width": past.width,
@@ -186,7 +187,7 @@ def _past_out(past: History, like: History | None = None) -> dict[str, Any]:
         "shortest": past.shortest,
         "stays": {name: _packed(stay) for name, stay in past.stays.items()},
         "joint": _joint_out(past.joint, scores=not known) if past.joint else None,
-        "embeddings": [_embedding_out(one, like) for one in past.embeddings.values()],
+        **({"embeddings": [_embedding_out(one, like) for one in lists]} if lists else {}),
         "blocks": past.blocks.tolist(),
         **({} if known else {"cells": {n: _cells_out(cells) for n, cells in past.cells.items()}}),
         "counts": {name: _packed(counts) for name, counts in past.counts.items()},

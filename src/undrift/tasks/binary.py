@@ -15,7 +15,15 @@ from undrift.columns.kinds import as_text, cast
 from undrift.errors import DataError, ModelError
 from undrift.records import Column, Kind, MeanCalibration, Ranking, TaskName
 from undrift.tasks import OUTPUT, Blocks, Floats, Task
-from undrift.tasks._classes import codes, in_order, native, own_classes, require_probabilities, spoken
+from undrift.tasks._classes import (
+    codes,
+    in_order,
+    named_as,
+    native,
+    own_classes,
+    require_probabilities,
+    spoken,
+)
 
 HALF = 0.5
 """The probability from which on the second class is predicted."""
@@ -142,7 +150,10 @@ def _second(model: Any, classes: Sequence[str]) -> int:
     if own is None:
         return 1
     if len(own) != len(classes):
-        raise ModelError(f"the model knows one class only: {own[0]}", "Train it on rows of both.")
+        raise ModelError(
+            f"the model knows the classes {', '.join(named_as(own))}, the data {', '.join(classes)}",
+            "Train it on rows of both.",
+        )
     return own.index(words[1])
 
 
