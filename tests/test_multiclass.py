@@ -7,17 +7,21 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import xgboost
 from sklearn.linear_model import LogisticRegression
 
 from conftest import ask
 from undrift import artifacts, inputs, tasks
+from undrift.arrow import predictions
 from undrift.config.wiring import created, load
 from undrift.errors import DataError, ModelError
+from undrift.lakes import ID
 from undrift.loop import Loop
 from undrift.records import Column, Comparison, Schema, Score
 from undrift.tasks import CONFIDENCE, OUTPUT, UNSEEN
+from undrift.workspace.deliveries import on_record
 
 NAMES = np.array(["adelie", "chinstrap", "gentoo"])
 
@@ -202,3 +206,12 @@ def test_predictions_of_a_foreign_model_are_watched_and_scored(tmp_path: Path, h
     assert 0.05 < score.value < 0.5
     with pytest.raises(DataError, match="prediction column 'said'"):
         loop.step(penguins(300, 900).assign(said="walrus"))
+
+
+def test_probabilities_are_found_by_id_and_missing_ones_keep_their_shape() -> None:
+    said = predictions(np.array([[0.2, 0.8], [0.7, 0.3]]))
+    logged = pa.table({ID: ["b", "a"], "said": said})
+    found = on_record(pa.chunked_array([["a", "c", "b"]]), logged)
+    assert np.array_equal(found, [[0.7, 0.3], [np.nan, np.nan], [0.2, 0.8]], equal_nan=True)
+    assert on_record(pa.chunked_array([["x"]]), logged).shape == (1, 2)
+    assert on_record(pa.chunked_array([pa.array([], pa.string())]), logged).shape == (0, 2)

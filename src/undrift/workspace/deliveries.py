@@ -139,8 +139,11 @@ def on_record(ids: pa.ChunkedArray | pa.Array, found: pa.Table) -> NDArray[np.fl
     """
     if not found.num_rows:
         return np.full(len(ids), np.nan)
-    place = pc.index_in(ids, found[ID].combine_chunks())
-    return from_predictions(found.column(1).combine_chunks().take(place))
+    numbers = from_predictions(found.column(1).combine_chunks())
+    place = np.asarray(pc.index_in(ids, found[ID].combine_chunks()).fill_null(-1), dtype=np.int64)
+    of_each = np.full((len(place), *numbers.shape[1:]), np.nan)
+    of_each[place >= 0] = numbers[place[place >= 0]]
+    return of_each
 
 
 def names(batch: str) -> Iterator[str]:

@@ -93,7 +93,7 @@ class Scoring:
         logged, trouble = self._predictions(window, number)
         data = self.archive.labelled(Selection(window.index, window.index))
         said = on_record(data.ids, logged)
-        have = np.isfinite(said.reshape(len(said), -1).sum(axis=1))
+        have = np.isfinite(said if said.ndim == 1 else said.sum(axis=1))
         data, values = data.only(have), said[have]
         if len(data) < coverage * window.rows:
             self._refuse(window, number, len(data), trouble)
