@@ -24,6 +24,7 @@ from conftest import ask  # noqa: E402
 from undrift import artifacts, onnx  # noqa: E402
 from undrift.errors import ModelError  # noqa: E402
 from undrift.records import Column, Schema  # noqa: E402
+from undrift.trainers.recalibrate import Recalibrate  # noqa: E402
 
 
 def rows(count: int, seed: int, *, classes: tuple[str, ...], turned: bool = False) -> pd.DataFrame:
@@ -49,6 +50,7 @@ CASES = {
     "numbers": ((), LinearRegression(), True),
     "two classes": (("no", "yes"), LogisticRegression(), True),
     "three classes": (("ant", "bee", "cat"), make_pipeline(StandardScaler(), LogisticRegression()), True),
+    "two numbered classes, as a tensor": ((0, 1), LogisticRegression(), False),
     "three classes, as a tensor": (("ant", "bee", "cat"), LogisticRegression(), False),
 }
 
@@ -122,6 +124,25 @@ def test_a_graph_has_its_classes_in_its_own_order(classes: tuple[Any, ...], zipm
     assert found.classes_.tolist() == model.classes_.tolist()
     shown = frame[["a", "b", "c"]]
     assert np.allclose(found.predict_proba(shown), model.predict_proba(shown.to_numpy()), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("classes", "zipmap"), [((0, 1), False), ((0, 1), True), (("no", "yes"), True), ((), True)]
+)
+def test_a_graph_is_recalibrated_and_kept_with_its_map(classes: tuple[Any, ...], zipmap: bool) -> None:
+    frame, names = rows(400, 1, classes=classes), ["a", "b", "c"]
+    model = LogisticRegression() if classes else LinearRegression()
+    graph = onnx.loaded(one_tensor(model.fit(frame[names].to_numpy(), frame["target"]), zipmap=zipmap))
+    columns = tuple(Column(name, "float", "numeric") for name in names)
+    task = "binary" if classes else "regression"
+    agreed = Schema(columns, target="target", task=task, classes=tuple(map(str, classes)))
+    turned = rows(400, 2, classes=classes, turned=True)
+    labels = (turned["target"] == classes[1]) if classes else turned["target"]
+    mapped = Recalibrate().fit(turned[names], labels.to_numpy(dtype=float), agreed, graph)
+    again = artifacts.load(artifacts.dump(mapped), "skops")
+    said = artifacts.predict(again, turned[names], agreed)
+    assert np.array_equal(said, artifacts.predict(mapped, turned[names], agreed))
+    assert not np.allclose(said, artifacts.predict(graph, turned[names], agreed))
 
 
 def test_a_graph_that_does_not_say_which_class_is_which_is_refused() -> None:

@@ -64,6 +64,8 @@ TRUSTED = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "undrift.onnx.OnnxClassifier",
+    "undrift.onnx.OnnxModel",
     "undrift.trainers.recalibrate.Recalibrated",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",

@@ -46,6 +46,13 @@ class OnnxModel:
         if len(self._inputs) > 1:
             self.feature_names_in_ = np.array([one.name for one in self._inputs], dtype=object)
 
+    def __getstate__(self) -> dict[str, bytes]:
+        """The graph: a session that runs it cannot be kept."""
+        return {"content": self.content}
+
+    def __setstate__(self, state: dict[str, bytes]) -> None:
+        self.__init__(state["content"])  # type: ignore[misc] # whatever runs it is made anew
+
     def outputs(self, rows: Any) -> list[Any]:
         """What the graph gives for a frame of rows."""
         if len(self._inputs) == 1:
