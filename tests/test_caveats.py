@@ -55,6 +55,9 @@ def test_calibrated_probabilities_need_no_word():
     assert said.startswith(
         "its probabilities are too low: 5 % on average, where 30 % of the rows are positive"
     )
+    assert "Brier score counts that as error" in said
+    (of_a_rank,) = of_model(low, None, "1 − AUC")
+    assert "counts that as error" not in of_a_rank
 
 
 def retraining(loss: float, *trials: tuple[float, float, float]) -> Outcome:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from undrift import inputs, schema
+from undrift import artifacts, inputs, schema
 from undrift.comparison.findings import compared
 from undrift.comparison.limits import Limits
 from undrift.config.wiring import created, load
@@ -148,3 +148,10 @@ def test_the_loop_judges_an_embedding(tmp_path):
         "2025-02-06": "stable",
         "2025-02-07": "watch",  # the model does not use it
     }
+
+
+def test_a_pipeline_of_ones_own_is_shown_the_lists():
+    table = stream(1, 20)
+    shown = artifacts.frame(table, schema.infer(table, time="t", target=None), ["x", "text"])
+    assert len(shown) == table.num_rows
+    assert len(shown["text"].iloc[3]) == LENGTH

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -463,5 +463,5 @@ def _column(values: pa.ChunkedArray) -> Any:
     if kind_of(values.type) in ("numeric", "boolean"):
         numbers = values.cast(pa.float64(), safe=False).to_numpy()
         return np.where(np.isfinite(numbers), numbers, np.nan)
-    objects = np.array(values.to_pylist(), dtype=object)
-    return cast(Any, pd.Series(np.where(pd.isna(objects), np.nan, objects), dtype=object))
+    objects = pd.Series(values.to_pylist(), dtype=object)  # lists stay lists, whatever their lengths
+    return objects.where(objects.notna(), np.nan)

@@ -77,7 +77,7 @@ SETTINGS: dict[str, Setting] = {
     "gate.require": Setting(
         "not_worse", str, 'what a new model must be: "not_worse" (no cost that is sure) or "better"'
     ),
-    "gate.alpha": Setting(0.05, float, "how often, at most, the gate errs: see docs/models.md"),
+    "gate.alpha": Setting(0.05, float, "how often, at most, the gate errs: see docs/retraining.md"),
     "gate.alpha_life": Setting(
         None, float | None, "the chance that any retraining ever does so; by default there is no such limit"
     ),

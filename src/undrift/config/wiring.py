@@ -195,7 +195,7 @@ class Config:
         found: dict[str, Any] = {}
         for one in (table, *table["also"]):
             if not isinstance(one, Mapping) or not isinstance(one.get("use"), str):
-                raise ConfigError(f"[[model]] {one!r:.60} names no model", 'Write use = "module:name".')
+                raise ConfigError(f"[[model]] {one!r:.60} names no model", 'Write { use = "module:name" }.')
             for key in one.keys() - {"use", "params", *table}:
                 raise ConfigError(f"unknown key {key} in [[model]]", suggest(key, ["use", "params"]))
             trainer = self._trainer({"seed": table["seed"], **one})

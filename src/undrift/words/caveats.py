@@ -14,6 +14,9 @@ HALF = 0.5
 HOPELESS = 3
 """Retrainings without any gain after which another one is not expected to bring any."""
 
+PROPER = ("log loss", "Brier score")
+"""Losses that a model on the wrong scale pays for, by what their means are called."""
+
 BOUNDED = {"log loss": ': set score.loss = "brier"', "MSE": ': set score.loss = "absolute"'}
 """What to do about such a row, by what the mean loss is called."""
 
@@ -23,11 +26,11 @@ def of_model(calibration: MeanCalibration | None, heaviest: float | None, loss: 
     if calibration is not None and calibration.off:
         wrong = "high" if calibration.ratio > 1 else "low"
         sure = "the class that it predicts has a probability too" if calibration.of == "right" else ""
+        counts = f"{loss} counts that as error" if loss in PROPER else "where probabilities are used"
         yield (
             f"{sure or 'its probabilities are too'} {wrong}: "
             f"{percent(calibration.said)} on average, where {percent(calibration.happened)} of the rows are "
-            f"{calibration.of}; {loss} counts that as error: wrap the model in CalibratedClassifierCV, or "
-            "drop class_weight"
+            f"{calibration.of}; {counts}: wrap the model in CalibratedClassifierCV, or drop class_weight"
         )
     if heaviest is not None and heaviest > HALF:
         yield f"one row makes up {percent(heaviest)} of the spread of its {loss}{BOUNDED.get(loss or '', '')}"
