@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LinearRegression
 
-from undrift import inputs, plugins
+from undrift import estimates, inputs, plugins
 from undrift.config.wiring import created, load
-from undrift.errors import ConfigError
+from undrift.errors import ConfigError, ModelError
 from undrift.estimates import Side, estimated
 from undrift.estimates.cbpe import Cbpe, with_chances
 from undrift.estimates.dle import Dle
@@ -203,12 +202,32 @@ def test_windows_without_labels_are_estimated_and_concept_drift_is_told_once_lab
 def test_an_estimate_for_another_task_is_refused(tmp_path: Path) -> None:
     options = {"data.target": "y", "data.id": "id", "estimate.use": "cbpe"}
     options |= {"model.use": "sklearn.linear_model:LinearRegression"}
-    history = stream(600, 0)
+    with pytest.raises(ConfigError, match="'cbpe' is not for regression"):
+        created(load(tmp_path, options), inputs.read(stream(600, 0)), "the history")
+    assert not (tmp_path / ".undrift").exists(), "nothing was made"
+
+
+def test_an_estimate_that_fails_is_said_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"data.target": "y", "data.id": "id", "estimate.use": "dle"}
+    options |= {"model.use": "sklearn.linear_model:LinearRegression"}
+    history = stream(2000, 0)
     loop = created(load(tmp_path, options), inputs.read(history), "the history")
     loop.start(history)
-    with pytest.raises(ConfigError, match="'cbpe' is not for regression"):
-        loop.step(stream(200, 600).drop(columns="y"))
-    assert isinstance(LinearRegression(), LinearRegression)
+    loop.step(stream(400, 2000))
+    for place, error in enumerate((ValueError("no"), ModelError("no", "None."))):
+
+        def fail(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(Dle, "expected", fail)
+        loop.step(stream(400, 2400 + 400 * place).drop(columns="y"))
+        assert len(loop.history()) == 2 + place
+    assert loop.store.all(Estimate) == []
+    assert [record.message[:8] for record in caplog.records if "estimated" in record.message] == [
+        "no loss "
+    ] * 2
 
 
 # Diagnosis --------------------------------------------------------------------------------------------
@@ -273,5 +292,6 @@ def test_a_pooled_loss_of_numbers_is_not_estimated_row_by_row() -> None:
     def rmse(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         return np.sqrt(np.mean((labels - predictions) ** 2))
 
-    some = Side(pd.DataFrame({"a": np.arange(200.0)}), np.arange(200.0), np.arange(200.0))
-    assert np.isnan(Dle().expected(some, some, rmse).value)
+    with pytest.raises(ConfigError, match="'dle' needs a loss of each row: 'rmse' is one of all rows"):
+        estimates.named("dle", "regression", rmse)
+    assert isinstance(estimates.named("cbpe", "binary", named("auc", "binary")), Cbpe)

@@ -157,7 +157,7 @@ class Config:
         self._learners()
 
     def check_names(self, schema: Schema) -> None:
-        """Raise ConfigError for a feature that ``[drift]`` names and the data does not have."""
+        """Raise ConfigError for settings that name what the data does not have, or cannot do with it."""
         from undrift.schema import INDEX, NOT_KEPT, UNTYPED
         from undrift.tasks import OUTPUT
 
@@ -177,6 +177,18 @@ class Config:
         for name in self.section("drift").get("features", {}):
             if name not in known:
                 raise ConfigError(f"drift.features.{name}: no such column", suggest(name, known))
+        self._check_estimate(schema)
+
+    def _check_estimate(self, schema: Schema) -> None:
+        """Raise ConfigError where ``estimate.use`` cannot estimate the deciding loss."""
+        use, name = self.get("estimate.use"), self.get("score.loss")
+        if use is None or schema.task is None:
+            return
+        from undrift import estimates, losses, tasks
+
+        chosen = tasks.named(schema.task).loss if name == "auto" else name
+        params = self.section("score").get("params") if name != "auto" else None
+        estimates.named(use, schema.task, losses.named(chosen, schema.task, params))
 
     def _drift(self) -> dict[str, Any]:
         """What ``Limits`` takes; raises ConfigError for a metric that is not installed, but a file's name."""

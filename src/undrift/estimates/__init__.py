@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from undrift.errors import ConfigError
 from undrift.losses import Loss
+from undrift.plugins import find
 from undrift.records import TaskName
 from undrift.statistics.intervals import Interval
 
@@ -73,6 +75,24 @@ class Estimator(Protocol):
 
     def expected(self, known: Side, window: Side, loss: Loss) -> Expected:
         """The loss of the window's rows, learnt from ``known`` rows, which have labels."""
+
+
+def named(name: str, task: TaskName, loss: Loss) -> Estimator:
+    """The part of a name; raises ConfigError for one that cannot estimate such a loss of such a task.
+
+    A part that needs a loss of each row says so by an attribute ``by_row``.
+    """
+    part: Estimator = find("estimates", name)()
+    if task not in part.tasks:
+        raise ConfigError(
+            f"estimate.use = {name!r} is not for {task}", f"It is for {' and '.join(part.tasks)}."
+        )
+    if loss.pooled and getattr(part, "by_row", False):
+        raise ConfigError(
+            f"estimate.use = {name!r} needs a loss of each row: {loss.name!r} is one of all rows together",
+            "Choose another score.loss, or leave estimate.use out.",
+        )
+    return part
 
 
 def estimated(part: Estimator, quick: Estimator, known: Side, window: Side, loss: Loss) -> Interval | None:

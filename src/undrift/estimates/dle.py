@@ -18,6 +18,8 @@ class Dle:
     """
 
     tasks: tuple[TaskName, ...] = ("regression",)
+    by_row = True
+    """It learns the loss of each row, and a pooled loss has none."""
 
     def expected(self, known: Side, window: Side, loss: Loss) -> Expected:
         """The mean of the predicted losses."""
@@ -25,8 +27,6 @@ class Dle:
             return Expected(float("nan"), 0)
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        if loss.pooled:
-            return Expected(float("nan"), 0)  # no row has a loss of its own
         losses = loss(known.labels, known.predictions)
         model = HistGradientBoostingRegressor(
             max_iter=60, max_leaf_nodes=15, min_samples_leaf=30, random_state=0

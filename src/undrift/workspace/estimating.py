@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from undrift import artifacts
-from undrift.errors import ConfigError, UndriftError
+from undrift import artifacts, estimates
 from undrift.estimates import CHUNKS, Side, estimated
-from undrift.plugins import find
 from undrift.records import Estimate, Schema, Version, Window
 from undrift.schema import features
 from undrift.workspace.archive import FOREIGN, Labelled
@@ -52,11 +50,10 @@ class Estimating:
         task = archive.schema.task
         if self.use is None or task is None or archive.coverage()[window.index] >= self.chronicle.coverage:
             return None
-        part, quick = (find("estimates", name)() for name in (self.use, QUICK.get(self.use, self.use)))
-        if task not in part.tasks:
-            raise ConfigError(
-                f"estimate.use = {self.use!r} is not for {task}", f"It is for {' and '.join(part.tasks)}."
-            )
+        loss = self.models.deciding
+        part, quick = (
+            estimates.named(name, task, loss) for name in (self.use, QUICK.get(self.use, self.use))
+        )
         unseen = self._judged_through(live)
         every = self.chronicle.split(now).every
         before = [w for w in every if unseen < w.index < window.index][-CHUNKS:]
@@ -67,9 +64,7 @@ class Estimating:
             rows = archive.rows(window.index, window.index)
             said = self.models.logged(live.number, rows["_undrift_id"], [window])
             seen = Side(_features(rows, archive.schema), said, weights=archive.weighed(rows))
-            found = estimated(part, quick, known, seen, self.models.deciding)
-        except UndriftError:
-            return None
+            found = estimated(part, quick, known, seen, loss)
         except Exception as error:  # noqa: BLE001 - an estimate decides nothing, and stops nothing
             log.warning("no loss of window %s is estimated: %s", window.key, error)
             return None
