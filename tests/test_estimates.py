@@ -185,11 +185,15 @@ def test_windows_without_labels_are_estimated_and_concept_drift_is_told_once_lab
     loop.start(history)
     loop.step(stream(400, 2000))
     assert loop.store.all(Estimate) == [], "there are labels"
+    live = loop.live()
     for turned in (False, True):
         late = stream(400, 2400 + 400 * turned, turned=turned)
         loop.step(late.drop(columns="y"))
         newest = loop.store.all(Estimate)[-1]
         assert newest.lower < newest.value < newest.upper
+        fresh = [w for w in loop.archive.windows() if live.judged_through < w.index < newest.index]
+        seen = [w for w in loop.archive.windows(history=True) if w.index > live.judged_through]
+        assert newest.known == sum(w.rows for w in {*fresh, *seen}) < 2000, "not what it was trained on"
         loop.label(late[["id", "y"]])
         score = loop.store.all(Score)[-1]
         assert score.window == newest.window
