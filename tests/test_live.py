@@ -168,7 +168,7 @@ def test_rows_without_a_time_get_the_present_one(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_at_once(workspace: Path, champion: Live, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no column 'x'"):
         champion.predict(rows(5, 0).drop(columns="x"))
-    with pytest.raises(DataError, match="not all rows hold numbers"):
+    with pytest.raises(DataError, match="should be double"):
         champion.predict(rows(5, 0).assign(x="a"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(NotFoundError):
@@ -225,6 +225,37 @@ def test_what_is_missing_or_infinite_is_shown_as_in_training(tmp_path: Path) -> 
         assert np.array_equal(champion.predict(fresh), expected)
         one_by_one = [champion.predict([row])[0] for row in fresh.to_dict("records")]
         assert np.array_equal(one_by_one, expected)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"code": 1},
+        {"code": True},
+        {"code": None},
+        {"flag": "true"},
+        {"flag": 1},
+        {"x": "1.5"},
+        {"x": 10**400},
+    ],
+)
+def test_values_of_another_type_are_shown_as_in_training(tmp_path: Path, odd: dict[str, object]) -> None:
+    frame = rows(600, 0)
+    code = np.where(frame["whole"] % 2, "1", "2")
+    frame = frame.assign(code=code, flag=frame["x"] > 0.5, y=frame["x"] + 10 * (code == "1"))
+    loop = made(tmp_path, frame, model__use="sklearn.ensemble:HistGradientBoostingRegressor")
+    usual = {"id": 9000, "x": 1.0, "colour": "red", "whole": 3, "code": "2", "flag": False}
+    with ud.live(tmp_path, spool=False) as champion:
+        assert champion.predict([usual | odd])[0] == loop.predict(pd.DataFrame([usual | odd]))[0]
+
+
+def test_a_model_that_sees_the_calendar_is_served(tmp_path: Path) -> None:
+    moments = pd.date_range("2024-01-01", periods=600, freq="h").astype(str)
+    loop = made(tmp_path, rows(600, 0).assign(at=moments), data__time="at", data__calendar=["hour"])
+    fresh = rows(5, 9000).drop(columns="y").assign(at="2024-03-01T07:00:00+02:00")
+    with ud.live(tmp_path) as champion:
+        assert champion.predict(fresh.to_dict("records")).tolist() == loop.predict(fresh).tolist()
+    assert (champion.spooled, champion.dropped) == (5, 0)
 
 
 def test_rows_that_the_workspace_would_not_take_are_counted_and_the_others_reach_it(workspace: Path) -> None:

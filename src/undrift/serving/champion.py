@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from undrift import artifacts, lineup, stores, tasks
+from undrift import artifacts, inputs, lineup, stores, tasks
 from undrift import schema as agreed
+from undrift.columns import calendar
 from undrift.config.beginning import DATA, FILE
 from undrift.config.wiring import Config, load, opened
-from undrift.errors import DataError, ModelError, NotFoundError, UndriftError
+from undrift.errors import ModelError, NotFoundError, UndriftError
 from undrift.records import Schema
 from undrift.serving.spool import ROOM, Spool
 from undrift.tasks import Task
+from undrift.workspace.serving import frame_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,93 +36,158 @@ log = logging.getLogger("undrift.serving")
 PLANS = 100
 """Kinds of frames of which is remembered how they are shown."""
 
+NUMBERS = frozenset({"integer", "floating", "mixed-integer-float", "boolean", "empty"})
+WORDS = frozenset({"string", "empty"})
+"""What pandas calls objects that are shown to a model as they are."""
+
+ROWS = "the table"
+"""What the rows of a call are called in errors."""
+
 
 @dataclass(frozen=True)
 class Member:
     """A loaded model with its number and weight, and how rows are shown to it.
 
-    It is shown ``columns``, of which ``numbers`` are floats; one that ``picks`` its columns by name is
-    shown all that there are. ``reading`` (classes of the model, classes) turns what it says into
-    probabilities of the ``classes``; it is None for numbers, and for a model that names its classes only
-    with its answer. ``plans`` remembers what has to be done to frames of some columns and
-    types.
+    It is shown ``columns``, of which ``numbers`` are floats and ``texts`` are objects; one that ``picks`` its
+    columns by name is shown all that there are. ``reading`` (classes of the model, classes) turns what it
+    says into probabilities of the classes; it is None for numbers, and for a model that names its classes
+    only with its answer. ``plans`` remembers what has to be done to frames of some columns and types.
     """
 
     number: int
     weight: float
     model: Any
+    schema: Schema
     columns: list[str]
     numbers: frozenset[str]
+    texts: frozenset[str]
     picks: bool
     reading: Floats | None
-    classes: tuple[str, ...]
-    plans: dict[tuple[object, ...], Plan] = field(default_factory=dict, compare=False, repr=False)
+    plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict, compare=False, repr=False)
 
     def ask(self, rows: pd.DataFrame, task: Task) -> Floats:
         """A prediction for each row, or the probability of each class."""
         said = np.asarray(task.ask(self.model, self.shown(rows)), dtype=np.float64)
-        if not self.classes:
+        classes = self.schema.classes
+        if not classes:
             numbers: Floats = said.reshape(len(rows), -1)[:, 0]
             return numbers
-        reading = _reading(self.model, task, self.classes) if self.reading is None else self.reading
+        reading = _reading(self.model, task, classes) if self.reading is None else self.reading
         found: Floats = said @ reading
         return found
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What the model is shown of rows; the frame itself where it may be.
+        """What the model is shown of rows, as in training; the frame itself where that is the same.
 
-        Raises DataError for a column that is lacking, or holds something else than numbers.
+        Raises DataError for a column that is lacking, or holds something else than agreed on.
         """
-        names = rows.columns.tolist()
-        key = (tuple(names), tuple(rows.dtypes))
-        plan = self.plans.get(key)
+        found = self._at_once(rows)
+        return self._as_agreed(rows) if found is None else found
+
+    def _at_once(self, rows: pd.DataFrame) -> pd.DataFrame | None:
+        """The rows where all are plain numbers and words; None where they have to be read first."""
+        plan = self._plan(rows)
         if plan is None:
-            if len(self.plans) > PLANS:
-                self.plans.clear()
-            plan = self.plans[key] = self._plan(names, rows)
+            return None
         if plan.places is not None:
             rows = rows.iloc[:, plan.places]
-        if plan.casts:
-            try:
-                rows = rows.astype(plan.casts)
-            except (TypeError, ValueError) as error:
-                raise DataError(f"not all rows hold numbers: {error}", "Hand over numbers.") from error
-        return _without_odd(rows, self.numbers)
+        if not plan.changed:
+            return _without_infinities(rows, self.numbers)
+        try:
+            return _rebuilt(rows, self.numbers, {*self.columns})
+        except (TypeError, ValueError, OverflowError):
+            return None
 
-    def _plan(self, names: list[str], rows: pd.DataFrame) -> Plan:
-        lacking = [name for name in self.columns if name not in names]
-        if lacking:
-            raise DataError(f"the rows have no column {lacking[0]!r}", "Hand over all columns of the model.")
-        casts = {n: "float64" for n in self.columns if n in self.numbers and rows[n].dtype != "float64"}
-        casts |= {n: "object" for n in self.columns if n not in self.numbers and rows[n].dtype.kind == "f"}
-        whole = names == self.columns or (self.picks and len({*names}) == len(names))
-        return Plan(None if whole else [names.index(name) for name in self.columns], casts)
+    def _as_agreed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows as ``Loop.predict`` reads them: slower, and right for times, codes and the calendar."""
+        table = calendar.with_features(inputs.read(rows), self.schema, ROWS)
+        return frame_for(self.model, table, self.schema, ROWS)[self.columns]
+
+    def _plan(self, rows: pd.DataFrame) -> Plan | None:
+        names = rows.columns.tolist()
+        key = (tuple(names), tuple(rows.dtypes))
+        if key not in self.plans:
+            if len(self.plans) > PLANS:
+                self.plans.clear()
+            self.plans[key] = self._planned(names, rows)
+        return self.plans[key]
+
+    def _planned(self, names: list[str], rows: pd.DataFrame) -> Plan | None:
+        """What has to be done to such frames; None where all their values have to be read."""
+        wanted = {*self.columns}
+        if len({*names}) < len(names) or not wanted <= {*names} or not wanted <= self.numbers | self.texts:
+            return None
+        types = {name: rows[name].dtype for name in self.columns}
+        if not all(_at_hand(type_, number=name in self.numbers) for name, type_ in types.items()):
+            return None
+        other = [n for n in self.numbers if types[n] != "float64"]
+        changed = bool(other) or any(map(_objects, types.values()))
+        whole = names == self.columns or self.picks
+        return Plan(None if whole else [names.index(name) for name in self.columns], changed)
 
 
-def _without_odd(rows: pd.DataFrame, numbers: frozenset[str]) -> pd.DataFrame:
-    """The rows with NaN for infinities and for objects that are missing, as models see them in training."""
+def _at_hand(type_: Any, *, number: bool) -> bool:
+    """Whether a column of a type may hold what the model was trained on, as it is.
+
+    Floats of 32 bits are not what they say: 0.1 is another number there.
+    """
+    if _objects(type_):
+        return True
+    if number:
+        return isinstance(type_, np.dtype) and (type_.kind in "iub" or type_ == np.float64)
+    return bool(type_ == "str")
+
+
+def _objects(type_: Any) -> bool:
+    return isinstance(type_, np.dtype) and type_.kind == "O"
+
+
+def _without_infinities(rows: pd.DataFrame, numbers: frozenset[str]) -> pd.DataFrame:
+    """The rows with NaN for infinities, as models see them in training."""
     if len(numbers) == len(rows.columns):
         values = rows.to_numpy()
         return rows.mask(np.isinf(values)) if np.isinf(values).any() else rows
-    changed: dict[str, Any] = {}
-    for name, column in rows.items():
-        if name in numbers:
-            odd = np.isinf(column.to_numpy())
-        elif column.dtype == object:
-            odd = column.isna().to_numpy()
-        else:
-            continue
-        if odd.any():
-            changed[str(name)] = column.mask(odd, np.nan)
+    odd = {name: np.isinf(rows[name].to_numpy()) for name in numbers}
+    changed: dict[str, Any] = {name: rows[name].mask(at, np.nan) for name, at in odd.items() if at.any()}
     return rows.assign(**changed) if changed else rows
+
+
+def _rebuilt(rows: pd.DataFrame, numbers: frozenset[str], columns: set[str]) -> pd.DataFrame:
+    """The rows with their numbers as floats, and NaN for what is missing or infinite.
+
+    Raises TypeError or ValueError for a column that does not hold numbers only, or words only.
+    """
+    import pandas as pd
+
+    found: dict[str, Any] = {}
+    for name, column in rows.items():
+        values: Any = column
+        if name in columns and _objects(column.dtype):
+            values = _plain(column.to_numpy(), NUMBERS if name in numbers else WORDS)
+        if name in numbers:
+            values = np.asarray(values, dtype=np.float64)
+            values = np.where(np.isfinite(values), values, np.nan)
+        found[str(name)] = values
+    return pd.DataFrame(found, index=rows.index, copy=False)
+
+
+def _plain(values: NDArray[Any], kinds: frozenset[str]) -> NDArray[Any]:
+    """Objects of one of these kinds, with NaN for those that are missing; raises TypeError for others."""
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind not in kinds:
+        raise TypeError(f"the objects are {kind}")
+    missing = pd.isna(values)
+    return np.where(missing, np.nan, values) if missing.any() else values
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the model's columns stand in a frame (None: it is shown as it is), and new types."""
+    """Where the model's columns stand in a frame (None: it is shown as it is); whether values change."""
 
     places: list[int] | None
-    casts: dict[str, str]
+    changed: bool
 
 
 @dataclass(frozen=True)
@@ -314,10 +381,13 @@ def _member(number: int, weight: float, model: Any, schema: Schema) -> Member:
     columns = artifacts.columns(schema, model)
     shown = artifacts.shown(model, _empty(schema, columns), schema)[0]
     names = [str(name) for name in shown.columns]
-    numbers = frozenset(c.name for c in schema.columns if c.kind in ("numeric", "boolean")) & {*names}
+    known = {c.name: c for c in schema.columns if c.name in names}
+    counted = [n for n, c in known.items() if c.kind in ("numeric", "boolean")]
+    numbers = frozenset(n for n in counted if known[n].type != "float")
+    texts = frozenset(n for n, c in known.items() if c.type in ("string", "large_string"))
     named = schema.classes and hasattr(model, "classes_")
     reading = _reading(model, tasks.named(schema.task), schema.classes) if named else None
-    return Member(number, weight, model, names, numbers, _picks(model), reading, schema.classes)
+    return Member(number, weight, model, schema, names, numbers, texts, _picks(model), reading)
 
 
 def _reading(model: Any, task: Task, classes: tuple[str, ...]) -> Floats:
@@ -344,8 +414,6 @@ def _frame(rows: Any) -> pd.DataFrame:
         )
     if isinstance(rows, list):
         return pd.DataFrame(rows)
-    from undrift import inputs
-
     frame: pd.DataFrame = inputs.read(rows).to_pandas()
     return frame
 

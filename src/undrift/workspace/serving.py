@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,9 @@ from undrift.workspace.lines import Line
 from undrift.workspace.models import Models
 from undrift.workspace.overview import Overview, overview
 from undrift.workspace.voting import voting
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANIFEST = "model.json"
 """What an exported model is, and how to load it."""
@@ -117,9 +120,17 @@ def predictions(models: Models, version: Version, rows: Any) -> Predictions:
 def _asked(models: Models, number: int, table: pa.Table, source: str) -> NDArray[np.float64]:
     """What one model says about the rows of a table, as numbers or probabilities."""
     model = models.load(number)
-    fitting = agreed.conform(table, _wanted(models.schema, model, table), source)
-    names = [name for name in artifacts.columns(models.schema, model) if name in fitting.column_names]
-    return artifacts.predict(model, artifacts.frame(fitting, models.schema, names), models.schema)
+    return artifacts.predict(model, frame_for(model, table, models.schema, source), models.schema)
+
+
+def frame_for(model: Any, table: pa.Table, schema: Schema, source: str) -> pd.DataFrame:
+    """The columns that a model may be shown of a table, in the types that it was trained on.
+
+    Raises DataError for a column that is lacking or does not fit.
+    """
+    fitting = agreed.conform(table, _wanted(schema, model, table), source)
+    names = [name for name in artifacts.columns(schema, model) if name in fitting.column_names]
+    return artifacts.frame(fitting, schema, names)
 
 
 def export(models: Models, version: Version, destination: Path, *, force: bool = False) -> Manifest:
