@@ -38,7 +38,7 @@ WIDTHS = (80, 120)
 NOT_HERE = {"dashboard"}
 """Commands that print nothing of their own: the dashboard is a page, tested in a browser."""
 
-HASH = re.compile(r"\b[0-9a-f]{12}\b")
+HASH = re.compile(r"\b[0-9a-f]{12}\b|\b[0-9a-f]{64}\b")
 
 SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 
@@ -86,6 +86,7 @@ SESSION: list[tuple[str, tuple[str, ...]]] = [
     ("status-held", ("status",)),
     ("release", ("release", "--reason", "all is well")),
     ("history-people", ("history",)),
+    ("verify", ("verify",)),
     ("wrong-option", ("status", "--set", "x=1")),
     ("wrong-window", ("why", "2031-01-01")),
     ("wrong-setting", ("run", "--set", "gate.alhpa=1")),
