@@ -12,7 +12,7 @@ from undrift.errors import UndriftError
 from undrift.lakes import BATCH, WINDOW, Lake
 from undrift.records import Batch, Version
 from undrift.registries import Registry
-from undrift.stores import Store, version, versions
+from undrift.stores import Store, versions
 from undrift.words.phrases import count
 
 
@@ -51,7 +51,7 @@ def _ledger(store: Store, head: str) -> tuple[str, list[str]]:
     entries = store.ledger()
     found = f"entries: {len(entries):,}"
     newest = f", head {entries[-1].hash}" if entries else ""
-    if head and not any(entry.hash.startswith(head) for entry in entries):
+    if head and all(entry.hash != head for entry in entries):
         return found + newest, [f"no entry has the hash {head}: entries are gone. Restore a backup."]
     return found + newest, []
 
@@ -65,7 +65,7 @@ def _versions(store: Store) -> tuple[str, list[str]]:
 
 
 def _artifacts(store: Store, registry: Registry) -> tuple[str, list[str]]:
-    wanted = {sha256: one.number for one in versions(store) for sha256 in _of(one, store)}
+    wanted = {sha256: one.number for one in versions(store) for sha256 in _of(one)}
     faults = []
     for sha256, number in wanted.items():
         try:
@@ -75,10 +75,9 @@ def _artifacts(store: Store, registry: Registry) -> tuple[str, list[str]]:
     return count(len(wanted), "artifact"), faults
 
 
-def _of(one: Version, store: Store) -> Iterator[str]:
+def _of(one: Version) -> Iterator[str]:
     """The artifacts of a version: what serves, and what was judged for it."""
-    for found in (one, version(store, one.number)):
-        yield from filter(None, (found.artifact, found.twin.artifact if found.twin else ""))
+    yield from filter(None, (one.artifact, one.twin.artifact if one.twin else ""))
 
 
 def _rows(store: Store, lake: Lake) -> tuple[str, list[str]]:
