@@ -26,6 +26,7 @@ from undrift.errors import DataError, NotFoundError
 from undrift.loop import Loop
 from undrift.records import Batch, Column, Schema
 from undrift.serving import champion as champion_module
+from undrift.serving import spool as spool_module
 from undrift.serving.champion import Live
 from undrift.serving.spool import Spool
 
@@ -268,7 +269,7 @@ def test_rows_that_the_workspace_would_not_take_are_counted_and_the_others_reach
         champion.predict(rows(40, 8000).drop(columns="y"))
         for row in odd:
             champion.predict([row])
-    assert champion.dropped == 2
+    assert champion.dropped == 3
     assert ask("-C", workspace, "run")[0] == 0
     assert sum(b.rows for b in ud.open(workspace).store.all(Batch) if not b.history) == 40
     assert not list((workspace / DATA / "spool").iterdir())
@@ -285,6 +286,59 @@ def test_spooled_rows_that_do_not_fit_are_put_aside_and_the_next_are_taken_in(wo
     assert "refused-1 holds rows that do not fit" in out + err
     assert [path.name for path in spool.iterdir()] == ["refused-1"]
     assert sum(b.rows for b in ud.open(workspace).store.all(Batch) if not b.history) == 40
+
+
+def test_a_damaged_file_is_put_aside_with_its_folder(workspace: Path) -> None:
+    spool = workspace / DATA / "spool"
+    spool.mkdir()
+    (spool / "1.parquet").write_bytes(b"PAR1 and no more")
+    code, out, err = ask("-C", workspace, "run")
+    assert code == 0, err
+    assert "can be read together" in out + err
+    assert [path.name.partition("-")[0] for path in spool.iterdir()] == ["refused"]
+
+
+def test_spooled_files_are_taken_in_as_batches_that_fit_into_memory(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool_module, "TOGETHER", 1)
+    (workspace / DATA / "spool").mkdir()
+    for first in (8000, 8100, 8200):
+        rows(5, first).drop(columns="y").to_parquet(workspace / DATA / "spool" / f"{first}.parquet")
+    assert ask("-C", workspace, "run")[0] == 0
+    assert [b.rows for b in ud.open(workspace).store.all(Batch) if not b.history] == [5, 5, 5]
+
+
+def test_rows_of_one_request_do_not_change_those_of_another(workspace: Path) -> None:
+    large = 2**60 + 1
+    with ud.live(workspace) as champion:
+        champion.predict([{"id": large, "x": 1.0, "colour": "red", "whole": 1}])
+        champion.predict([{"id": None, "x": 1.0, "colour": "red", "whole": 1}])
+        champion.predict([{"id": 7, "x": 1.0, "colour": "red", "whole": 1, "more": {}}])
+    (file,) = (workspace / DATA / "spool").glob("*.parquet")
+    assert sorted(pd.read_parquet(file)["id"]) == [7, large]
+    assert champion.dropped == 1
+
+
+def test_many_odd_rows_are_one_warning(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(spool_module, "ODD", 5)
+    with ud.live(workspace) as champion:
+        champion.predict(rows(40, 8000).drop(columns="y").assign(id=[f"a{i}" for i in range(40)]))
+        champion.predict(rows(40, 9000).drop(columns="y"))
+    assert (champion.spooled, champion.dropped) == (40, 40)
+    assert caplog.text.count("not all rows are handed") == 1
+
+
+def test_what_a_service_that_died_was_writing_is_deleted(workspace: Path) -> None:
+    spool = workspace / DATA / "spool"
+    spool.mkdir()
+    for name, age in (("old", 7200), ("new", 0)):
+        (spool / f".{name}.parquet.part").touch()
+        os.utime(spool / f".{name}.parquet.part", (time.time() - age,) * 2)
+    ud.live(workspace).close()
+    assert [path.name for path in spool.iterdir()] == [".new.parquet.part"]
 
 
 def test_a_folder_that_a_killed_run_was_filling_is_taken_in(workspace: Path) -> None:
