@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -143,6 +148,34 @@ def test_a_graph_is_recalibrated_and_kept_with_its_map(classes: tuple[Any, ...],
     said = artifacts.predict(again, turned[names], agreed)
     assert np.array_equal(said, artifacts.predict(mapped, turned[names], agreed))
     assert not np.allclose(said, artifacts.predict(graph, turned[names], agreed))
+
+
+PARTS = (
+    OneVsRestClassifier(LogisticRegression()),
+    StackingClassifier([("one", LogisticRegression()), ("other", GaussianNB())]),
+    MLPClassifier((4,), solver="lbfgs", max_iter=20, random_state=0),
+)
+
+
+@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("classes", [("9", "10", "100"), (9, 10, 100)])
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+@pytest.mark.parametrize("model", PARTS, ids=lambda model: type(model).__name__)
+def test_a_graph_of_several_parts_has_the_classes_of_the_whole(
+    model: Any, classes: tuple[Any, ...], zipmap: bool
+) -> None:
+    frame = rows(400, 1, classes=classes)
+    model = clone(model).fit(frame[["a", "b", "c"]].to_numpy(), frame["target"])
+    found = onnx.loaded(one_tensor(model, zipmap=zipmap))
+    assert isinstance(found, onnx.OnnxClassifier)
+    assert found.classes_.tolist() == model.classes_.tolist()
+    shown = frame[["a", "b", "c"]]
+    assert np.allclose(found.predict_proba(shown), model.predict_proba(shown.to_numpy()), atol=1e-5)
+
+
+def test_a_graph_whose_labels_are_none_of_its_classes_is_refused() -> None:
+    with pytest.raises(ModelError, match="which class"):
+        onnx._require_named(np.array(["a"]), np.array([0, 1]), np.array([[0.9, 0.1]]))
 
 
 def test_a_graph_that_does_not_say_which_class_is_which_is_refused() -> None:

@@ -19,6 +19,14 @@ TYPES = {
     "tensor(bool)": np.bool_,
 }
 
+CLASSES = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
+"""Attributes of a node that name classes."""
+
+PASSING = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze")
+"""Operations that hand on labels as they are."""
+
+UNCLEAR = "the ONNX graph does not say which probability belongs to which class"
+
 
 class OnnxModel:
     """A graph that is asked like a fitted scikit-learn model, on the CPU.
@@ -87,8 +95,11 @@ class OnnxClassifier(OnnxModel):
             return np.array([[one[name] for name in names] for one in said], dtype=np.float64)
         found = np.asarray(said, dtype=np.float64).reshape(len(rows), -1)
         found = np.column_stack([1 - found, found]) if found.shape[1] == 1 else found
-        if not hasattr(self, "classes_"):
-            _require_numbered(np.asarray(labels).reshape(-1), found)
+        given = np.asarray(labels).reshape(-1)
+        if hasattr(self, "classes_"):
+            _require_named(given, self.classes_, found)
+        else:
+            _require_numbered(given, found)
         return found
 
 
@@ -100,25 +111,57 @@ def loaded(content: bytes) -> OnnxModel:
 
 
 def _class_names(content: bytes) -> list[Any]:
-    """The classes that a graph names, in the order of its probabilities; none where it names none."""
+    """The classes that a graph names, in the order of its probabilities; none where it names none.
+
+    A graph may hold several classifiers: the last map counts, else what the labels are made by.
+    """
     from onnx import load_model_from_string
 
-    known = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
-    for node in load_model_from_string(content).graph.node:
-        for found in node.attribute:
-            if found.name in known and (found.strings or found.ints):
-                return [word.decode() for word in found.strings] or list(found.ints)
+    graph = load_model_from_string(content).graph
+    maps = [node for node in graph.node if node.op_type == "ZipMap"]
+    if maps:
+        return _named_by(maps[-1])
+    makers = {name: node for node in graph.node for name in node.output}
+    values = {one.name: one for one in graph.initializer}
+    node = makers.get(graph.output[0].name)
+    while node is not None:
+        names = _named_by(node)
+        if names:
+            return names
+        if node.op_type == "ArrayFeatureExtractor" and node.input[0] in values:
+            return _words(values[node.input[0]])
+        node = makers.get(node.input[0]) if node.op_type in PASSING else None
     return []
+
+
+def _named_by(node: Any) -> list[Any]:
+    """The classes that a node of a graph names."""
+    for found in node.attribute:
+        if found.name in CLASSES and (found.strings or found.ints):
+            return [word.decode() for word in found.strings] or list(found.ints)
+    return []
+
+
+def _words(initializer: Any) -> list[Any]:
+    """The values of a constant of a graph."""
+    from onnx.numpy_helper import to_array
+
+    values = to_array(initializer).reshape(-1).tolist()
+    return [value.decode() if isinstance(value, bytes) else value for value in values]
+
+
+def _require_named(labels: NDArray[Any], names: NDArray[Any], chances: Floats) -> None:
+    """Raise ModelError where labels are none of the classes, or these are not one for each probability."""
+    known = len(names) == chances.shape[1]
+    if not known or not {*labels.astype(str).tolist()} <= {*names.astype(str).tolist()}:
+        raise ModelError(UNCLEAR, "Export it with ZipMap, or with classes numbered from 0.")
 
 
 def _require_numbered(labels: NDArray[Any], chances: Floats) -> None:
     """Raise ModelError where labels are not the places of the most probable classes."""
     sure = np.sort(chances, axis=1)[:, -1] > np.sort(chances, axis=1)[:, -2] + 1e-6
     if not np.array_equal(labels[sure].astype(str), chances.argmax(axis=1)[sure].astype(str)):
-        raise ModelError(
-            "the ONNX graph does not say which probability belongs to which class",
-            "Export it with ZipMap, or with classes numbered from 0.",
-        )
+        raise ModelError(UNCLEAR, "Export it with ZipMap, or with classes numbered from 0.")
 
 
 def _tensor(values: Any, type_: str) -> Any:
