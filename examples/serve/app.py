@@ -15,7 +15,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 
@@ -120,8 +119,7 @@ def fail(error: Exception) -> Any:
 
 def ask(champion: ud.Live, some: list[Waiting]) -> tuple[int, list[Any]]:
     """The version that serves, and one prediction for each row of some requests."""
-    frame = pd.DataFrame([row for one in some for row in one.rows])
-    found = champion.answer(frame)
+    found = champion.answer([row for one in some for row in one.rows])
     return found.version, found.predictions.tolist()
 
 

@@ -405,7 +405,10 @@ def _picks(model: Any) -> bool:
 
 
 def _frame(rows: Any) -> pd.DataFrame:
-    """Rows as a frame: a list of dicts, a dict of lists, or what undrift reads."""
+    """Rows as a frame: a list of dicts, a dict of lists, or what undrift reads.
+
+    Values of dicts stay as they are: a row without a number makes no other one a float.
+    """
     import pandas as pd
 
     if isinstance(rows, dict):
@@ -413,7 +416,7 @@ def _frame(rows: Any) -> pd.DataFrame:
             {k: v if isinstance(v, Iterable) and not isinstance(v, str) else [v] for k, v in rows.items()}
         )
     if isinstance(rows, list):
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, dtype=object)
     frame: pd.DataFrame = inputs.read(rows).to_pandas()
     return frame
 
