@@ -170,3 +170,31 @@ def test_a_registered_model_is_adopted(tmp_path: Path, uri: str) -> None:
 def _kept(folder: Path, frame: pd.DataFrame) -> Path:
     frame.to_csv(folder / "t.csv", index=False)
     return folder / "t.csv"
+
+
+@pytest.mark.parametrize("setting", ["uri=nonsense://x", "uri=ftp://x", "uri=127.0.0.1:5000", "name=o'brien"])
+def test_an_address_or_a_name_that_cannot_be_is_refused_at_once(tmp_path: Path, setting: str) -> None:
+    rows(600, 0).to_csv(tmp_path / "train.csv", index=False)
+    words = ["--set", "registry.use=mlflow", "--set", f"registry.{setting}"]
+    code, _, err = ask(
+        *("-C", tmp_path, "init", "--from", tmp_path / "train.csv", "--target", "y", "--id", "id", *words),
+    )
+    assert code == 2
+    assert f"registry.{setting.partition('=')[0]}" in err
+
+
+def test_an_upload_that_fails_is_a_failed_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def denied(*_: object) -> None:
+        raise RuntimeError("access denied")
+
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(MlflowClient, "log_artifacts", denied)
+    started(tmp_path, uri)
+    assert "access denied" in caplog.text
+    client = MlflowClient(uri, uri)
+    experiment = client.get_experiment_by_name("price")
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]

@@ -142,7 +142,8 @@ def load(artifact: bytes, format: Format, *, trust_pickle: bool = False) -> Any:
     except UndriftError:
         raise
     except Exception as error:
-        raise ModelError(f"the {format} model does not load: {error}", "Save it again.") from error
+        why = str(error) or type(error).__name__
+        raise ModelError(f"the {format} model does not load: {why}", "Save it again.") from error
 
 
 def _require_consent(form: Format, trust_pickle: bool) -> None:
@@ -192,7 +193,8 @@ def read_file(path: str | Path, *, trust_pickle: bool = False) -> tuple[Any, byt
             remedy = "Put the module that defines what is missing beside it, or install it."
         else:
             remedy = "Save it again."
-        raise ModelError(f"{file} does not load as a {format_} model: {error}", remedy) from error
+        why = str(error) or type(error).__name__
+        raise ModelError(f"{file} does not load as a {format_} model: {why}", remedy) from error
 
 
 def frame(table: pa.Table, schema: Schema, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -153,6 +153,7 @@ class Config:
             find("estimates", self.get("estimate.use"))
         build("policies", self.section("policy"), "policy")
         build("lineup", self.section("lineup"), "lineup")
+        self.registry()
         dict(_merges(self.get("merge.candidates")))
         self._learners()
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from undrift.errors import ConfigError, NotFoundError
+from undrift.errors import ConfigError, NotFoundError, suggest
 from undrift.registries import Registry
 from undrift.registries.folder import Folder
 
@@ -21,6 +21,12 @@ ALIAS = "champion"
 
 VERSION, CONTENT = "undrift.version", "undrift.models"
 """Tags of a registered version: undrift's number of it, and the hash of its artifacts' hashes."""
+
+SCHEMES = ["http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks", "databricks-uc"]
+"""How addresses of MLflow begin."""
+
+FORBIDDEN = ("/", ":", "'", '"', "`")
+"""What the name of a registered model must not hold, or what cannot be searched for."""
 
 PREFIX = "models:/"
 """How the address of a registered model begins."""
@@ -40,6 +46,14 @@ class Mlflow(Folder):
     def __init__(self, path: str, uri: str = "http://127.0.0.1:5000", name: str = "undrift") -> None:
         super().__init__(path)
         self.uri, self.name = uri, name
+        if uri.partition(":")[0].partition("+")[0] not in SCHEMES:
+            raise ConfigError(
+                f"registry.uri = {uri!r} is no address of an MLflow server", suggest(uri, SCHEMES)
+            )
+        if not name or {*name} & {*FORBIDDEN}:
+            raise ConfigError(
+                f"registry.name = {name!r} cannot be a model's name", f"Leave out {' '.join(FORBIDDEN)}."
+            )
 
     def announce(self, champion: bytes) -> None:
         """Replace ``champion.json``, register what serves unless it is, and move the alias to it.
